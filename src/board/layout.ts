@@ -1,0 +1,96 @@
+// The memory that edge threads and the control thread share, laid out in one place. Everything is an
+// Int32 cell of one SharedArrayBuffer and is touched through Atomics only. Each cell has one writer:
+// an edge thread (its stripe of tallies, claims, latency counts and its heartbeat) or the control
+// thread (assignments, limits, ejections). Counters wrap at 2^32; readers take differences.
+//
+//   header      wake
+//   threads     heartbeat, acknowledged table revision, connections        one row a thread
+//   services    number of the current assignment row, ring of rows         one row a service
+//   slots       latency limit, latency stripe                              one row a version
+//   tallies     outcomes, evidence, rescued, exceeded, claims              one row a thread and slot
+//   dirty       one bit a slot                                             one row a thread
+//   targets     ejected                                                    one row a target
+//   targetTallies  in flight, failures in a row, served                    one row a thread and target
+//   latency     HDR bucket counts                                          one row a thread and stripe
+
+import { OUTCOMES } from '../core/outcome.ts'
+
+/** 2 significant digits from 1 µs to 60 s, see latency.ts. */
+export const LATENCY_CELLS = 2560
+
+/** How many assignment rows of a service are kept; see assignment.ts for why a few are enough. */
+export const RING_ROWS = 16
+export const ROW_CELLS = 4
+
+export const THREAD = {
+  heartbeat: 0,
+  acknowledged: 1,
+  connections: 2,
+  ready: 3,
+  cells: 16,
+} as const
+export const SLOT = { limitUs: 0, latencyStripe: 1, cells: 4 } as const
+export const TARGET = { ejected: 0, cells: 4 } as const
+export const TARGET_TALLY = { inFlight: 0, failuresInARow: 1, served: 2, cells: 4 } as const
+
+const AFTER = OUTCOMES.length
+/** Cells of one thread's tallies of one version. The outcomes come first, in their own order. */
+export const TALLY = {
+  evidenceGood: AFTER,
+  evidenceBad: AFTER + 1,
+  rescued: AFTER + 2,
+  userErrors: AFTER + 3,
+  exceeded: AFTER + 4,
+  claims: AFTER + 5,
+  cells: 16,
+} as const
+
+export interface BoardSize {
+  readonly threads: number
+  readonly services: number
+  readonly slots: number
+  readonly targets: number
+  /** How many versions can have their latency measured at the same time. */
+  readonly latencyStripes: number
+}
+
+export interface BoardLayout extends BoardSize {
+  readonly wake: number
+  readonly threadsAt: number
+  readonly servicesAt: number
+  readonly slotsAt: number
+  readonly talliesAt: number
+  readonly dirtyAt: number
+  readonly dirtyWords: number
+  readonly targetsAt: number
+  readonly targetTalliesAt: number
+  readonly latencyAt: number
+  readonly cells: number
+}
+
+export const SERVICE_CELLS = 16 + RING_ROWS * ROW_CELLS
+
+/** Where each region begins, in cells. */
+export function layOut(size: BoardSize): BoardLayout {
+  let at = 16
+  const take = (cells: number): number => {
+    const from = at
+    at += Math.ceil(cells / 16) * 16 // a region starts on a cache line of its own
+    return from
+  }
+  const dirtyWords = Math.ceil(size.slots / 32 / 16) * 16
+  return {
+    ...size,
+    wake: 0,
+    threadsAt: take(size.threads * THREAD.cells),
+    servicesAt: take(size.services * SERVICE_CELLS),
+    slotsAt: take(size.slots * SLOT.cells),
+    talliesAt: take(size.threads * size.slots * TALLY.cells),
+    dirtyAt: take(size.threads * dirtyWords),
+    dirtyWords,
+    targetsAt: take(size.targets * TARGET.cells),
+    targetTalliesAt: take(size.threads * size.targets * TARGET_TALLY.cells),
+    latencyAt: take(size.threads * size.latencyStripes * LATENCY_CELLS),
+    cells: at,
+  }
+}

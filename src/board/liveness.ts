@@ -1,0 +1,40 @@
+// How the control thread knows that an edge thread is alive and which table it serves from.
+
+import type { Board } from './board.ts'
+import { THREAD } from './layout.ts'
+
+function threadAt(board: Board, thread: number): number {
+  return board.layout.threadsAt + thread * THREAD.cells
+}
+
+export function beat(board: Board, thread: number): void {
+  Atomics.add(board.cells, threadAt(board, thread) + THREAD.heartbeat, 1)
+}
+
+/** Changes as long as the thread's event loop turns. */
+export function heartbeat(board: Board, thread: number): number {
+  return Atomics.load(board.cells, threadAt(board, thread) + THREAD.heartbeat)
+}
+
+/** The thread serves from the table with this revision from now on. */
+export function acknowledgeTable(board: Board, thread: number, revision: number): void {
+  Atomics.store(board.cells, threadAt(board, thread) + THREAD.acknowledged, revision)
+}
+
+export function acknowledgedTable(board: Board, thread: number): number {
+  return Atomics.load(board.cells, threadAt(board, thread) + THREAD.acknowledged)
+}
+
+/** Adds `by` (1 or −1) to the client connections of a thread. */
+export function addConnection(board: Board, thread: number, by: number): void {
+  Atomics.add(board.cells, threadAt(board, thread) + THREAD.connections, by)
+}
+
+export function connections(board: Board, thread: number): number {
+  return Atomics.load(board.cells, threadAt(board, thread) + THREAD.connections)
+}
+
+/** A thread that died holds no connections any more. */
+export function clearConnections(board: Board, thread: number): void {
+  Atomics.store(board.cells, threadAt(board, thread) + THREAD.connections, 0)
+}

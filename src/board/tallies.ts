@@ -1,0 +1,194 @@
+// Counting. An edge thread counts into its own stripe; the control thread sums the stripes of a slot.
+// `TallyReader` remembers what it saw last and hands out differences, which are right across the wrap
+// of a counter and across the replacement of a thread (a stripe is never reset).
+
+import { OUTCOMES } from '../core/outcome.ts'
+import type { Board } from './board.ts'
+import { SLOT, TALLY, TARGET, TARGET_TALLY } from './layout.ts'
+
+function tallyAt(board: Board, thread: number, slot: number): number {
+  return board.layout.talliesAt + (thread * board.layout.slots + slot) * TALLY.cells
+}
+
+function targetTallyAt(board: Board, thread: number, target: number): number {
+  return (
+    board.layout.targetTalliesAt + (thread * board.layout.targets + target) * TARGET_TALLY.cells
+  )
+}
+
+// --- the edge thread's side -------------------------------------------------------------------
+
+/** Adds one to a cell of TALLY (or an outcome's index) and marks the slot as changed. */
+export function count(board: Board, thread: number, slot: number, cell: number): void {
+  const { cells, layout } = board
+  Atomics.add(cells, tallyAt(board, thread, slot) + cell, 1)
+  const word = layout.dirtyAt + thread * layout.dirtyWords + (slot >>> 5)
+  const bit = 1 << (slot & 31)
+  if ((Atomics.load(cells, word) & bit) === 0) Atomics.or(cells, word, bit)
+}
+
+export function raiseClaim(board: Board, thread: number, slot: number): void {
+  Atomics.add(board.cells, tallyAt(board, thread, slot) + TALLY.claims, 1)
+}
+
+export function releaseClaim(board: Board, thread: number, slot: number): void {
+  Atomics.sub(board.cells, tallyAt(board, thread, slot) + TALLY.claims, 1)
+}
+
+/** Adds `by` (1 or −1) to the thread's in-flight requests of a target. */
+export function addInFlight(board: Board, thread: number, target: number, by: number): void {
+  Atomics.add(board.cells, targetTallyAt(board, thread, target) + TARGET_TALLY.inFlight, by)
+}
+
+/** Requests in flight at a target, over all threads. */
+export function targetInFlight(board: Board, target: number): number {
+  let sum = 0
+  for (let thread = 0; thread < board.layout.threads; thread++) {
+    sum += Atomics.load(board.cells, targetTallyAt(board, thread, target) + TARGET_TALLY.inFlight)
+  }
+  return sum
+}
+
+/** Records that a target answered (`good`) or failed. Returns the failures in a row of this thread. */
+export function countTarget(board: Board, thread: number, target: number, good: boolean): number {
+  const at = targetTallyAt(board, thread, target)
+  Atomics.add(board.cells, at + TARGET_TALLY.served, 1)
+  const streak = at + TARGET_TALLY.failuresInARow
+  if (good) {
+    if (Atomics.load(board.cells, streak) !== 0) Atomics.store(board.cells, streak, 0)
+    return 0
+  }
+  return Atomics.add(board.cells, streak, 1) + 1
+}
+
+export function isEjected(board: Board, target: number): boolean {
+  return Atomics.load(board.cells, board.layout.targetsAt + target * TARGET.cells) !== 0
+}
+
+/** The latency limit of a slot in microseconds; 0 when latency is not judged now. */
+export function latencyLimitUs(board: Board, slot: number): number {
+  return Atomics.load(board.cells, board.layout.slotsAt + slot * SLOT.cells + SLOT.limitUs)
+}
+
+// --- the control thread's side ----------------------------------------------------------------
+
+export function setLatencyLimitUs(board: Board, slot: number, limitUs: number): void {
+  Atomics.store(board.cells, board.layout.slotsAt + slot * SLOT.cells + SLOT.limitUs, limitUs)
+}
+
+export function setEjected(board: Board, target: number, ejected: boolean): void {
+  Atomics.store(board.cells, board.layout.targetsAt + target * TARGET.cells, ejected ? 1 : 0)
+}
+
+/** Failures in a row of a target: the smallest count that any thread which served it reports. */
+export function targetFailuresInARow(board: Board, target: number): number {
+  let sum = 0
+  for (let thread = 0; thread < board.layout.threads; thread++) {
+    const at = targetTallyAt(board, thread, target)
+    sum += Atomics.load(board.cells, at + TARGET_TALLY.failuresInARow)
+  }
+  return sum
+}
+
+export function clearTargetFailures(board: Board, target: number): void {
+  for (let thread = 0; thread < board.layout.threads; thread++) {
+    Atomics.store(
+      board.cells,
+      targetTallyAt(board, thread, target) + TARGET_TALLY.failuresInARow,
+      0,
+    )
+  }
+}
+
+/** Requests that a target has served since the start, over all threads; wraps at 2^32. */
+export function targetServed(board: Board, target: number): number {
+  let sum = 0
+  for (let thread = 0; thread < board.layout.threads; thread++) {
+    sum += Atomics.load(board.cells, targetTallyAt(board, thread, target) + TARGET_TALLY.served)
+  }
+  return sum >>> 0
+}
+
+/** In-flight requests and tunnels of a version over all threads. */
+export function claims(board: Board, slot: number): number {
+  let sum = 0
+  for (let thread = 0; thread < board.layout.threads; thread++) {
+    sum += Atomics.load(board.cells, tallyAt(board, thread, slot) + TALLY.claims)
+  }
+  return sum
+}
+
+/** A thread is gone: what it had claimed is free, and nothing of it is in flight any more. */
+export function releaseThread(board: Board, thread: number): void {
+  for (let slot = 0; slot < board.layout.slots; slot++) {
+    Atomics.store(board.cells, tallyAt(board, thread, slot) + TALLY.claims, 0)
+  }
+  for (let target = 0; target < board.layout.targets; target++) {
+    Atomics.store(board.cells, targetTallyAt(board, thread, target) + TARGET_TALLY.inFlight, 0)
+  }
+}
+
+/** What was counted for a version since the last reading. */
+export interface TallyDelta {
+  /** In the order of OUTCOMES. */
+  readonly outcomes: readonly number[]
+  readonly evidenceGood: number
+  readonly evidenceBad: number
+  readonly rescued: number
+  readonly userErrors: number
+  readonly exceeded: number
+}
+
+const COUNTERS = TALLY.claims
+
+export class TallyReader {
+  readonly #board: Board
+  readonly #seen: Int32Array
+
+  /** Reads the differences from the state of the board at this moment. */
+  constructor(board: Board) {
+    this.#board = board
+    const { threads, slots } = board.layout
+    this.#seen = new Int32Array(threads * slots * COUNTERS)
+    for (let slot = 0; slot < slots; slot++) this.read(slot)
+  }
+
+  /** Slots that changed since the last call, each once; clears the marks. */
+  dirtySlots(): number[] {
+    const { cells, layout } = this.#board
+    const slots: number[] = []
+    for (let word = 0; word < layout.dirtyWords; word++) {
+      let bits = 0
+      for (let thread = 0; thread < layout.threads; thread++) {
+        const at = layout.dirtyAt + thread * layout.dirtyWords + word
+        if (Atomics.load(cells, at) !== 0) bits |= Atomics.exchange(cells, at, 0)
+      }
+      for (; bits !== 0; bits &= bits - 1) slots.push(word * 32 + 31 - Math.clz32(bits & -bits))
+    }
+    return slots
+  }
+
+  /** What was counted for the slot since the last `read` of it. */
+  read(slot: number): TallyDelta {
+    const sums = new Array<number>(COUNTERS).fill(0)
+    const { cells, layout } = this.#board
+    for (let thread = 0; thread < layout.threads; thread++) {
+      const from = tallyAt(this.#board, thread, slot)
+      const seenAt = (thread * layout.slots + slot) * COUNTERS
+      for (let cell = 0; cell < COUNTERS; cell++) {
+        const now = Atomics.load(cells, from + cell)
+        sums[cell] = (sums[cell] ?? 0) + ((now - (this.#seen[seenAt + cell] ?? 0)) >>> 0)
+        this.#seen[seenAt + cell] = now
+      }
+    }
+    const at = (cell: number): number => sums[cell] ?? 0
+    return {
+      outcomes: sums.slice(0, OUTCOMES.length),
+      evidenceGood: at(TALLY.evidenceGood),
+      evidenceBad: at(TALLY.evidenceBad),
+      rescued: at(TALLY.rescued),
+      userErrors: at(TALLY.userErrors),
+      exceeded: at(TALLY.exceeded),
+    }
+  }
+}

@@ -1,0 +1,97 @@
+// What a config file means once it has been read, checked and completed with defaults. The rest of
+// Vertex sees only this type: frozen, with units in the names, without optional fields.
+
+import type { Strategy } from '../core/strategy.ts'
+import type { Affinity, Match } from '../core/table.ts'
+import type { Weight } from '../core/weight.ts'
+
+export interface Address {
+  readonly host: string
+  /** 0 lets the system choose; the chosen port is printed at the start. */
+  readonly port: number
+}
+
+/** Milliseconds. */
+export interface Timeouts {
+  readonly connectMs: number
+  readonly responseHeadMs: number
+  readonly responseIdleMs: number
+  readonly requestHeadMs: number
+  readonly requestIdleMs: number
+  readonly keepAliveMs: number
+  readonly upstreamIdleMs: number
+  readonly tunnelIdleMs: number
+  /** How long tunnels to a version that was aborted, or at the end of a drain, may go on. */
+  readonly tunnelDrainMs: number
+  /** How long connections are still accepted after a drain began. */
+  readonly drainDelayMs: number
+  /** How long in-flight requests may take after that. */
+  readonly drainMs: number
+}
+
+export interface Limits {
+  readonly headBytes: number
+  readonly targetBytes: number
+  readonly headerLines: number
+  readonly responseHeadBytes: number
+  readonly responseHeaderLines: number
+  /** Client connections per edge thread. */
+  readonly connections: number
+  /** In-flight requests per target and edge thread; beyond it 503. */
+  readonly inFlightPerTarget: number
+}
+
+export interface PageConfig {
+  /** An http(s) URL that receives one POST per page. */
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+}
+
+export interface VersionConfig {
+  readonly name: string
+  /** `http://host:port`, at least one. */
+  readonly targets: readonly string[]
+}
+
+export interface RoutingConfig {
+  readonly stable: string
+  readonly candidate: string | null
+  /** The candidate's weight; 0 when there is no candidate. */
+  readonly weight: Weight
+}
+
+export interface ServiceConfig {
+  readonly name: string
+  readonly matches: readonly Match[]
+  readonly versions: readonly VersionConfig[]
+  readonly routing: RoutingConfig
+  readonly strategy: Strategy
+  readonly affinity: Affinity | null
+  readonly versionOverride: string | null
+  readonly rescue: boolean
+  readonly bodyLimitBytes: number | null
+}
+
+export interface Config {
+  /** The file's absolute path. */
+  readonly file: string
+  readonly listen: Address
+  readonly admin: Address
+  /** The bearer token of the admin API, or null: then it may only listen on loopback. */
+  readonly adminToken: string | null
+  /** Edge threads, at least 1 (`auto` is resolved to the number of cores). */
+  readonly threads: number
+  /** The state directory's absolute path. */
+  readonly stateDir: string
+  readonly timeouts: Timeouts
+  readonly limits: Limits
+  /** Addresses or CIDR blocks whose X-Forwarded-* fields are believed. */
+  readonly trustedProxies: readonly string[]
+  /** Upgrade protocols that become tunnels, lower case. */
+  readonly upgradeProtocols: readonly string[]
+  readonly page: PageConfig | null
+  readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
+  /** Paths on the data listener answered by Vertex itself for load balancers, or null. */
+  readonly readinessPath: string | null
+  readonly services: readonly ServiceConfig[]
+}

@@ -1,0 +1,178 @@
+// What an operator can ask of a node and what the node answers: the vocabulary between the admin API
+// (which runs in a thread of its own) and the control loop. Everything here can be posted between
+// threads: plain data, no functions. The admin API adds only HTTP to it.
+
+import type { JournalEntry } from './journal.ts'
+import type { Problem } from './problem.ts'
+import type { Ending, Phase, Quarantined } from './service.ts'
+import type { Weight } from './weight.ts'
+
+/** Commands that change something. `ifMatch` is the revision that the operator has seen. */
+export type Change =
+  | {
+      readonly do: 'weight'
+      readonly service: string
+      readonly weight: Weight
+      readonly force: boolean
+      readonly ifMatch: number | null
+    }
+  | {
+      readonly do: 'deploy'
+      readonly service: string
+      readonly version: string
+      /** Empty: the version must be resident already. */
+      readonly targets: readonly string[]
+      readonly replace: boolean
+      /** Changes to the configured strategy; the JSON form of the config file. */
+      readonly strategy: unknown
+      readonly ifMatch: number | null
+    }
+  | {
+      readonly do: 'promote'
+      readonly service: string
+      /** Go to 100 % without gates and without watching the steps between. */
+      readonly full: boolean
+      readonly ifMatch: number | null
+    }
+  | { readonly do: 'pause'; readonly service: string; readonly ifMatch: number | null }
+  | { readonly do: 'resume'; readonly service: string; readonly ifMatch: number | null }
+  | { readonly do: 'abort'; readonly service: string; readonly ifMatch: number | null }
+  | {
+      readonly do: 'rollback'
+      readonly service: string
+      /** Even when the version to return to has no healthy target. */
+      readonly force: boolean
+      readonly ifMatch: number | null
+    }
+  | {
+      readonly do: 'retry'
+      readonly service: string
+      readonly version: string
+      readonly ifMatch: number | null
+    }
+  | {
+      readonly do: 'targets'
+      readonly service: string
+      readonly version: string
+      readonly targets: readonly string[]
+      readonly ifMatch: number | null
+    }
+
+/** Commands that only look. */
+export type Question =
+  | { readonly do: 'services' }
+  | { readonly do: 'service'; readonly service: string }
+  | { readonly do: 'node' }
+
+export type Command = Change | Question
+
+/** Figures of a version over the rolling window (60 s). Latencies in milliseconds. */
+export interface VersionStats {
+  readonly requests: number
+  readonly errors: number
+  /** A fraction, 0 without requests. */
+  readonly errorRate: number
+  readonly p50: number | null
+  readonly p90: number | null
+  readonly p99: number | null
+  readonly inFlight: number
+  /** Requests a second over the last full seconds of the window. */
+  readonly rate: number
+  /** Requests drawn for this version that stable answered after all. */
+  readonly rescued: number
+}
+
+export interface TargetView {
+  readonly url: string
+  readonly healthy: boolean
+  readonly inFlight: number
+}
+
+export interface VersionView {
+  readonly version: string
+  /** Percent. */
+  readonly weight: number
+  readonly targets: readonly TargetView[]
+  readonly stats: VersionStats
+}
+
+/** One metric's evidence against the candidate, see verdict.md section 7. */
+export interface EvidenceView {
+  readonly metric: 'errors' | 'p99'
+  /** e-values; null while the test has nothing to say. */
+  readonly value: number | null
+  readonly bar: number
+  /** The whole sentence. */
+  readonly text: string
+}
+
+export interface RolloutView {
+  readonly id: string
+  readonly phase: Phase
+  /** 1-based; 0 before the first raise. */
+  readonly step: number
+  readonly steps: readonly { readonly weight: number; readonly observeSeconds: number }[]
+  readonly paused: boolean
+  /** What it waits for, or why it stands still: one sentence. */
+  readonly reason: string
+  readonly startedAt: string
+  readonly evidence: readonly EvidenceView[]
+}
+
+export interface ServiceView {
+  readonly name: string
+  readonly revision: number
+  readonly stable: VersionView | null
+  readonly candidate: VersionView | null
+  readonly rollout: RolloutView | null
+  readonly ended: { readonly id: string; readonly ending: Ending; readonly reason: string } | null
+  readonly previous: {
+    readonly version: string
+    readonly healthy: boolean
+    readonly retainedUntil: string
+  } | null
+  readonly quarantine: Readonly<Record<string, Quarantined>>
+}
+
+export interface ThreadView {
+  readonly thread: number
+  readonly connections: number
+  /** How often it had to be replaced. */
+  readonly restarts: number
+}
+
+export interface NodeView {
+  readonly version: string
+  readonly pid: number
+  readonly ready: boolean
+  readonly draining: boolean
+  /** Sentences about what does not work as it should; empty when all is well. */
+  readonly degraded: readonly string[]
+  readonly startedAt: string
+  readonly listen: string
+  readonly threads: readonly ThreadView[]
+}
+
+export type Answer =
+  | {
+      readonly ok: true
+      readonly answer: 'service'
+      readonly service: ServiceView
+      readonly note: string
+    }
+  | { readonly ok: true; readonly answer: 'services'; readonly services: readonly ServiceView[] }
+  | { readonly ok: true; readonly answer: 'node'; readonly node: NodeView }
+  | { readonly ok: false; readonly problem: Problem }
+
+/** From the admin thread to the control thread. */
+export interface Ask {
+  readonly id: number
+  readonly command: Command
+}
+
+/** From the control thread to the admin thread. */
+export type Tell =
+  | { readonly tell: 'answer'; readonly id: number; readonly answer: Answer }
+  | { readonly tell: 'event'; readonly entry: JournalEntry }
+  | { readonly tell: 'listening'; readonly port: number }
+  | { readonly tell: 'stop' }

@@ -1,0 +1,80 @@
+// The truth about one service, as it is kept in the ledger: which versions are resident, which of them
+// is stable and which is the candidate, and the rollout between them. Plain JSON throughout.
+
+import type { Problem } from './problem.ts'
+import type { Strategy } from './strategy.ts'
+import type { Weight } from './weight.ts'
+
+/**
+ * Where a rollout stands.
+ * proving: the candidate is resident at 0 % (gates run here); shifting: a step's weight is in force;
+ * baking: 100 %, the old stable still ready; manual: a weight set by hand, the verdict armed.
+ */
+export type Phase = 'proving' | 'shifting' | 'baking' | 'manual'
+
+/** How a rollout ended. */
+export type Ending = 'promoted' | 'aborted' | 'rolled-back' | 'superseded'
+
+/** Why a rollout stands still; null while it moves. */
+export interface Pause {
+  readonly reason: string
+  /** Milliseconds of the rollout's own clock at which it was paused. */
+  readonly sinceMs: number
+}
+
+export interface Rollout {
+  /** Unique over time, e.g. `default-7`; also salts the affinity hash. */
+  readonly id: string
+  readonly phase: Phase
+  /** Index of the step in force, −1 before the first raise. */
+  readonly step: number
+  /** When the present step or phase began (the clock of `now`). */
+  readonly stepSinceMs: number
+  readonly startedMs: number
+  readonly pause: Pause | null
+  /** Weights granted so far; the i-th raise is entitled to γ = 0.7 / (i (i + 1)). */
+  readonly raises: number
+  readonly strategy: Strategy
+  /** At 100 %: the comparison with stable has been reopened at 50/50. */
+  readonly reopened: boolean
+}
+
+export interface VersionRecord {
+  readonly targets: readonly string[]
+}
+
+export interface Quarantined {
+  readonly reason: string
+  /** The sentence of the verdict that put it there. */
+  readonly evidence: string
+  /** ISO 8601. */
+  readonly at: string
+}
+
+export interface Previous {
+  readonly version: string
+  /** Until when `rollback` can return to it (the clock of `now`). */
+  readonly retainedUntilMs: number
+}
+
+export interface ServiceState {
+  readonly service: string
+  /** Grows by one with every change; the `revision` of the API and the epoch of effects. */
+  readonly epoch: number
+  readonly versions: Readonly<Record<string, VersionRecord>>
+  readonly stable: string | null
+  readonly candidate: string | null
+  readonly weight: Weight
+  readonly rollout: Rollout | null
+  /** How the last rollout ended, until the next begins. */
+  readonly ended: { readonly id: string; readonly ending: Ending; readonly reason: string } | null
+  readonly previous: Previous | null
+  readonly quarantine: Readonly<Record<string, Quarantined>>
+  /** A hash of the `routing` and `versions` block of the file that was applied last. */
+  readonly routingHash: string | null
+  /** Rollouts started so far; numbers their ids. */
+  readonly rollouts: number
+}
+
+/** What a transition answers: a new state with effects, or a refusal that changes nothing. */
+export type Refusal = { readonly refused: Problem }
