@@ -3,6 +3,7 @@
 // threads: plain data, no functions. The admin API adds only HTTP to it.
 
 import type { JournalEntry } from './journal.ts'
+import type { Outcome } from './outcome.ts'
 import type { Problem } from './problem.ts'
 import type { Ending, Phase, Quarantined } from './service.ts'
 import type { Weight } from './weight.ts'
@@ -82,6 +83,12 @@ export interface VersionStats {
   readonly rescued: number
 }
 
+/** Counts of a version since the node started; they only grow. For the metrics of the admin API. */
+export interface VersionTotals {
+  readonly outcomes: Readonly<Record<Outcome, number>>
+  readonly rescued: number
+}
+
 export interface TargetView {
   readonly url: string
   readonly healthy: boolean
@@ -94,6 +101,7 @@ export interface VersionView {
   readonly weight: number
   readonly targets: readonly TargetView[]
   readonly stats: VersionStats
+  readonly totals: VersionTotals
 }
 
 /** One metric's evidence against the candidate, see verdict.md section 7. */
