@@ -1,0 +1,85 @@
+// The child processes of a measurement or a whole-system test. Whatever happens, none of them
+// outlives the process that started it: they are killed at its exit, and those that speak over IPC
+// also end by themselves when their parent is gone.
+
+import { type ChildProcess, fork, spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+const children = new Set<ChildProcess>()
+const atExit: (() => void)[] = []
+
+function track(child: ChildProcess): ChildProcess {
+  if (children.size === 0 && atExit.length === 0) watchExit()
+  children.add(child)
+  child.once('exit', () => children.delete(child))
+  return child
+}
+
+function watchExit(): void {
+  atExit.push(() => {
+    for (const child of children) child.kill('SIGKILL')
+  })
+  process.once('exit', () => {
+    for (const action of atExit) action()
+  })
+  process.once('SIGINT', () => process.exit(130))
+  process.once('SIGTERM', () => process.exit(143))
+}
+
+/** Runs when this process ends, however it ends. For temporary directories. */
+export function onExit(action: () => void): void {
+  if (atExit.length === 0) watchExit()
+  atExit.push(action)
+}
+
+export interface Pin {
+  /** The core that the process may run on; undefined leaves it free. */
+  readonly core?: number | undefined
+}
+
+/** Starts a program. Its output can be read from the child's streams. */
+export function startProgram(command: readonly string[], options: Pin = {}): ChildProcess {
+  const { core } = options
+  const [file, ...args] = core === undefined ? command : ['taskset', '-c', String(core), ...command]
+  if (file === undefined) throw new Error('Cannot start a program as its name is missing')
+  return track(spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] }))
+}
+
+/** Starts a module of this folder as a process that speaks over IPC (see rpc.ts). */
+export function startModule(module: URL, options: Pin = {}): ChildProcess {
+  const { core } = options
+  // taskset replaces itself by node, so that the pid and the IPC channel are those of node.
+  const pinned =
+    core === undefined
+      ? {}
+      : { execPath: 'taskset', execArgv: ['-c', String(core), process.execPath] }
+  return track(
+    fork(fileURLToPath(module), [], {
+      serialization: 'advanced',
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      execArgv: [],
+      ...pinned,
+    }),
+  )
+}
+
+/** Ends a child and waits until it is gone; after `withinMs` it is killed. */
+export async function endChild(
+  child: ChildProcess,
+  options: { signal?: NodeJS.Signals; withinMs?: number } = {},
+): Promise<number | null> {
+  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode
+  const gone = new Promise<void>((resolve) => {
+    child.once('exit', () => resolve())
+  })
+  child.kill(options.signal ?? 'SIGTERM')
+  const timer = setTimeout(() => child.kill('SIGKILL'), options.withinMs ?? 10_000)
+  await gone
+  clearTimeout(timer)
+  return child.exitCode
+}
+
+/** Ends all children that are left. */
+export async function endAll(): Promise<void> {
+  await Promise.all([...children].map((child) => endChild(child, { signal: 'SIGKILL' })))
+}

@@ -1,0 +1,218 @@
+// A load generator as a process of its own: keep-alive connections over raw sockets, either open loop
+// (requests become due at a fixed rate, whether earlier ones were answered or not, so that a stall of
+// the proxy is not hidden by a pause of its clients) or closed loop (each connection sends its next
+// request when the last was answered). It keeps for every request when it was sent, how long the
+// answer took from the moment it was due, its status and the version that answered.
+
+import net from 'node:net'
+import { monotonicMs } from './clock.ts'
+import type { LoadResult, LoadSpec } from './load.ts'
+import { answerParent } from './rpc.ts'
+
+const BACKLOG_MAX = 20_000 // due requests that found no free connection; more are counted as unsent
+const MESSAGES_MAX = 20
+const STATUS_FAILED = 0
+
+let spec: LoadSpec
+let startedMs = 0
+let endedMs = 0
+let stopping = false
+let due = 0 // requests that became due
+let unsent = 0
+let open = 0 // requests sent and not finished
+let requestHead = ''
+const free: Connection[] = []
+const connections = new Set<Connection>()
+const backlog: number[] = []
+const sentMs: number[] = []
+const latencyMs: number[] = []
+const status: number[] = []
+const version: number[] = []
+const versions: string[] = []
+const messages: string[] = []
+let resolveDone: (result: LoadResult) => void
+const done = new Promise<LoadResult>((resolve) => {
+  resolveDone = resolve
+})
+
+class Connection {
+  readonly #socket: net.Socket
+  #number = -1 // the request in flight, −1 for none
+  #dueMs = 0
+  #text = ''
+  #gone = false
+
+  constructor() {
+    this.#socket = net.connect({ host: spec.host, port: spec.port, noDelay: true })
+    this.#socket.setEncoding('latin1')
+    this.#socket.on('data', (chunk) => this.#read(String(chunk)))
+    this.#socket.on('error', (error) => this.#close(error.message))
+    this.#socket.on('close', () => this.#close('the connection was closed'))
+    connections.add(this)
+  }
+
+  send(dueMs: number): void {
+    const now = monotonicMs()
+    this.#number = sentMs.push(now) - 1
+    latencyMs.push(Number.NaN)
+    status.push(STATUS_FAILED)
+    version.push(255)
+    this.#dueMs = dueMs
+    open++
+    this.#socket.write(`${requestHead}x-sent-ns: ${Math.round(now * 1e6)}\r\n\r\n`)
+  }
+
+  /** Gives up a request that is older than the time limit. */
+  expire(now: number): void {
+    if (this.#number === -1 || now - (sentMs[this.#number] ?? 0) < spec.timeoutMs) return
+    this.#close(`no answer within ${spec.timeoutMs} ms`)
+  }
+
+  destroy(): void {
+    this.#gone = true
+    this.#socket.destroy()
+  }
+
+  #read(chunk: string): void {
+    this.#text += chunk
+    const end = this.#text.indexOf('\r\n\r\n')
+    if (end === -1 || this.#number === -1) return
+    const head = this.#text.slice(0, end + 2)
+    const length = /\r\ncontent-length: *(\d+)/i.exec(head)
+    if (length === null) {
+      this.#close(`an answer without Content-Length: ${head}`)
+      return
+    }
+    if (this.#text.length < end + 4 + Number(length[1])) return
+    this.#text = ''
+    this.#finish(head)
+    if (/\r\nconnection: *close/i.test(head)) this.#close('')
+    else next(this)
+  }
+
+  #finish(head: string): void {
+    const number = this.#number
+    this.#number = -1
+    open--
+    const code = Number.parseInt(head.slice(9, 12), 10)
+    status[number] = code
+    latencyMs[number] = monotonicMs() - this.#dueMs
+    const name = /\r\nx-app-version: *([^\r]*)/i.exec(head)?.[1]
+    if (name !== undefined) version[number] = versionIndex(name)
+    if (code >= 400 && messages.length < MESSAGES_MAX) messages.push(head.slice(0, 300))
+  }
+
+  #close(why: string): void {
+    if (this.#gone) return
+    this.#gone = true
+    connections.delete(this)
+    this.#socket.destroy()
+    if (this.#number !== -1) {
+      open--
+      if (messages.length < MESSAGES_MAX) messages.push(`${why}; had: ${this.#text.slice(0, 200)}`)
+    }
+    const at = free.indexOf(this)
+    if (at !== -1) free.splice(at, 1)
+    if (!stopping) replace()
+    else finishIfDone()
+  }
+}
+
+/** A closed connection is replaced a little later, so that a dead proxy is not stormed. */
+function replace(): void {
+  setTimeout(() => {
+    if (stopping) return
+    next(new Connection())
+  }, 5)
+}
+
+function versionIndex(name: string): number {
+  const at = versions.indexOf(name)
+  return at === -1 ? versions.push(name) - 1 : at
+}
+
+function wantsMore(): boolean {
+  return !stopping && (spec.requests === undefined || due < spec.requests)
+}
+
+/** A connection is free: it takes the oldest due request, or waits for one. */
+function next(connection: Connection): void {
+  const waiting = backlog.shift()
+  if (waiting !== undefined) {
+    connection.send(waiting)
+  } else if (spec.rate === null && wantsMore()) {
+    due++
+    connection.send(monotonicMs())
+  } else {
+    free.push(connection)
+    finishIfDone()
+  }
+}
+
+function finishIfDone(): void {
+  const all = spec.requests !== undefined && due >= spec.requests
+  if ((stopping || all) && open === 0 && (stopping || backlog.length === 0)) finish()
+}
+
+function finish(): void {
+  if (endedMs !== 0) return
+  stopping = true
+  endedMs = monotonicMs()
+  clearInterval(timer)
+  for (const connection of connections) connection.destroy()
+  resolveDone({
+    startedMs,
+    endedMs,
+    unsent,
+    sentMs: Float64Array.from(sentMs),
+    latencyMs: Float64Array.from(latencyMs),
+    status: Uint16Array.from(status),
+    version: Uint8Array.from(version),
+    versions,
+    messages,
+  })
+}
+
+let expiredMs = 0
+function tick(): void {
+  const now = monotonicMs()
+  if (spec.rate !== null) {
+    while (wantsMore() && startedMs + (due * 1000) / spec.rate <= now) {
+      const dueMs = startedMs + (due++ * 1000) / spec.rate
+      const connection = free.shift()
+      if (connection !== undefined) connection.send(dueMs)
+      else if (backlog.length < BACKLOG_MAX) backlog.push(dueMs)
+      else unsent++
+    }
+  }
+  if (now - expiredMs > 250) {
+    expiredMs = now
+    for (const connection of connections) connection.expire(now)
+  }
+  if (spec.durationMs !== undefined && now - startedMs > spec.durationMs) stop()
+}
+
+function stop(): void {
+  stopping = true
+  unsent += backlog.length
+  backlog.length = 0
+  finishIfDone()
+}
+
+let timer: NodeJS.Timeout
+answerParent({
+  start: (argument) => {
+    spec = argument as LoadSpec
+    const extra = Object.entries(spec.headers).map(([name, value]) => `${name}: ${value}\r\n`)
+    requestHead = `GET ${spec.path} HTTP/1.1\r\nhost: ${spec.host}:${spec.port}\r\n${extra.join('')}`
+    startedMs = monotonicMs()
+    for (let i = 0; i < spec.connections; i++) next(new Connection())
+    timer = setInterval(tick, 1)
+    return startedMs
+  },
+  stop: () => {
+    stop()
+    return done
+  },
+  done: () => done,
+})

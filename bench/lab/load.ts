@@ -1,0 +1,105 @@
+// The handle of a load generator (load-process.ts).
+
+import { endChild, type Pin, startModule } from './children.ts'
+import { askChild } from './rpc.ts'
+
+export interface LoadSpec {
+  readonly host: string
+  readonly port: number
+  /** Requests a second (open loop), or null: each connection as fast as it is answered. */
+  readonly rate: number | null
+  readonly connections: number
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  /** Until stopped when neither is given. */
+  readonly durationMs?: number
+  readonly requests?: number
+  readonly timeoutMs: number
+}
+
+/** One element a request, in the order of sending. */
+export interface LoadResult {
+  readonly startedMs: number
+  readonly endedMs: number
+  /** Requests that became due but found no connection. */
+  readonly unsent: number
+  readonly sentMs: Float64Array
+  /** From the moment the request was due to its whole answer; NaN when there was none. */
+  readonly latencyMs: Float64Array
+  /** 0 when there was no answer. */
+  readonly status: Uint16Array
+  /** Index into `versions`, 255 for none. */
+  readonly version: Uint8Array
+  readonly versions: readonly string[]
+  /** What went wrong, the first 20. */
+  readonly messages: readonly string[]
+}
+
+export interface Load {
+  /** Ends the load after the answers to what was sent. */
+  stop(): Promise<LoadResult>
+  /** The result of a load that has a duration or a number of requests. */
+  done(): Promise<LoadResult>
+}
+
+type Options = { port: number } & Partial<Omit<LoadSpec, 'port'>> & Pin
+
+/** Starts a load against a port on loopback. */
+export async function startLoad(options: Options): Promise<Load> {
+  const { core, ...given } = options
+  const spec: LoadSpec = {
+    host: '127.0.0.1',
+    rate: 1000,
+    connections: 32,
+    path: '/',
+    headers: {},
+    timeoutMs: 10_000,
+    ...given,
+  }
+  const child = startModule(new URL('./load-process.ts', import.meta.url), { core })
+  await askChild(child, 'start', { with: spec })
+  const end = async (ask: string): Promise<LoadResult> => {
+    const result = (await askChild(child, ask, { withinMs: 600_000 })) as LoadResult
+    await endChild(child)
+    return result
+  }
+  return { stop: () => end('stop'), done: () => end('done') }
+}
+
+/** Runs a load to its end. */
+export async function runLoad(options: Options): Promise<LoadResult> {
+  return (await startLoad(options)).done()
+}
+
+export interface LoadSummary {
+  readonly requests: number
+  readonly failed: number
+  readonly perSecond: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+  /** Requests that each version answered. */
+  readonly byVersion: Readonly<Record<string, number>>
+}
+
+/** A request fails when it got no answer or one with a status of 400 or more. */
+export function summarise(result: LoadResult): LoadSummary {
+  let failed = result.unsent
+  const byVersion: Record<string, number> = {}
+  for (const [at, code] of result.status.entries()) {
+    if (code === 0 || code >= 400) failed++
+    const name = result.versions[result.version[at] ?? 255] ?? 'none'
+    byVersion[name] = (byVersion[name] ?? 0) + 1
+  }
+  const sorted = result.latencyMs.filter((ms) => !Number.isNaN(ms)).sort()
+  const quantile = (share: number): number =>
+    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
+  const requests = result.status.length
+  return {
+    requests,
+    failed,
+    perSecond: (requests * 1000) / (result.endedMs - result.startedMs),
+    p50Ms: quantile(0.5),
+    p99Ms: quantile(0.99),
+    byVersion,
+  }
+}

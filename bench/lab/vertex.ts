@@ -1,0 +1,233 @@
+// A real Vertex as a child process: a config written to a temporary folder, `vertex run` on it, and a
+// small client of its admin API. The ports come from the line that it prints when it is ready.
+
+import type { ChildProcess } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import type { ServiceView } from '../../src/core/command.ts'
+import { type JournalEntry, readJournal } from '../../src/core/journal.ts'
+import { monotonicMs, until } from './clock.ts'
+import { endChild, onExit, type Pin, startProgram } from './children.ts'
+
+const BIN = fileURLToPath(new URL('../../bin/vertex.js', import.meta.url))
+const START_MS = 20_000
+const LOG_LINES_MAX = 2000
+
+export interface Reply {
+  readonly status: number
+  readonly body: unknown
+  /** When the whole answer had been read, on the monotonic clock. */
+  readonly atMs: number
+}
+
+interface Running {
+  readonly child: ChildProcess
+  readonly port: number
+  readonly adminUrl: string
+}
+
+/** Reads lines until the one that says `ready`. */
+function whenReady(child: ChildProcess, log: string[]): Promise<Running> {
+  return new Promise((resolve, reject) => {
+    const fail = (why: string): void => {
+      clearTimeout(timer)
+      reject(new Error(`Cannot start Vertex as ${why}; it said:\n${log.slice(-20).join('\n')}`))
+    }
+    const timer = setTimeout(() => fail(`it was not ready in ${START_MS} ms`), START_MS)
+    child.once('exit', (code, signal) => fail(`it ended with ${code ?? signal}`))
+    const read = (line: string): void => {
+      log.push(line)
+      if (log.length > LOG_LINES_MAX) log.shift()
+      if (!line.includes('"ready"')) return
+      const said = parse(line)
+      if (said === null) return
+      clearTimeout(timer)
+      resolve({ child, port: said.port, adminUrl: `http://${said.admin}` })
+    }
+    for (const stream of [child.stdout, child.stderr]) {
+      if (stream) createInterface({ input: stream }).on('line', read)
+    }
+  })
+}
+
+function parse(line: string): { port: number; admin: string } | null {
+  try {
+    const said = JSON.parse(line) as { msg?: unknown; listen?: unknown; admin?: unknown }
+    if (said.msg !== 'ready') return null
+    return { port: Number(String(said.listen).split(':').at(-1)), admin: String(said.admin) }
+  } catch {
+    return null // a line of another kind that happens to hold the word
+  }
+}
+
+export class Vertex {
+  readonly folder: string
+  readonly log: string[] = []
+  readonly #core: number | undefined
+  #running: Running | null = null
+
+  constructor(config: unknown, options: Pin = {}) {
+    this.folder = mkdtempSync(path.join(tmpdir(), 'vertex-lab-'))
+    this.#core = options.core
+    onExit(() => rmSync(this.folder, { recursive: true, force: true }))
+    // JSON is YAML, so an object needs no other writer.
+    const text = typeof config === 'string' ? config : JSON.stringify(config, null, 2)
+    writeFileSync(this.configFile, text)
+  }
+
+  get configFile(): string {
+    return path.join(this.folder, 'vertex.yaml')
+  }
+
+  async start(): Promise<void> {
+    const command = [process.execPath, BIN, 'run', '-c', this.configFile]
+    this.#running = await whenReady(startProgram(command, { core: this.#core }), this.log)
+  }
+
+  get #now(): Running {
+    if (this.#running === null) throw new Error('Cannot use Vertex as it has not been started')
+    return this.#running
+  }
+
+  get port(): number {
+    return this.#now.port
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`
+  }
+
+  get adminUrl(): string {
+    return this.#now.adminUrl
+  }
+
+  get pid(): number {
+    return this.#now.child.pid ?? -1
+  }
+
+  /** Calls the admin API. */
+  async ask(method: string, at: string, body?: unknown): Promise<Reply> {
+    const response = await fetch(`${this.adminUrl}${at}`, {
+      method,
+      headers: {
+        ...(method === 'GET' ? {} : { 'content-type': 'application/json' }),
+        ...(method === 'GET' ? {} : await this.#ifMatch(at)),
+      },
+      ...(method === 'GET' ? {} : { body: JSON.stringify(body ?? {}) }),
+    })
+    const text = await response.text()
+    const json = response.headers.get('content-type')?.includes('json') ?? false
+    return { status: response.status, body: json ? JSON.parse(text) : text, atMs: monotonicMs() }
+  }
+
+  /** A change by hand in a rollout must name the revision that it was decided on. */
+  async #ifMatch(at: string): Promise<Record<string, string>> {
+    if (!at.endsWith('/weight')) return {}
+    return { 'if-match': `"${(await this.service()).revision}"` }
+  }
+
+  /** Calls the admin API and fails when it refuses. */
+  async change(method: string, at: string, body?: unknown): Promise<Reply> {
+    const reply = await this.ask(method, at, body)
+    if (reply.status >= 300) {
+      throw new Error(`Cannot ${method} ${at}: ${reply.status} ${JSON.stringify(reply.body)}`)
+    }
+    return reply
+  }
+
+  async service(name = 'default'): Promise<ServiceView> {
+    return (await this.change('GET', `/v1/services/${name}`)).body as ServiceView
+  }
+
+  /** Starts a rollout of a version. */
+  deploy(version: string, targets: readonly string[]): Promise<Reply> {
+    return this.change('POST', '/v1/services/default/rollouts', { version, targets })
+  }
+
+  setWeight(percent: number): Promise<Reply> {
+    return this.change('PUT', '/v1/services/default/weight', { candidate: percent, force: true })
+  }
+
+  /** Waits until the rollout of `version` has ended, and says how. */
+  async ended(version: string, withinMs: number): Promise<ServiceView> {
+    return until(
+      async () => {
+        const view = await this.service()
+        return view.rollout === null && view.ended !== null ? view : null
+      },
+      { what: `the rollout of ${version} ends`, withinMs, everyMs: 25 },
+    )
+  }
+
+  /** The journal as it stands on the disk. */
+  journal(): readonly JournalEntry[] {
+    return readJournal(readFileSync(path.join(this.stateDir, 'journal.jsonl'), 'utf8')).entries
+  }
+
+  get stateDir(): string {
+    return path.join(this.folder, '.vertex')
+  }
+
+  /** Ends the process with a signal and waits until it is gone. Returns its exit code. */
+  async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    return endChild(this.#now.child, { signal, withinMs: 20_000 })
+  }
+}
+
+/** Starts Vertex with a config (an object or YAML text) and waits until it is ready. */
+export async function startVertex(config: unknown, options: Pin = {}): Promise<Vertex> {
+  const vertex = new Vertex(config, options)
+  await vertex.start()
+  return vertex
+}
+
+/** Milliseconds in the form of the config file. */
+const duration = (ms: number): string => `${ms}ms`
+
+export interface LabConfig {
+  readonly versions: Readonly<Record<string, readonly string[]>>
+  readonly stable: string
+  readonly candidate?: { readonly version: string; readonly weight: number }
+  readonly steps?: readonly { readonly weight: number; readonly observeMs: number }[]
+  readonly bakeMs?: number
+  readonly warmUpMs?: number
+  readonly page?: string
+  readonly threads?: number
+  /** More top-level settings. */
+  readonly more?: Readonly<Record<string, unknown>>
+}
+
+/** A config for a measurement: ports of the system's choice, one edge thread, a short drain. */
+export function labConfig(lab: LabConfig): unknown {
+  const { candidate } = lab
+  const versions = Object.entries(lab.versions).map(([name, targets]) => [name, { targets }])
+  const steps = lab.steps ?? [
+    { weight: 5, observeMs: 600_000 },
+    { weight: 100, observeMs: 600_000 },
+  ]
+  return {
+    listen: '127.0.0.1:0',
+    admin: '127.0.0.1:0',
+    threads: lab.threads ?? 1,
+    versions: Object.fromEntries(versions),
+    routing: {
+      stable: `${lab.stable} @ ${100 - (candidate?.weight ?? 0)}%`,
+      ...(candidate ? { candidate: `${candidate.version} @ ${candidate.weight}%` } : {}),
+    },
+    deploy_strategy: {
+      type: 'canary',
+      steps: steps.map((step) => ({
+        weight: `${step.weight}%`,
+        observe: duration(step.observeMs),
+      })),
+      bake: duration(lab.bakeMs ?? 60_000),
+      warm_up: duration(lab.warmUpMs ?? 10_000),
+      rollback_trigger: { error_rate_threshold: '0.1%', p99_latency_increase: '20%' },
+    },
+    ...(lab.page ? { page: { url: lab.page } } : {}),
+    ...lab.more,
+  }
+}
