@@ -1,0 +1,160 @@
+// The whole vocabulary of a rollout: what can happen to it (events) and what it can ask to be done
+// (effects). `rollout.ts` turns the one into the other and does nothing itself; control/ carries the
+// effects out, one after the other, in the order in which they stand.
+//
+// Effects are data. Each list belongs to one epoch (the revision of the service after the decision):
+// an `assign` or a `persist` that is reached when the service has moved on to a later epoch is left
+// out, and a result that comes back with an earlier epoch is ignored. That one rule is what lets an
+// abort overtake a raise that still waits for the disk.
+//
+// The order says what must survive what. A raise is journaled and persisted before its weight is
+// stored, so that a node killed in between comes back with less, never with more. A rollback stores
+// the weight first, and whatever is slow (ledger, journal, page) follows.
+
+import type { JournalEntry, JournalKind } from './journal.ts'
+import type { ServiceState } from './service.ts'
+import type { Strategy } from './strategy.ts'
+import type { Evidence } from './verdict/evidence.ts'
+import type { Weight } from './weight.ts'
+
+/** What one version's judged requests added since the last tick. */
+export interface ArmCounts {
+  readonly good: number
+  readonly bad: number
+  /** Requests that passed the latency limit; counted when they pass it, not when they end. */
+  readonly exceeded: number
+  /** Failures that reached a user (the others were rescued). */
+  readonly userErrors: number
+}
+
+export const NO_COUNTS: ArmCounts = { good: 0, bad: 0, exceeded: 0, userErrors: 0 }
+
+export interface TargetCounts {
+  readonly healthy: number
+  readonly total: number
+}
+
+/** Figures of a version over the trigger's window, for mode `threshold`. */
+export interface WindowFigures {
+  readonly requests: number
+  readonly errors: number
+  readonly p99Us: number | null
+}
+
+/** Where the tail of stable's latency lies, for the anchor of the latency test. */
+export interface TailFigures {
+  /** Measured requests of stable's last 60 s. */
+  readonly requests: number
+  readonly p99Us: number
+  readonly overP99: number
+  /** The tenth largest latency; equals the smallest when there are fewer than ten. */
+  readonly tenthUs: number
+  readonly overTenth: number
+}
+
+/** What control saw when it last looked, once a second and before every command. */
+export interface Facts {
+  /** Every live edge thread serves from a table that holds the candidate. */
+  readonly candidateResident: boolean
+  readonly stable: TargetCounts
+  readonly candidate: TargetCounts
+  readonly previous: TargetCounts
+  /** Requests that each candidate target has served so far, by its URL. */
+  readonly served: Readonly<Record<string, number>>
+  readonly tail: TailFigures | null
+  readonly windows: { readonly candidate: WindowFigures; readonly stable: WindowFigures }
+}
+
+/** All that is kept of a service: the ledger's document. Plain JSON. */
+export interface ServiceDocument {
+  readonly state: ServiceState
+  /** The tests of the rollout that runs; null without one. */
+  readonly evidence: Evidence | null
+  readonly facts: Facts
+}
+
+interface FromOperator {
+  /** The revision that the operator has seen, or null. */
+  readonly ifMatch: number | null
+}
+
+/** What can happen. The first group comes from operators, the second from control. */
+export type RolloutEvent =
+  | (FromOperator & {
+      readonly event: 'deploy'
+      readonly version: string
+      /** Empty: the version is known already. */
+      readonly targets: readonly string[]
+      readonly replace: boolean
+      readonly strategy: Strategy
+    })
+  | (FromOperator & {
+      readonly event: 'weight'
+      readonly weight: Weight
+      /** Used when this opens phase `manual`. */
+      readonly strategy: Strategy
+    })
+  | (FromOperator & { readonly event: 'promote'; readonly full: boolean })
+  | (FromOperator & { readonly event: 'pause' })
+  | (FromOperator & { readonly event: 'resume' })
+  | (FromOperator & { readonly event: 'abort' })
+  | (FromOperator & { readonly event: 'rollback'; readonly force: boolean })
+  | (FromOperator & { readonly event: 'retry'; readonly version: string })
+  | (FromOperator & {
+      readonly event: 'targets'
+      readonly version: string
+      readonly targets: readonly string[]
+    })
+  /** The file's `routing` or `versions` block is not the one that was applied last. */
+  | {
+      readonly event: 'routing'
+      readonly versions: Readonly<Record<string, readonly string[]>>
+      readonly stable: string | null
+      readonly candidate: string | null
+      readonly weight: Weight
+      readonly hash: string
+      readonly strategy: Strategy
+    }
+  /** Requests were counted, or 20 ms passed. */
+  | { readonly event: 'tick'; readonly candidate: ArmCounts; readonly stable: ArmCounts }
+  /** Control looked at targets and windows. */
+  | { readonly event: 'survey'; readonly facts: Facts }
+  /** The process came up and found this rollout in its state. */
+  | { readonly event: 'restarted' }
+  /** A raise could not be saved; `weight` is the one that is still in force. */
+  | {
+      readonly event: 'unsaved'
+      readonly epoch: number
+      readonly weight: Weight
+      readonly reason: string
+    }
+
+export type EventName = RolloutEvent['event']
+
+/** What can be asked to be done. */
+export type Effect =
+  /** Publish the assignment row: synchronous, one atomic store. */
+  | {
+      readonly effect: 'assign'
+      readonly stable: string | null
+      readonly candidate: string | null
+      readonly weight: Weight
+    }
+  /** Save the document in the ledger; what follows waits for it. */
+  | { readonly effect: 'persist' }
+  | {
+      readonly effect: 'journal'
+      readonly kind: JournalKind
+      readonly text: string
+      readonly by: JournalEntry['by']
+      readonly weight: Weight
+      readonly evidence?: unknown
+    }
+  /** Send on-call a page; nothing waits for it. */
+  | { readonly effect: 'page'; readonly text: string; readonly evidence: unknown }
+  /** Make the versions of the state resident in all edge threads; what follows waits for it. */
+  | { readonly effect: 'residency' }
+  /** Latency limits in microseconds that in-flight requests are measured against; 0 is none. */
+  | { readonly effect: 'limits'; readonly stableUs: number; readonly candidateUs: number }
+  /** Close the tunnels of a version after the tunnel drain time. */
+  | { readonly effect: 'evacuate'; readonly version: string }

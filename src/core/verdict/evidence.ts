@@ -1,0 +1,4 @@
+// placeholder replaced within minutes
+export interface Evidence {
+  readonly rollout: string
+}
