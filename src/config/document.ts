@@ -1,0 +1,158 @@
+// From the text of a YAML file to plain values with places. Every scalar stays the text that was
+// written, since YAML's guesses would change it (a version 1.10 would become 1.1). `${VAR:-default}` is
+// filled in from the environment here, after YAML has been read, so that a value can never turn into
+// structure. Aliases are followed with a bound, since a few lines of them can stand for gigabytes.
+
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
+import { type Mistake, under } from './mistake.ts'
+
+/** A scalar's text, null for an empty one, a list, or a mapping without prototype. */
+export type Plain = string | null | Plain[] | { [key: string]: Plain }
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+export interface SourceDocument {
+  /** Null when nothing can be read from the file. */
+  readonly value: Plain
+  readonly mistakes: readonly Mistake[]
+  /** Where a part stands in the file; the nearest part around it when it is not written. */
+  readonly placeOf: (pointer: string, part: 'key' | 'value') => Place
+}
+
+export interface Place {
+  readonly line: number
+  readonly column: number
+}
+
+const MAX_NODES = 100_000
+const MAX_DEPTH = 64
+
+interface Reading {
+  readonly source: string
+  readonly env: Environment
+  readonly keys: Map<string, number>
+  readonly values: Map<string, number>
+  readonly resolve: (node: Node) => Node | undefined
+  readonly say: (offset: number, message: string) => void
+  nodes: number
+}
+
+const SYNTAX: Readonly<Record<string, string>> = {
+  DUPLICATE_KEY: 'Cannot take this key as it stands twice in the same mapping',
+  MULTIPLE_DOCS: 'Cannot read more than one YAML document in a file',
+}
+
+/** @param source the file's text and its name as the operator gave it */
+export function readDocument(
+  source: { file: string; text: string },
+  env: Environment,
+): SourceDocument {
+  const { file, text } = source
+  const lines = new LineCounter()
+  const options = { schema: 'failsafe', prettyErrors: false, lineCounter: lines } as const
+  const yaml = parseDocument(text, options)
+  const mistakes: Mistake[] = []
+  const placeAt = (offset: number): Place => {
+    const { line, col } = lines.linePos(Math.min(offset, text.length))
+    return { line: Math.max(1, line), column: Math.max(1, col) }
+  }
+  const say = (offset: number, message: string) => {
+    mistakes.push({ file, ...placeAt(offset), message })
+  }
+  for (const error of yaml.errors) {
+    say(error.pos[0], SYNTAX[error.code] ?? `Cannot read this as YAML: ${error.message}`)
+  }
+  const reading: Reading = {
+    source: text,
+    env,
+    keys: new Map(),
+    values: new Map(),
+    resolve: (node) => (isAlias(node) ? node.resolve(yaml) : node),
+    say,
+    nodes: 0,
+  }
+  const broken = yaml.errors.some((error) => error.code !== 'DUPLICATE_KEY')
+  const value = broken || yaml.contents === null ? null : plain(reading, yaml.contents, '')
+  return { value, mistakes, placeOf: (pointer, part) => placeAt(offsetOf(reading, pointer, part)) }
+}
+
+function offsetOf(reading: Reading, pointer: string, part: 'key' | 'value'): number {
+  const [first, second] =
+    part === 'key' ? [reading.keys, reading.values] : [reading.values, reading.keys]
+  for (let at = pointer; ; at = at.slice(0, at.lastIndexOf('/'))) {
+    const offset = first.get(at) ?? second.get(at)
+    if (offset !== undefined) return offset
+    if (at === '') return 0
+  }
+}
+
+/** Turns a node and all below it into plain values and notes where each stands. */
+function plain(reading: Reading, found: Node, pointer: string): Plain {
+  const node = reading.resolve(found)
+  const at = found.range?.[0] ?? 0
+  if (!reading.values.has(pointer)) reading.values.set(pointer, at)
+  if (node === undefined) return null // the parser has said that the alias names nothing
+  if (++reading.nodes > MAX_NODES || pointer.split('/').length > MAX_DEPTH) {
+    if (reading.nodes !== Number.POSITIVE_INFINITY) {
+      reading.say(at, 'Cannot read this file as it is nested too deep or repeats itself by aliases')
+    }
+    reading.nodes = Number.POSITIVE_INFINITY // say it once
+    return null
+  }
+  if (isScalar(node)) return scalar(reading, node)
+  if (isSeq<Node>(node)) {
+    return node.items.map((item, index) => plain(reading, item, under(pointer, index)))
+  }
+  return isMap(node) ? mapping(reading, node.items, pointer) : null
+}
+
+function mapping(
+  reading: Reading,
+  items: readonly { key: unknown; value: unknown }[],
+  pointer: string,
+): Plain {
+  const result: { [key: string]: Plain } = Object.create(null)
+  for (const item of items) {
+    const key = item.key as Node
+    if (!isScalar(key)) {
+      reading.say(key.range?.[0] ?? 0, 'Cannot take this key as it is not a plain word')
+      continue
+    }
+    const inner = under(pointer, String(key.value))
+    reading.keys.set(inner, key.range?.[0] ?? 0)
+    result[String(key.value)] = item.value ? plain(reading, item.value as Node, inner) : null
+  }
+  return result
+}
+
+const VARIABLE = /\$\{([^}]*)\}?/g
+const FORM = /^([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s
+
+function scalar(
+  reading: Reading,
+  node: { value: unknown; range?: readonly number[] | null },
+): Plain {
+  const [start = 0, end = start] = node.range ?? []
+  if (start === end) return null
+  const text = String(node.value)
+  if (!text.includes('${')) return text
+  let from = start
+  return text.replaceAll(VARIABLE, (whole, inner: string) => {
+    const found = reading.source.indexOf(whole, from)
+    const at = found >= 0 && found < end ? found : start
+    from = at + 1
+    const [, name, fallback] = whole.endsWith('}') ? (FORM.exec(inner) ?? []) : []
+    if (name === undefined) {
+      const form = '${NAME} or ${NAME:-default}'
+      reading.say(at, `Cannot fill in ${JSON.stringify(whole)} as the form is ${form}`)
+      return ''
+    }
+    const value = reading.env[name]
+    if (fallback !== undefined) return value === undefined || value === '' ? fallback : value
+    if (value === undefined) {
+      const hint = `write \${${name}:-default} to allow that`
+      reading.say(at, `Cannot fill in \${${name}} as the environment has no ${name}: ${hint}`)
+    }
+    return value ?? ''
+  })
+}

@@ -1,0 +1,114 @@
+// The shape of a config document, once for two readers: the checker, which asks each setting's row
+// about its text, and editors, which want JSON Schema with descriptions. Both shapes come from the
+// same functions; only what stands at the leaves differs. The interfaces at the end are what is left
+// of a document after the check has cut away what is wrong: every part may be missing.
+
+import Type, { type TSchema } from 'typebox'
+import { ADMIN_TOKEN, LIMITS, NODE, PAGE_HEADER, PAGE_WEBHOOK, TIMEOUTS } from './node-settings.ts'
+import { TRUSTED_PROXY, UPGRADE_PROTOCOL } from './node-settings.ts'
+import * as service from './service-settings.ts'
+import { type Group, keyOf, type Setting } from './setting.ts'
+
+/** What is put in the place of a setting's value. */
+export type Leaf = (row: Setting<unknown>) => TSchema
+
+const strict = { additionalProperties: false }
+
+/** A mapping with the given parts, each of which may be left out. */
+function mapping(parts: Record<string, TSchema>, options = {}): TSchema {
+  const optional = Object.entries(parts).map(([key, part]) => [key, Type.Optional(part)])
+  return Type.Object(Object.fromEntries(optional), { ...strict, ...options })
+}
+
+/** A mapping from names that the operator chooses. */
+function named(value: TSchema): TSchema {
+  return Type.Unsafe({ type: 'object', additionalProperties: value, minProperties: 1 })
+}
+
+/** The settings of a group under their keys in the file. */
+function keysOf(group: Group, leaf: Leaf): Record<string, TSchema> {
+  return Object.fromEntries(Object.values(group).map((row) => [keyOf(row), leaf(row)]))
+}
+
+/** One shape when the value is of `type`, else another: clearer mistakes than a union gives. */
+function whenType(type: string, shapes: { is: TSchema; not: TSchema }): TSchema {
+  return Type.Unsafe({ if: { type }, then: shapes.is, else: shapes.not })
+}
+
+/** A `deploy_strategy` block; the same from a file and from the API. */
+export function strategySchema(leaf: Leaf): TSchema {
+  const observe = Type.Optional(leaf(service.STEP_OBSERVE))
+  const step = Type.Object({ weight: leaf(service.STEP_WEIGHT), observe }, strict)
+  return mapping({
+    ...keysOf(service.STRATEGY, leaf),
+    steps: Type.Array(step, { minItems: 1 }),
+    rollback_trigger: mapping(keysOf(service.TRIGGER, leaf)),
+  })
+}
+
+/** What can be said about one service, flat or under `services`. */
+export function serviceParts(leaf: Leaf): Record<string, TSchema> {
+  const match = mapping({ host: leaf(service.MATCH_HOST), path: leaf(service.MATCH_PATH) })
+  const targets = Type.Array(leaf(service.TARGET), { minItems: 1 })
+  const affinity = mapping(keysOf(service.AFFINITY, leaf), { minProperties: 1, maxProperties: 1 })
+  const candidate = Type.Optional(leaf(service.ROUTING.candidate))
+  return {
+    match: whenType('array', { is: Type.Array(match, { minItems: 1 }), not: match }),
+    versions: named(Type.Object({ targets }, strict)),
+    routing: Type.Object({ stable: leaf(service.ROUTING.stable), candidate }, strict),
+    deploy_strategy: strategySchema(leaf),
+    affinity: whenType('string', { is: leaf(service.AFFINITY_WORD), not: affinity }),
+    ...keysOf(service.SERVICE, leaf),
+  }
+}
+
+/** A whole file. What flat and `services` forms exclude of each other is said in load.ts. */
+export function documentSchema(leaf: Leaf): TSchema {
+  const { versions = Type.Any(), routing = Type.Any(), ...rest } = serviceParts(leaf)
+  const optional = Object.entries(rest).map(([key, part]) => [key, Type.Optional(part)])
+  const one = Type.Object({ versions, routing, ...Object.fromEntries(optional) }, strict)
+  return mapping({
+    ...keysOf(NODE, leaf),
+    admin_token: leaf(ADMIN_TOKEN),
+    timeouts: mapping(keysOf(TIMEOUTS, leaf)),
+    limits: mapping(keysOf(LIMITS, leaf)),
+    trusted_proxies: Type.Array(leaf(TRUSTED_PROXY)),
+    upgrade_protocols: Type.Array(leaf(UPGRADE_PROTOCOL)),
+    page: Type.Object(
+      { webhook: leaf(PAGE_WEBHOOK), headers: Type.Optional(named(leaf(PAGE_HEADER))) },
+      strict,
+    ),
+    ...serviceParts(leaf),
+    services: named(one),
+  })
+}
+
+/** A mapping of texts. */
+export type Texts = Readonly<Record<string, string | undefined>>
+
+export interface StrategyDocument {
+  readonly [key: string]: unknown
+  readonly steps?: readonly (Texts | undefined)[]
+  readonly rollback_trigger?: Texts
+}
+
+export interface ServiceDocument {
+  readonly [key: string]: unknown
+  readonly match?: Texts | readonly (Texts | undefined)[]
+  readonly versions?: Readonly<
+    Record<string, { readonly targets?: readonly (string | undefined)[] } | undefined>
+  >
+  readonly routing?: Texts
+  readonly deploy_strategy?: StrategyDocument
+  readonly affinity?: string | Texts
+}
+
+export interface NodeDocument extends ServiceDocument {
+  readonly admin_token?: string
+  readonly timeouts?: Texts
+  readonly limits?: Texts
+  readonly trusted_proxies?: readonly (string | undefined)[]
+  readonly upgrade_protocols?: readonly (string | undefined)[]
+  readonly page?: { readonly webhook?: string; readonly headers?: Texts }
+  readonly services?: Readonly<Record<string, ServiceDocument | undefined>>
+}

@@ -1,0 +1,171 @@
+// One service of a config file: its matches, versions, first split and strategy. It decides what makes
+// sense together inside a service; what two services must not share is seen in load.ts. It works on
+// what the check has left, so each part may be missing, and says nothing twice.
+
+import type { Affinity, Match } from '../core/table.ts'
+import { FULL_WEIGHT, percentFromWeight } from '../core/weight.ts'
+import type { RoutingConfig, ServiceConfig, VersionConfig } from './config.ts'
+import { quote, type Report, under } from './mistake.ts'
+import type { ServiceDocument, Texts } from './schema.ts'
+import {
+  AFFINITY,
+  AFFINITY_WORD,
+  MATCH_HOST,
+  MATCH_PATH,
+  ROUTING,
+  SERVICE,
+  type Share,
+  TARGET,
+} from './service-settings.ts'
+import { valueOf, valuesOf } from './setting.ts'
+import { defaultStrategy, resolveStrategy } from './strategy.ts'
+import { suggest } from './suggest.ts'
+import { isName, NAME_RULE } from './words.ts'
+
+export interface ServicePlace {
+  readonly name: string
+  /** The service's pointer; empty for a flat file. */
+  readonly pointer: string
+  readonly report: Report
+}
+
+export function resolveService(document: ServiceDocument, at: ServicePlace): ServiceConfig {
+  const versions = resolveVersions(document.versions ?? {}, at)
+  return {
+    name: at.name,
+    matches: matchesOf(document).map(matchOf),
+    versions,
+    routing: resolveRouting(document, versions, at),
+    strategy: resolveStrategy(document.deploy_strategy, {
+      pointer: `${at.pointer}/deploy_strategy`,
+      base: defaultStrategy(),
+      report: at.report,
+    }),
+    affinity: affinityOf(document.affinity),
+    ...valuesOf(SERVICE, document),
+  }
+}
+
+/** The match blocks of a service, one or many; without any the service takes every request. */
+function matchesOf(document: ServiceDocument): readonly (Texts | undefined)[] {
+  const { match } = document
+  if (match === undefined) return [{}]
+  return isList(match) ? match : [match]
+}
+
+function isList<T>(value: T | readonly T[]): value is readonly T[] {
+  return Array.isArray(value)
+}
+
+function matchOf(texts: Texts | undefined): Match {
+  const host = texts?.host === undefined ? null : (MATCH_HOST.read(texts.host) ?? null)
+  return { host, path: valueOf(MATCH_PATH, texts?.path) }
+}
+
+/** The pointer of a service's match with this number, for messages. */
+export function matchPointer(
+  document: ServiceDocument,
+  at: { pointer: string; index: number },
+): string {
+  const pointer = `${at.pointer}/match`
+  return isList(document.match) ? under(pointer, at.index) : pointer
+}
+
+function affinityOf(value: ServiceDocument['affinity']): Affinity | null {
+  if (value === undefined) return null
+  if (typeof value === 'string') {
+    return valueOf(AFFINITY_WORD, value) === 'address' ? { by: 'address' } : null
+  }
+  const cookie = AFFINITY.cookie.read(value.cookie ?? '')
+  if (cookie !== undefined) return { by: 'cookie', name: cookie }
+  const header = AFFINITY.header.read(value.header ?? '')
+  return header === undefined ? null : { by: 'header', name: header }
+}
+
+function resolveVersions(
+  documents: NonNullable<ServiceDocument['versions']>,
+  at: ServicePlace,
+): readonly VersionConfig[] {
+  const versions: VersionConfig[] = []
+  const owners = new Map<string, string>()
+  for (const [name, document] of Object.entries(documents)) {
+    const pointer = under(`${at.pointer}/versions`, name)
+    if (!isName(name)) {
+      at.report(pointer, `Cannot name a version ${quote(name)} as ${NAME_RULE}`, 'key')
+    }
+    const targets: string[] = []
+    document?.targets?.forEach((text, index) => {
+      const url = text === undefined ? undefined : TARGET.read(text)
+      if (url === undefined) return
+      const owner = owners.get(url)
+      if (owner !== undefined) {
+        const rule = `each target belongs to one version: it is a target of ${owner} already`
+        at.report(`${pointer}/targets/${index}`, `Cannot list ${url} as ${rule}`)
+      }
+      owners.set(url, name)
+      targets.push(url)
+    })
+    versions.push({ name, targets })
+  }
+  return versions
+}
+
+function resolveRouting(
+  document: ServiceDocument,
+  versions: readonly VersionConfig[],
+  at: ServicePlace,
+): RoutingConfig {
+  const pointer = `${at.pointer}/routing`
+  const stable = shareOf(document.routing, { part: 'stable', pointer, versions, report: at.report })
+  const candidate = shareOf(document.routing, {
+    part: 'candidate',
+    pointer,
+    versions,
+    report: at.report,
+  })
+  const weight = candidate?.weight ?? (stable?.weight == null ? 0 : FULL_WEIGHT - stable.weight)
+  if (stable !== null && candidate !== null) {
+    if (stable.version === candidate.version) {
+      const rule = `it is the stable version too: current value is ${stable.version}`
+      at.report(`${pointer}/candidate`, `Cannot make this version the candidate as ${rule}`)
+    }
+  }
+  checkSum({ stable, candidate }, pointer, at.report)
+  if (candidate === null) return { stable: stable?.version ?? '', candidate: null, weight: 0 }
+  return { stable: stable?.version ?? '', candidate: candidate.version, weight }
+}
+
+function checkSum(
+  shares: { stable: Share | null; candidate: Share | null },
+  pointer: string,
+  report: Report,
+): void {
+  const { stable, candidate } = shares
+  if (stable === null || stable.weight === null) return
+  if (candidate !== null && candidate.weight === null) return // it gets what stable leaves
+  const sum = stable.weight + (candidate?.weight ?? 0)
+  if (sum === FULL_WEIGHT) return
+  const rule = `stable and candidate must add up to 100%: current sum is ${percentFromWeight(sum)}%`
+  report(`${pointer}/stable`, `Cannot split the traffic so as ${rule}`)
+}
+
+function shareOf(
+  routing: Texts | undefined,
+  at: {
+    part: 'stable' | 'candidate'
+    pointer: string
+    versions: readonly VersionConfig[]
+    report: Report
+  },
+): Share | null {
+  const share = ROUTING[at.part].read(routing?.[at.part] ?? '') ?? null
+  if (share === null || at.versions.length === 0) return share // what is missing has been reported
+  const names = at.versions.map((version) => version.name)
+  if (!names.includes(share.version)) {
+    const guess = suggest(share.version, names)
+    const hint = guess === null ? `known are ${names.join(', ')}` : `did you mean ${guess}?`
+    const rule = `no such version is listed under versions: ${hint}`
+    at.report(`${at.pointer}/${at.part}`, `Cannot route to ${quote(share.version)} as ${rule}`)
+  }
+  return share
+}
