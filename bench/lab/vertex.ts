@@ -227,7 +227,8 @@ export function labConfig(lab: LabConfig): unknown {
       warm_up: duration(lab.warmUpMs ?? 10_000),
       rollback_trigger: { error_rate_threshold: '0.1%', p99_latency_increase: '20%' },
     },
-    ...(lab.page ? { page: { url: lab.page } } : {}),
+    ...(lab.page ? { page: { webhook: lab.page } } : {}),
+    timeouts: { drain_delay: '0', drain: '5s' },
     ...lab.more,
   }
 }

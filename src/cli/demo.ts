@@ -1,0 +1,319 @@
+// `vertex demo`: two deployments in front of one's eyes, one that goes well and one that does not.
+// Everything is real: app servers, a Vertex and the operator's calls to its admin API are separate
+// processes and real HTTP; only the users are played by this process. The story is checked while it
+// is told: when it does not come true, the demo says so and ends with 1.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ServiceView } from '../core/command.ts'
+import type { JournalEntry } from '../core/journal.ts'
+import type { AppBehaviour } from '../demo/app.ts'
+import { Screen } from '../demo/screen.ts'
+import { type App, type Addresses, Stage } from '../demo/stage.ts'
+import { Traffic } from '../demo/traffic.ts'
+
+const REQUESTS_PER_SECOND = 350
+const APP_LATENCY_MS = 20
+const POLL_MS = 100
+const ONCE_LIMIT_MS = 57_000
+const PAGE_LIMIT_MS = 8000
+const TOLD_KINDS = ['rollout', 'raise', 'hold', 'promoted', 'rolled-back', 'quarantine']
+
+/** Short windows; a real node keeps the defaults of 30 s, 60 s and a warm-up of 10 s. */
+const STRATEGY = {
+  type: 'canary',
+  steps: [
+    { weight: '5%', observe: '3s' },
+    { weight: '25%', observe: '3s' },
+    { weight: '100%', observe: '2s' },
+  ],
+  bake: '2s',
+  warm_up: '1s',
+  min_requests: 20,
+  rollback_trigger: { error_rate_threshold: '0.1%', p99_latency_increase: '20%' },
+}
+
+interface Fault {
+  readonly what: string
+  readonly behaviour: Partial<AppBehaviour>
+  /** The step at which it shows. */
+  readonly step: number
+}
+
+const FIRST_FAULT: Fault = {
+  what: 'now fails every request: its database password has expired',
+  behaviour: { errorRate: 1 },
+  step: 1,
+}
+const FAULTS: readonly Fault[] = [
+  { what: 'now fails one request in five', behaviour: { errorRate: 0.2 }, step: 1 },
+  { what: 'has become four times slower', behaviour: { latencyMultiplier: 4 }, step: 2 },
+  FIRST_FAULT,
+]
+
+/** The story did not come true; the message is for the user. */
+class Broken extends Error {}
+
+class Story {
+  readonly #stage: Stage
+  readonly #screen: Screen
+  readonly #proxy: Addresses
+  readonly #traffic: Traffic
+  readonly #stop: AbortSignal
+  #seq = 0
+
+  constructor(parts: {
+    stage: Stage
+    screen: Screen
+    proxy: Addresses
+    traffic: Traffic
+    stop: AbortSignal
+  }) {
+    this.#stage = parts.stage
+    this.#screen = parts.screen
+    this.#proxy = parts.proxy
+    this.#traffic = parts.traffic
+    this.#stop = parts.stop
+  }
+
+  async #ask(path: string, body?: unknown): Promise<unknown> {
+    const response = await fetch(`${this.#proxy.adminUrl}${path}`, {
+      signal: this.#stop,
+      ...(body === undefined
+        ? {}
+        : {
+            method: 'POST',
+            headers: { 'content-type': 'application/json' },
+            body: JSON.stringify(body),
+          }),
+    })
+    const text = await response.text()
+    if (!response.ok) throw new Broken(`The admin API refused ${path}: ${text}`)
+    return JSON.parse(text)
+  }
+
+  /** Tells what the journal says since the last call. Returns the entries. */
+  async #tell(): Promise<readonly JournalEntry[]> {
+    const page = await this.#ask(`/v1/journal?service=default&limit=1000&after=${this.#seq}`)
+    const { entries } = page as { entries: readonly JournalEntry[] }
+    for (const entry of entries) {
+      this.#seq = Math.max(this.#seq, entry.seq)
+      if (!TOLD_KINDS.includes(entry.kind)) continue
+      const colour =
+        entry.kind === 'promoted' ? 'green' : entry.kind === 'rolled-back' ? 'red' : 'cyan'
+      this.#screen.say(entry.text, colour)
+    }
+    return entries
+  }
+
+  /** Looks at the service every 100 ms until `good` holds; tells the journal meanwhile. */
+  async #watch(what: string, withinMs: number, good: (view: ServiceView) => boolean) {
+    const entries: JournalEntry[] = []
+    const end = performance.now() + withinMs
+    for (;;) {
+      if (!this.#stage.running) throw new Broken('Vertex has ended by itself')
+      const view = (await this.#ask('/v1/services/default')) as ServiceView
+      entries.push(...(await this.#tell()))
+      this.#screen.show(view, this.#traffic.counts())
+      if (good(view)) return { view, entries }
+      if (performance.now() > end) {
+        const now = view.rollout?.reason ?? view.ended?.reason ?? 'there is no rollout'
+        throw new Broken(`This did not happen within ${withinMs / 1000} s: ${what} (${now})`)
+      }
+      await sleep(POLL_MS, undefined, { signal: this.#stop })
+    }
+  }
+
+  /** Shows the table for a while. */
+  async calm(ms: number): Promise<void> {
+    const end = performance.now() + ms
+    await this.#watch('time passes', ms + 5000, () => performance.now() > end)
+  }
+
+  async #deploy(version: string): Promise<App> {
+    const app = await this.#stage.startApp(version, APP_LATENCY_MS)
+    this.#screen.say(`Operator: vertex deploy ${version} --target ${app.url}`, 'bold')
+    await this.#ask('/v1/services/default/rollouts', { version, targets: [app.url] })
+    return app
+  }
+
+  /** A rollout that must be promoted. */
+  async healthy(version: string): Promise<void> {
+    await this.#deploy(version)
+    const { view } = await this.#watch(
+      `${version} is promoted`,
+      40_000,
+      (now) => now.rollout === null && now.ended !== null && now.candidate === null,
+    )
+    if (view.ended?.ending !== 'promoted' || view.stable?.version !== version) {
+      throw new Broken(`The healthy ${version} was not promoted: ${view.ended?.reason}`)
+    }
+    this.#screen.say(
+      `${version} is the new stable. Users saw ${this.#userErrors()} errors.`,
+      'green',
+    )
+  }
+
+  /** A rollout that turns bad and must be rolled back without a user noticing. */
+  async faulty(version: string, fault: Fault): Promise<void> {
+    const pagesBefore = this.#stage.pages.length
+    const errorsBefore = this.#userErrors()
+    const app = await this.#deploy(version)
+    await this.#watch(
+      `${version} gets traffic`,
+      20_000,
+      (view) => view.rollout !== null && view.rollout.step >= fault.step,
+    )
+    await this.calm(2000)
+    this.#screen.say(`${version} ${fault.what}.`, 'red')
+    const turnedMs = performance.timeOrigin + performance.now()
+    app.behave(fault.behaviour)
+    const { view, entries } = await this.#watch(
+      `${version} is rolled back`,
+      25_000,
+      (now) => now.rollout === null && now.ended !== null,
+    )
+    if (view.ended?.ending !== 'rolled-back') {
+      throw new Broken(`The faulty ${version} was not rolled back: ${view.ended?.ending}`)
+    }
+    const back = entries.find((entry) => entry.kind === 'rolled-back')
+    this.#reckon(app, { back, turnedMs, reason: view.ended.reason })
+    const seen = this.#userErrors() - errorsBefore
+    if (seen > 0) {
+      throw new Broken(`${seen} users saw an error, the first ${this.#traffic.firstFailure}`)
+    }
+    this.#screen.say('Users who saw an error: 0. Failed requests were answered by stable.', 'green')
+    await this.#page(pagesBefore)
+  }
+
+  /** Says how many failures the rollback took, and how long. */
+  #reckon(
+    app: App,
+    at: { back: JournalEntry | undefined; turnedMs: number; reason: string },
+  ): void {
+    const backMs = at.back === undefined ? Number.NaN : Date.parse(at.back.at)
+    const [firstMs] = app.failedAtMs
+    const failures = app.failedAtMs.length
+    const fromMs = firstMs ?? at.turnedMs
+    const what = failures > 0 ? `${failures} failed requests` : 'No failed request'
+    const since = failures > 0 ? 'the first of them' : 'the change'
+    const tookMs = Math.max(0, Math.round(backMs - fromMs))
+    this.#screen.say(`${what}; ${tookMs} ms from ${since} to weight 0.`, 'bold')
+    if (at.back === undefined) this.#screen.say(`Evidence: ${at.reason}`)
+  }
+
+  async #page(before: number): Promise<void> {
+    await this.#watch(
+      'the page reaches on-call',
+      PAGE_LIMIT_MS,
+      () => this.#stage.pages.length > before,
+    )
+    this.#screen.say('On-call was paged; the webhook received:')
+    this.#screen.print(indent(this.#stage.pages[before] ?? ''), 'dim')
+  }
+
+  #userErrors(): number {
+    return this.#traffic.counts().failed
+  }
+
+  /** Ends the apps that nobody can be sent to any more. */
+  async tidy(): Promise<void> {
+    const view = (await this.#ask('/v1/services/default')) as ServiceView
+    const kept = [view.stable?.version, view.candidate?.version, view.previous?.version]
+    await this.#stage.keepApps(kept.filter((version) => version !== undefined))
+  }
+}
+
+function indent(page: string): string {
+  let text = page
+  try {
+    text = JSON.stringify(JSON.parse(page), null, 2)
+  } catch {
+    // Not JSON: shown as it came.
+  }
+  const lines = text.split('\n')
+  const shown = lines.length > 24 ? [...lines.slice(0, 24), '…'] : lines
+  return shown.map((line) => `           ${line.slice(0, 160)}`).join('\n')
+}
+
+async function tellStory(story: Story, options: { once: boolean; screen: Screen }): Promise<void> {
+  const { once, screen } = options
+  await story.calm(3000)
+  await story.healthy('v2')
+  await story.calm(1500)
+  await story.faulty('v3', FIRST_FAULT)
+  await story.calm(1500)
+  if (once) return
+  screen.say('The story goes on with other faults until you press Ctrl-C.', 'bold')
+  for (let number = 4; ; number += 2) {
+    await story.calm(10_000)
+    await story.healthy(`v${number}`)
+    await story.calm(10_000)
+    await story.faulty(`v${number + 1}`, FAULTS[(number / 2) % FAULTS.length] ?? FIRST_FAULT)
+    await story.tidy()
+  }
+}
+
+/** Sets the stage: an app, the receiver of pages, Vertex, and the users. */
+async function setUp(
+  stage: Stage,
+  screen: Screen,
+): Promise<{ proxy: Addresses; traffic: Traffic }> {
+  screen.print('Vertex demo: a deployment that goes well, then one that does not.\n', 'bold')
+  const app = await stage.startApp('v1', APP_LATENCY_MS)
+  const proxy = await stage.startVertex({
+    listen: '127.0.0.1:0',
+    admin: '127.0.0.1:0',
+    threads: 1,
+    versions: { v1: { targets: [app.url] } },
+    routing: { stable: 'v1 @ 100%' },
+    deploy_strategy: STRATEGY,
+    page: { webhook: await stage.startReceiver() },
+    timeouts: { drain_delay: '0', drain: '2s' },
+  })
+  screen.print(`  app v1               ${app.url}`)
+  screen.print(`  Vertex in front      ${proxy.url}`)
+  screen.print(`  admin and dashboard  ${proxy.adminUrl}/`)
+  screen.print(`  users                ${REQUESTS_PER_SECOND} requests a second, real HTTP`)
+  screen.print('\n  To be quick, the demo watches each step for 3 s (by default 30 s, then 60 s),')
+  screen.print('  bakes for 2 s (5 min) and leaves a warm-up of 1 s (10 s).\n')
+  return { proxy, traffic: new Traffic(proxy.url, REQUESTS_PER_SECOND) }
+}
+
+/**
+ * Tells the story. With `once` it ends when the story is told (at most 60 s), otherwise it goes on
+ * until the user interrupts it.
+ *
+ * @returns the exit code: 0 when the story came true, 1 when it did not, 130 when `once` was interrupted
+ */
+export async function demo(options: { once: boolean }): Promise<number> {
+  const stage = new Stage()
+  const screen = new Screen()
+  const leave = new AbortController()
+  let traffic: Traffic | null = null
+  const onSignal = (): void => leave.abort('signal')
+  process.on('SIGINT', onSignal)
+  process.on('SIGTERM', onSignal)
+  const timer = setTimeout(() => leave.abort('late'), options.once ? ONCE_LIMIT_MS : 2 ** 31 - 1)
+  try {
+    const set = await setUp(stage, screen)
+    traffic = set.traffic
+    traffic.start()
+    const story = new Story({ stage, screen, proxy: set.proxy, traffic, stop: leave.signal })
+    await tellStory(story, { once: options.once, screen })
+    screen.say('The story is told. Your own: vertex run -c vertex.yaml', 'bold')
+    return 0
+  } catch (error) {
+    if (leave.signal.reason === 'signal') return options.once ? 130 : 0
+    const late = leave.signal.reason === 'late'
+    const why = late ? `it was not told within ${ONCE_LIMIT_MS / 1000} s` : String(error)
+    screen.print(`\nThe story did not come true: ${why.replace(/^Error: /, '')}`, 'red')
+    if (!(error instanceof Broken)) screen.print(stage.said.slice(-10).join('\n'), 'dim')
+    return 1
+  } finally {
+    clearTimeout(timer)
+    await traffic?.stop()
+    await stage.close()
+    process.off('SIGINT', onSignal)
+    process.off('SIGTERM', onSignal)
+  }
+}
