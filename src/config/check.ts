@@ -39,8 +39,8 @@ export function allSettings(): readonly Setting<unknown>[] {
 }
 
 /**
- * Reports what is wrong with the shape of `value` and removes those parts from it. List items become
- * undefined, so that the places of the others stay right.
+ * Reports what is wrong with the shape of `value` and removes those parts from it. List items
+ * become undefined, so that the places of the others stay right.
  *
  * @param base the pointer of `value` in the whole document
  */
@@ -82,7 +82,8 @@ function describe(error: ErrorObject, base: string): Complaint | null {
     case 'additionalProperties':
       return unknownKey(error, { path, base })
     case 'required': {
-      const message = `Cannot read ${where(name)} as it needs the key ${String(params.missingProperty)}`
+      const missing = String(params.missingProperty)
+      const message = `Cannot read ${where(name)} as it needs the key ${missing}`
       return { pointer, part: 'key', remove: null, message }
     }
     case 'minItems':
@@ -110,9 +111,13 @@ const SHAPES: Readonly<Record<string, string>> = { object: 'a mapping', array: '
 
 function wrongValue(error: ErrorObject, name: string): string {
   const schema = error.parentSchema as Readonly<Record<string, unknown>>
-  const row = rows.get(String(schema[KEYWORD] ?? ''))
+  const { [KEYWORD]: setting } = schema
+  const row = typeof setting === 'string' ? rows.get(setting) : undefined
   const current = row?.secret ? 'not shown here' : quote(error.data)
-  const rule = row?.rule ?? SHAPES[String(schema.type)] ?? String(schema.type)
+  const special = typeof error.data === 'string' ? row?.objection?.(error.data) : undefined
+  if (special !== undefined) return `Cannot set ${name} as ${special}: current value is ${current}`
+  const rule =
+    row?.rule ?? SHAPES[error.keyword === 'type' ? error.params.type : ''] ?? 'something else'
   return `Cannot set ${where(name)} as it must be ${rule}: current value is ${current}`
 }
 

@@ -1,10 +1,11 @@
 // From the text of a YAML file to plain values with places. Every scalar stays the text that was
-// written, since YAML's guesses would change it (a version 1.10 would become 1.1). `${VAR:-default}` is
-// filled in from the environment here, after YAML has been read, so that a value can never turn into
-// structure. Aliases are followed with a bound, since a few lines of them can stand for gigabytes.
+// written, since YAML's guesses would change it (a version 1.10 would become 1.1).
+// `${VAR:-default}` is filled in from the environment here, after YAML has been read, so that a
+// value can never turn into structure. Aliases are followed with a bound, since a few lines of them
+// can stand for gigabytes.
 
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
-import { type Mistake, under } from './mistake.ts'
+import { type Mistake, quote, under } from './mistake.ts'
 
 /** A scalar's text, null for an empty one, a list, or a mapping without prototype. */
 export type Plain = string | null | Plain[] | { [key: string]: Plain }
@@ -15,6 +16,8 @@ export interface SourceDocument {
   /** Null when nothing can be read from the file. */
   readonly value: Plain
   readonly mistakes: readonly Mistake[]
+  /** Scalars whose variables could not be filled in; nothing more is to be said about them. */
+  readonly unfilled: ReadonlySet<string>
   /** Where a part stands in the file; the nearest part around it when it is not written. */
   readonly placeOf: (pointer: string, part: 'key' | 'value') => Place
 }
@@ -32,13 +35,13 @@ interface Reading {
   readonly env: Environment
   readonly keys: Map<string, number>
   readonly values: Map<string, number>
+  readonly unfilled: Set<string>
   readonly resolve: (node: Node) => Node | undefined
   readonly say: (offset: number, message: string) => void
   nodes: number
 }
 
 const SYNTAX: Readonly<Record<string, string>> = {
-  DUPLICATE_KEY: 'Cannot take this key as it stands twice in the same mapping',
   MULTIPLE_DOCS: 'Cannot read more than one YAML document in a file',
 }
 
@@ -49,8 +52,10 @@ export function readDocument(
 ): SourceDocument {
   const { file, text } = source
   const lines = new LineCounter()
-  const options = { schema: 'failsafe', prettyErrors: false, lineCounter: lines } as const
-  const yaml = parseDocument(text, options)
+  // Whether a key stands twice is seen here, since the parser names the wrong place after an empty
+  // value.
+  const options = { schema: 'failsafe', prettyErrors: false, uniqueKeys: false } as const
+  const yaml = parseDocument(text, { ...options, lineCounter: lines })
   const mistakes: Mistake[] = []
   const placeAt = (offset: number): Place => {
     const { line, col } = lines.linePos(Math.min(offset, text.length))
@@ -67,13 +72,20 @@ export function readDocument(
     env,
     keys: new Map(),
     values: new Map(),
+    unfilled: new Set(),
     resolve: (node) => (isAlias(node) ? node.resolve(yaml) : node),
     say,
     nodes: 0,
   }
-  const broken = yaml.errors.some((error) => error.code !== 'DUPLICATE_KEY')
-  const value = broken || yaml.contents === null ? null : plain(reading, yaml.contents, '')
-  return { value, mistakes, placeOf: (pointer, part) => placeAt(offsetOf(reading, pointer, part)) }
+  const value =
+    yaml.errors.length > 0 || yaml.contents === null ? null : plain(reading, yaml.contents, '')
+  const { unfilled } = reading
+  return {
+    value,
+    mistakes,
+    unfilled,
+    placeOf: (pointer, part) => placeAt(offsetOf(reading, pointer, part)),
+  }
 }
 
 function offsetOf(reading: Reading, pointer: string, part: 'key' | 'value'): number {
@@ -99,7 +111,7 @@ function plain(reading: Reading, found: Node, pointer: string): Plain {
     reading.nodes = Number.POSITIVE_INFINITY // say it once
     return null
   }
-  if (isScalar(node)) return scalar(reading, node)
+  if (isScalar(node)) return scalar(reading, node, pointer)
   if (isSeq<Node>(node)) {
     return node.items.map((item, index) => plain(reading, item, under(pointer, index)))
   }
@@ -119,6 +131,11 @@ function mapping(
       continue
     }
     const inner = under(pointer, String(key.value))
+    if (String(key.value) in result) {
+      const message = `Cannot take the key ${quote(key.value)} as it stands twice in one mapping`
+      reading.say(key.range?.[0] ?? 0, message)
+      continue
+    }
     reading.keys.set(inner, key.range?.[0] ?? 0)
     result[String(key.value)] = item.value ? plain(reading, item.value as Node, inner) : null
   }
@@ -131,6 +148,7 @@ const FORM = /^([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s
 function scalar(
   reading: Reading,
   node: { value: unknown; range?: readonly number[] | null },
+  pointer: string,
 ): Plain {
   const [start = 0, end = start] = node.range ?? []
   if (start === end) return null
@@ -141,18 +159,22 @@ function scalar(
     const found = reading.source.indexOf(whole, from)
     const at = found >= 0 && found < end ? found : start
     from = at + 1
-    const [, name, fallback] = whole.endsWith('}') ? (FORM.exec(inner) ?? []) : []
-    if (name === undefined) {
-      const form = '${NAME} or ${NAME:-default}'
-      reading.say(at, `Cannot fill in ${JSON.stringify(whole)} as the form is ${form}`)
-      return ''
-    }
-    const value = reading.env[name]
-    if (fallback !== undefined) return value === undefined || value === '' ? fallback : value
-    if (value === undefined) {
-      const hint = `write \${${name}:-default} to allow that`
-      reading.say(at, `Cannot fill in \${${name}} as the environment has no ${name}: ${hint}`)
-    }
-    return value ?? ''
+    const filled = fillIn(whole.endsWith('}') ? inner : '', reading.env)
+    if ('value' in filled) return filled.value
+    reading.say(at, `Cannot fill in ${quote(whole)} as ${filled.rule}`)
+    reading.unfilled.add(pointer)
+    return ''
   })
+}
+
+/**
+ * The value of `NAME` or `NAME:-default`, as a shell has it: an empty variable takes the default.
+ */
+function fillIn(inner: string, env: Environment): { value: string } | { rule: string } {
+  const [, name, fallback] = FORM.exec(inner) ?? []
+  if (name === undefined) return { rule: `the form is \${NAME} or \${NAME:-default}` }
+  const value = env[name]
+  if (fallback !== undefined) return { value: value ? value : fallback }
+  if (value !== undefined) return { value }
+  return { rule: `the environment has no ${name}: write \${${name}:-default} to allow that` }
 }

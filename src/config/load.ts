@@ -1,6 +1,7 @@
-// A config file in; a frozen Config, or the full list of mistakes, out. It never throws for what a file
-// or an environment says. The order: read the text, fill in variables, check the shape, then ask what
-// makes sense together. Flags of the command line come later and win; the environment wins over the file.
+// A config file in; a frozen Config, or the full list of mistakes, out. It never throws for what a
+// file or an environment says. The order: read the text, fill in variables, check the shape, then
+// ask what makes sense together. Flags of the command line come later and win; the environment wins
+// over the file.
 
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
@@ -21,7 +22,7 @@ import {
 } from './node-settings.ts'
 import type { NodeDocument, ServiceDocument } from './schema.ts'
 import { matchPointer, resolveService } from './service.ts'
-import { keyOf, valuesOf } from './setting.ts'
+import { keyOf, valuesFrom } from './setting.ts'
 import { isLoopback, isName, NAME_RULE } from './words.ts'
 
 export type Loaded =
@@ -53,6 +54,7 @@ export function loadConfig(source: { readonly file: string; readonly env: Enviro
   const document = readDocument({ file, text: read.text }, env)
   const mistakes = [...document.mistakes]
   const report: Report = (pointer, message, part = 'value') => {
+    if (document.unfilled.has(pointer)) return
     mistakes.push({ file, ...document.placeOf(pointer, part), message })
   }
   if (document.value === null) {
@@ -96,8 +98,8 @@ function freeze<T>(value: T): T {
 }
 
 function resolveNode(document: NodeDocument, context: Context): Config {
-  const { report, warnings } = context
-  const { state, threads, ...node } = valuesOf(NODE, withEnvironment(document, context))
+  const { report, warnings, keys } = context
+  const { state, threads, ...node } = valuesFrom(NODE, withEnvironment(document, context))
   const cores = availableParallelism()
   if (threads !== 'auto' && threads > cores) {
     warnings.push(
@@ -106,7 +108,8 @@ function resolveNode(document: NodeDocument, context: Context): Config {
   }
   const adminToken = adminTokenOf(document, context)
   if (adminToken === null && !keys.includes('admin_token') && !isLoopback(node.admin.host)) {
-    const rule = `other machines can reach it and there is no admin token: current value is ${quote(document.admin)}`
+    const current = `current value is ${quote(document.admin)}`
+    const rule = `other machines can reach it and there is no admin token: ${current}`
     report('/admin', `Cannot serve the admin API there as ${rule}`)
   }
   const { listen, admin } = node
@@ -119,8 +122,8 @@ function resolveNode(document: NodeDocument, context: Context): Config {
     adminToken,
     threads: threads === 'auto' ? cores : threads,
     stateDir: resolve(dirname(context.file), state),
-    timeouts: valuesOf(TIMEOUTS, document.timeouts),
-    limits: valuesOf(LIMITS, document.limits),
+    timeouts: valuesFrom(TIMEOUTS, document.timeouts),
+    limits: valuesFrom(LIMITS, document.limits),
     trustedProxies: readEach(document.trusted_proxies, TRUSTED_PROXY.read) ?? [],
     upgradeProtocols: readEach(document.upgrade_protocols, UPGRADE_PROTOCOL.read) ?? ['websocket'],
     page: pageOf(document),

@@ -1,6 +1,7 @@
-// A mistake in a config file is a value: where it stands and one sentence about it. All mistakes of a
-// file are collected before any is shown, so that an operator mends them in one go. Places inside a
-// document are JSON pointers (`/services/shop/routing`) until they are turned into line and column.
+// A mistake in a config file is a value: where it stands and one sentence about it. All mistakes of
+// a file are collected before any is shown, so that an operator mends them in one go. Places inside
+// a document are JSON pointers (`/services/shop/routing`) until they are turned into line and
+// column.
 
 export interface Mistake {
   /** The file as the operator named it. */
@@ -12,7 +13,9 @@ export interface Mistake {
   readonly message: string
 }
 
-/** What the parts of the loader call for each mistake; `part` says which half of `key: value` it is. */
+/**
+ * What the parts of the loader call for each mistake; `part` says which half of `key: value` it is.
+ */
 export type Report = (pointer: string, message: string, part?: 'key' | 'value') => void
 
 /** `file:line:column: message`, the form that editors and terminals turn into a link. */
@@ -50,6 +53,6 @@ export function quote(value: unknown): string {
   if (value === null || value === '') return 'empty'
   if (Array.isArray(value)) return 'a list'
   if (typeof value === 'object') return 'a mapping'
-  const text = JSON.stringify(String(value))
+  const text = typeof value === 'string' ? JSON.stringify(value) : `${value as number | boolean}`
   return text.length > 80 ? `${text.slice(0, 79)}…"` : text
 }

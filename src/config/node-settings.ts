@@ -1,6 +1,6 @@
-// The table of settings, first half: what belongs to the node. One row each; to add a setting, add a row
-// here, put it into schema.ts and give it a field in config.ts: the check, the default, the editors'
-// schema and OPERATING.md follow by themselves. A row says why its default is what it is.
+// The table of settings, first half: what belongs to the node. One row each; to add a setting, add
+// a row here, put it into schema.ts and give it a field in config.ts: the check, the default, the
+// editors' schema and OPERATING.md follow by themselves. A row says why its default is what it is.
 
 import { count, duration, orNone, setting, size, word } from './setting.ts'
 import { address, readBlock, readPathPrefix, readUrl, text } from './words.ts'
@@ -20,7 +20,9 @@ export const NODE = {
     unit: 'threads',
     rule: 'auto or a whole number from 1 to 256',
     schema: { type: ['integer', 'string'], pattern: '^(auto|[1-9]\\d{0,2})$' },
-    why: 'Edge threads; auto is one for each core, since a request costs CPU time and nothing else.',
+    why:
+      'Edge threads; auto is one for each core, since a request costs CPU time and ' +
+      'nothing else.',
     read(value) {
       if (value === 'auto') return 'auto'
       return /^\d{1,3}$/.test(value) && +value >= 1 && +value <= 256 ? +value : undefined
@@ -44,7 +46,9 @@ export const NODE = {
       unit: '',
       rule: 'a path that begins with a slash',
       schema: { type: 'string' },
-      why: 'A path on the data listener that Vertex answers itself, for load balancers that cannot reach the admin API.',
+      why:
+        'A path on the data listener that Vertex answers itself, for load balancers ' +
+        'that cannot reach the admin API.',
       read: readPathPrefix,
     }),
     'off',
@@ -56,7 +60,9 @@ export const ADMIN_TOKEN = {
     type: 'secret',
     rule: 'a word of 16 to 512 visible characters',
     pattern: /^[!-~]{16,512}$/,
-    why: 'The bearer token of the admin API; better given by VERTEX_ADMIN_TOKEN or VERTEX_ADMIN_TOKEN_FILE. 16 characters are the least that cannot be guessed.',
+    why:
+      'The bearer token of the admin API; better given by VERTEX_ADMIN_TOKEN or ' +
+      'VERTEX_ADMIN_TOKEN_FILE. 16 characters are the least that cannot be guessed.',
   }),
   secret: true,
 }
@@ -96,13 +102,17 @@ export const TIMEOUTS = {
     min: '0',
     max: '1h',
     default: '75s',
-    why: "How long a client's connection may wait for its next request. As nginx; 0 turns keep-alive off.",
+    why:
+      "How long a client's connection may wait for its next request. As nginx; 0 turns " +
+      'keep-alive off.',
   }),
   upstreamIdleMs: duration('timeouts.upstream_idle', {
     min: '0',
     max: '1h',
     default: '4s',
-    why: 'How long a connection to a target may wait in the pool; under the 5 s after which uvicorn and Node close theirs.',
+    why:
+      'How long a connection to a target may wait in the pool; under the 5 s after ' +
+      'which uvicorn and Node close theirs.',
   }),
   tunnelIdleMs: duration('timeouts.tunnel_idle', {
     min: '1s',
@@ -120,7 +130,9 @@ export const TIMEOUTS = {
     min: '0',
     max: '10m',
     default: '5s',
-    why: 'How long connections are still accepted after a drain began, so that load balancers see it first.',
+    why:
+      'How long connections are still accepted after a drain began, so that load ' +
+      'balancers see it first.',
   }),
   drainMs: duration('timeouts.drain', {
     min: '0',
@@ -171,7 +183,9 @@ export const LIMITS = {
     min: '1',
     max: '1000000',
     default: '1024',
-    why: "Requests in flight to a target from one edge thread; beyond it 503 at once. As Envoy's circuit breaker.",
+    why:
+      'Requests in flight to a target from one edge thread; beyond it 503 at once. As ' +
+      "Envoy's circuit breaker.",
   }),
 } as const
 
@@ -200,7 +214,9 @@ export const TRUSTED_PROXY = setting('trusted_proxies', {
   unit: '',
   rule: 'an IP address or a CIDR block such as 10.0.0.0/8',
   schema: { type: 'string' },
-  why: 'Peers whose X-Forwarded-* fields are believed and appended to; those of others are overwritten.',
+  why:
+    'Peers whose X-Forwarded-* fields are believed and appended to; those of others are ' +
+    'overwritten.',
   read: (value) => (value === '' ? '' : readBlock(value)),
 })
 
@@ -210,7 +226,9 @@ export const UPGRADE_PROTOCOL = setting('upgrade_protocols', {
   unit: '',
   rule: 'the name of an upgrade protocol other than h2c',
   schema: { type: 'string' },
-  why: 'Upgrades that become tunnels; others are stripped. h2c never passes, as it would hide requests.',
+  why:
+    'Upgrades that become tunnels; others are stripped. h2c never passes, as it would ' +
+    'hide requests.',
   read(value) {
     const name = value.toLowerCase()
     return name !== 'h2c' && /^[a-z0-9!#$%&'*+.^_`|~/-]{1,64}$/.test(name) ? name : undefined

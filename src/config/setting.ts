@@ -1,7 +1,7 @@
-// What a setting is: one row with its name, type, bounds, default, unit and reason, and the one function
-// that reads its text. Everything said about a setting is derived from its row: the check of a file,
-// the default, the editors' schema and the table in OPERATING.md. Values reach a row as text, since
-// YAML's own guesses (1.10 is 1.1, `no` is false) would change what an operator wrote.
+// What a setting is: one row with its name, type, bounds, default, unit and reason, and the one
+// function that reads its text. Everything said about a setting is derived from its row: the check
+// of a file, the default, the editors' schema and the table in OPERATING.md. Values reach a row as
+// text, since YAML's own guesses (1.10 is 1.1, `no` is false) would change what an operator wrote.
 
 /** The part of JSON Schema that editors need to help with a value. */
 export interface LeafSchema {
@@ -24,6 +24,8 @@ export interface Setting<T> {
   readonly why: string
   /** What is accepted, as the end of «it must be …». */
   readonly rule: string
+  /** A rule of its own for a value that is refused for a special reason. */
+  readonly objection?: (text: string) => string | undefined
   /** Its value is never shown in a message. */
   readonly secret: boolean
   readonly schema: LeafSchema
@@ -50,6 +52,7 @@ interface Kind<T> {
   readonly schema: LeafSchema
   readonly read: (text: string) => T | undefined
   readonly secret?: boolean
+  readonly objection?: (text: string) => string | undefined
 }
 
 /** A row of any kind without bounds. */
@@ -186,7 +189,7 @@ export function word<W extends string>(
   const { words, ...rest } = row
   return setting(name, {
     ...rest,
-    type: 'word',
+    type: words.join(', '),
     unit: '',
     rule: words.length === 1 ? `${words[0]}` : `one of ${words.join(', ')}`,
     schema: { type: 'string', enum: words },
@@ -215,7 +218,7 @@ export function fallbackOf<T>(row: Setting<T>): T {
 }
 
 /** Reads a text that has passed the check of its row; an absent one gives the default. */
-export function valueOf<T>(row: Setting<T>, text: string | null | undefined): T {
+export function valueFrom<T>(row: Setting<T>, text: string | null | undefined): T {
   const value = typeof text === 'string' ? row.read(text) : undefined
   return value === undefined ? fallbackOf(row) : value
 }
@@ -232,14 +235,14 @@ export function keyOf(row: Setting<unknown>): string {
 }
 
 /** Reads a group of rows from the mapping that holds them. */
-export function valuesOf<G extends Group>(
+export function valuesFrom<G extends Group>(
   group: G,
   mapping: Readonly<Record<string, unknown>> | null | undefined,
 ): ValuesOf<G> {
   const values: Record<string, unknown> = {}
   for (const [field, row] of Object.entries(group)) {
     const text = mapping?.[keyOf(row)]
-    values[field] = valueOf(row, typeof text === 'string' ? text : undefined)
+    values[field] = valueFrom(row, typeof text === 'string' ? text : undefined)
   }
   return values as ValuesOf<G>
 }

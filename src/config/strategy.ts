@@ -1,5 +1,6 @@
-// A deploy_strategy block becomes a Strategy: from the file, where the rest comes from the defaults, or
-// from the API, where the rest comes from what the file says. It decides what steps make sense.
+// A deploy_strategy block becomes a Strategy: from the file, where the rest comes from the
+// defaults, or from the API, where the rest comes from what the file says. It decides what steps
+// make sense.
 
 import type { Step, Strategy } from '../core/strategy.ts'
 import { FULL_WEIGHT, percentFromWeight } from '../core/weight.ts'
@@ -15,12 +16,12 @@ import {
   STRATEGY,
   TRIGGER,
 } from './service-settings.ts'
-import { type Group, keyOf, valueOf, valuesOf } from './setting.ts'
+import { type Group, keyOf, valueFrom, valuesFrom } from './setting.ts'
 
 /** What holds when nothing is said. */
 export function defaultStrategy(): Strategy {
   const steps = DEFAULT_STEPS.map((weight, index) => stepOf({ weight }, index))
-  return { ...valuesOf(STRATEGY, {}), steps, trigger: valuesOf(TRIGGER, {}) }
+  return { ...valuesFrom(STRATEGY, {}), steps, trigger: valuesFrom(TRIGGER, {}) }
 }
 
 /**
@@ -47,7 +48,7 @@ export function resolveStrategy(
 /** The values of those settings of a group that are written. */
 function written<G extends Group>(group: G, mapping: Texts | undefined) {
   const rows = Object.entries(group).filter(([, row]) => mapping?.[keyOf(row)] !== undefined)
-  return valuesOf(Object.fromEntries(rows) as Partial<G> & Group, mapping)
+  return valuesFrom(Object.fromEntries(rows) as Partial<G> & Group, mapping)
 }
 
 function stepOf(document: Texts, index: number): Step {
@@ -55,7 +56,7 @@ function stepOf(document: Texts, index: number): Step {
   const observe = first ? FIRST_OBSERVE : document.observe
   return {
     weight: STEP_WEIGHT.read(document.weight ?? '') ?? FULL_WEIGHT,
-    observeMs: valueOf(STEP_OBSERVE, observe),
+    observeMs: valueFrom(STEP_OBSERVE, observe),
   }
 }
 
@@ -92,7 +93,7 @@ function resolveSteps(
 function plainOf(value: unknown): Plain {
   if (value === null || value === undefined) return null
   if (Array.isArray(value)) return value.map(plainOf)
-  if (typeof value !== 'object') return String(value)
+  if (typeof value !== 'object') return `${value as string | number | boolean}`
   const result: { [key: string]: Plain } = Object.create(null)
   for (const [key, inner] of Object.entries(value)) result[key] = plainOf(inner)
   return result

@@ -1,7 +1,9 @@
-// Which of the known words a mistyped one was probably meant to be. It decides only whether a guess is
-// close enough to be worth saying: a far-fetched suggestion sends an operator the wrong way.
+// Which of the known words a mistyped one was probably meant to be. It decides only whether a guess
+// is close enough to be worth saying: a far-fetched suggestion sends an operator the wrong way.
 
-/** The number of letters to insert, remove, replace, or swap with a neighbour to get from a to b. */
+/**
+ * The number of letters to insert, remove, replace, or swap with a neighbour to get from a to b.
+ */
 export function editDistance(a: string, b: string): number {
   let before: number[] = []
   let above = Array.from({ length: b.length + 1 }, (_, column) => column)
@@ -28,7 +30,9 @@ function snakeCase(word: string): string {
     .toLowerCase()
 }
 
-/** The known word nearest to `word`, or null when none is near: at most a third of its letters off. */
+/**
+ * The known word nearest to `word`, or null when none is near: at most a third of its letters off.
+ */
 export function suggest(word: string, known: readonly string[]): string | null {
   const wanted = snakeCase(word.slice(0, 64))
   let best: string | null = null

@@ -1,6 +1,6 @@
-// The kinds of settings that are words with a form: addresses, URLs, header names, paths, version names.
-// Each reads its text into the value that the rest of Vertex uses, or refuses it. The rules are no wider
-// than what Vertex can serve: what is accepted here works later.
+// The kinds of settings that are words with a form: addresses, URLs, header names, paths, version
+// names. Each reads its text into the value that the rest of Vertex uses, or refuses it. The rules
+// are no wider than what Vertex can serve: what is accepted here works later.
 
 import { isIP } from 'node:net'
 import type { Address } from './config.ts'
@@ -79,7 +79,8 @@ export function isName(value: string): boolean {
 }
 
 export const NAME_RULE =
-  'a name has 1 to 128 letters, digits, dots, underscores, pluses and hyphens and begins with a letter or digit'
+  'a name has 1 to 128 letters, digits, dots, underscores, pluses and hyphens and ' +
+  'begins with a letter or digit'
 
 /** A host of a match, lower case: `shop.example.org` or `*.example.org`. */
 export function readMatchHost(value: string): string | undefined {

@@ -1,0 +1,35 @@
+// `vertex validate`: says about a config file what a start would say, without starting anything.
+
+import { formatMistake } from '../config/mistake.ts'
+import type { Config, ServiceConfig } from '../config/config.ts'
+import { loadConfig } from '../config/load.ts'
+import { percentFromWeight } from '../core/weight.ts'
+
+/** Exit codes of this verb: 0 the file can be started from, 3 it cannot. */
+export async function validate(options: { readonly config: string }): Promise<number> {
+  const loaded = loadConfig({ file: options.config, env: process.env })
+  if ('mistakes' in loaded) {
+    const lines = loaded.mistakes.map(formatMistake)
+    process.stderr.write(`${lines.join('\n')}\n`)
+    return 3
+  }
+  for (const warning of loaded.warnings) process.stderr.write(`warning: ${warning}\n`)
+  process.stdout.write(`${summaryOf(loaded.config, options.config)}\n`)
+  return 0
+}
+
+function summaryOf(config: Config, file: string): string {
+  const { listen, admin, services, threads } = config
+  return [
+    `${file} is valid`,
+    `  listen ${listen.host}:${listen.port}, admin ${admin.host}:${admin.port}, threads ${threads}`,
+    ...services.map(lineOf),
+  ].join('\n')
+}
+
+function lineOf(service: ServiceConfig): string {
+  const { stable, candidate, weight } = service.routing
+  const steps = service.strategy.steps.map((step) => `${percentFromWeight(step.weight)}%`)
+  const rest = candidate === null ? '' : `, candidate ${candidate} @ ${percentFromWeight(weight)}%`
+  return `  ${service.name}: stable ${stable}${rest}, steps ${steps.join(' ')}`
+}
