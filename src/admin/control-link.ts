@@ -1,0 +1,88 @@
+// The admin thread's end of the line to the control thread: every question gets a number, every
+// answer finds its asker by it. An answer that takes longer than 5 s becomes a 503 for that asker;
+// it may still come and is then dropped. The number of open questions is bounded, so that a control
+// thread that stands still does not collect an endless queue.
+
+import type { MessagePort } from 'node:worker_threads'
+import type { Answer, Ask, Command, Tell } from '../core/command.ts'
+import type { JournalEntry } from '../core/journal.ts'
+import type { Problem } from '../core/problem.ts'
+
+/** How long an operator waits before being told that the control thread is silent. */
+export const ANSWER_LIMIT_MS = 5000
+/** More open questions than a person and a few scrapers can have. */
+const OPEN_LIMIT = 256
+
+interface Open {
+  readonly settle: (answer: Answer) => void
+  readonly timer: NodeJS.Timeout
+}
+
+function silent(detail: string): Answer {
+  const problem: Problem = {
+    status: 503,
+    code: 'control-silent',
+    title: 'The control thread does not answer',
+    detail,
+  }
+  return { ok: false, problem }
+}
+
+export interface LinkEvents {
+  readonly onEvent: (entry: JournalEntry) => void
+  readonly onStop: () => void
+}
+
+export class ControlLink {
+  readonly #port: MessagePort
+  readonly #open = new Map<number, Open>()
+  #nextId = 1
+
+  constructor(port: MessagePort, { onEvent, onStop }: LinkEvents) {
+    this.#port = port
+    port.on('message', (message: Tell) => {
+      if (message.tell === 'answer') this.#settle(message.id, message.answer)
+      else if (message.tell === 'event') onEvent(message.entry)
+      else if (message.tell === 'stop') onStop()
+    })
+    port.on('close', () => {
+      const answer = silent('Cannot ask the control thread as it has closed the line')
+      for (const id of this.#open.keys()) this.#settle(id, answer)
+      onStop()
+    })
+  }
+
+  #settle(id: number, answer: Answer): void {
+    const open = this.#open.get(id)
+    if (open === undefined) return // it came after its time limit
+    this.#open.delete(id)
+    clearTimeout(open.timer)
+    open.settle(answer)
+  }
+
+  /** Resolves within `ANSWER_LIMIT_MS`; never rejects. */
+  ask(command: Command): Promise<Answer> {
+    if (this.#open.size >= OPEN_LIMIT) {
+      const detail = `Cannot ask the control thread as ${OPEN_LIMIT} questions are open already`
+      return Promise.resolve(silent(detail))
+    }
+    const id = this.#nextId++
+    return new Promise((settle) => {
+      const timer = setTimeout(() => {
+        const seconds = ANSWER_LIMIT_MS / 1000
+        const detail = `Cannot carry out "${command.do}" as the control thread did not answer within ${seconds} s: the change may still happen`
+        this.#settle(id, silent(detail))
+      }, ANSWER_LIMIT_MS)
+      this.#open.set(id, { settle, timer })
+      this.#port.postMessage({ id, command } satisfies Ask)
+    })
+  }
+
+  tellListening(port: number): void {
+    this.#port.postMessage({ tell: 'listening', port } satisfies Tell)
+  }
+
+  close(): void {
+    this.#port.close()
+  }
+}

@@ -1,0 +1,219 @@
+// What goes over the admin API, as JSON Schema: requests are checked against it, and the OpenAPI
+// document is made of it. Answers are described here but sent whole, so that a field that the core
+// adds is never lost on the way; a test holds real answers against these schemas.
+
+import Type, { type Static, type TSchema } from 'typebox'
+import { OUTCOMES } from '../core/outcome.ts'
+
+function nullable<T extends TSchema>(schema: T) {
+  return Type.Union([schema, Type.Null()])
+}
+
+const Name = Type.String({ minLength: 1, maxLength: 128 })
+const Targets = Type.Array(Type.String({ minLength: 1, maxLength: 2048 }), { maxItems: 256 })
+const Count = Type.Integer({ minimum: 0 })
+const Percent = Type.Number({ minimum: 0, maximum: 100 })
+const strict = { additionalProperties: false }
+
+// --- what is sent to us ---------------------------------------------------------------------------
+
+export const ServiceParams = Type.Object({ service: Name })
+export const VersionParams = Type.Object({ service: Name, version: Name })
+export const ChangeHeaders = Type.Object({
+  'if-match': Type.Optional(
+    Type.String({ description: 'The revision that the change is meant for, in quotes' }),
+  ),
+})
+
+/** The range is judged by the handler, which names it. */
+export const WeightBody = Type.Object(
+  {
+    candidate: Type.Number({ description: 'Percent, 0 to 100, at most two decimals' }),
+    force: Type.Optional(Type.Boolean({ description: 'A raise without its gate' })),
+  },
+  strict,
+)
+export const DeployBody = Type.Object(
+  {
+    version: Name,
+    targets: Type.Optional(Targets),
+    replace: Type.Optional(Type.Boolean({ description: 'Supersede a rollout that runs' })),
+    strategy: Type.Optional(Type.Object({}, { description: 'As in the config file' })),
+  },
+  strict,
+)
+export const PromoteBody = Type.Object(
+  { full: Type.Optional(Type.Boolean({ description: 'To 100 % without gates' })) },
+  strict,
+)
+export const RollbackBody = Type.Object(
+  { force: Type.Optional(Type.Boolean({ description: 'Even to targets that are not healthy' })) },
+  strict,
+)
+export const EmptyBody = Type.Object({}, strict)
+export const TargetsBody = Type.Object(
+  {
+    targets: Type.Array(Type.String({ minLength: 1, maxLength: 2048 }), {
+      minItems: 1,
+      maxItems: 256,
+    }),
+  },
+  strict,
+)
+export const JournalQuery = Type.Object(
+  {
+    service: Type.Optional(Name),
+    after: Type.Optional(Type.Integer({ minimum: 0, description: 'Entries with a greater seq' })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),
+    kind: Type.Optional(
+      Type.String({ maxLength: 512, description: 'Kinds of entries, separated by commas' }),
+    ),
+  },
+  strict,
+)
+export const EventsQuery = Type.Object(
+  { service: Type.Optional(Name), after: Type.Optional(Type.Integer({ minimum: 0 })) },
+  strict,
+)
+
+export type ServiceParams = Static<typeof ServiceParams>
+export type VersionParams = Static<typeof VersionParams>
+export type WeightBody = Static<typeof WeightBody>
+export type DeployBody = Static<typeof DeployBody>
+export type PromoteBody = Static<typeof PromoteBody>
+export type RollbackBody = Static<typeof RollbackBody>
+export type TargetsBody = Static<typeof TargetsBody>
+export type JournalQuery = Static<typeof JournalQuery>
+export type EventsQuery = Static<typeof EventsQuery>
+
+// --- what is answered -----------------------------------------------------------------------------
+
+export const ProblemSchema = Type.Object(
+  {
+    type: Type.String(),
+    title: Type.String(),
+    status: Type.Integer(),
+    detail: Type.String(),
+    allowed: Type.Optional(Type.Array(Type.String())),
+  },
+  { description: 'RFC 9457 problem document' },
+)
+
+const Milliseconds = nullable(Type.Number({ minimum: 0, description: 'Milliseconds' }))
+
+const StatsSchema = Type.Object(
+  {
+    requests: Count,
+    errors: Count,
+    errorRate: Type.Number({ minimum: 0, maximum: 1, description: 'A fraction' }),
+    p50: Milliseconds,
+    p90: Milliseconds,
+    p99: Milliseconds,
+    inFlight: Count,
+    rate: Type.Number({ minimum: 0, description: 'Requests a second' }),
+    rescued: Count,
+  },
+  { description: 'Over the rolling window of 60 s' },
+)
+
+const TotalsSchema = Type.Object(
+  {
+    outcomes: Type.Object(Object.fromEntries(OUTCOMES.map((outcome) => [outcome, Count]))),
+    rescued: Count,
+  },
+  { description: 'Since the node started' },
+)
+
+const VersionSchema = Type.Object({
+  version: Type.String(),
+  weight: Percent,
+  targets: Type.Array(
+    Type.Object({ url: Type.String(), healthy: Type.Boolean(), inFlight: Count }),
+  ),
+  stats: StatsSchema,
+  totals: TotalsSchema,
+})
+
+const RolloutSchema = Type.Object({
+  id: Type.String(),
+  phase: Type.Enum(['proving', 'shifting', 'baking', 'manual']),
+  step: Type.Integer({ minimum: 0, description: '1-based; 0 before the first raise' }),
+  steps: Type.Array(Type.Object({ weight: Percent, observeSeconds: Type.Number({ minimum: 0 }) })),
+  paused: Type.Boolean(),
+  reason: Type.String(),
+  startedAt: Type.String({ format: 'date-time' }),
+  evidence: Type.Array(
+    Type.Object({
+      metric: Type.Enum(['errors', 'p99']),
+      value: nullable(Type.Number()),
+      bar: Type.Number(),
+      text: Type.String(),
+    }),
+  ),
+})
+
+const viewMembers = {
+  name: Type.String(),
+  revision: Type.Integer({ description: 'For If-Match; grows with every change' }),
+  stable: nullable(VersionSchema),
+  candidate: nullable(VersionSchema),
+  rollout: nullable(RolloutSchema),
+  ended: nullable(
+    Type.Object({
+      id: Type.String(),
+      ending: Type.Enum(['promoted', 'aborted', 'rolled-back', 'superseded']),
+      reason: Type.String(),
+    }),
+  ),
+  previous: nullable(
+    Type.Object({
+      version: Type.String(),
+      healthy: Type.Boolean(),
+      retainedUntil: Type.String({ format: 'date-time' }),
+    }),
+  ),
+  quarantine: Type.Record(
+    Type.String(),
+    Type.Object({ reason: Type.String(), evidence: Type.String(), at: Type.String() }),
+  ),
+}
+
+export const ServiceSchema = Type.Object(viewMembers)
+export const ChangedSchema = Type.Object({
+  ...viewMembers,
+  note: Type.String({ description: 'What was done, or why nothing had to be' }),
+})
+export const ServicesSchema = Type.Object({ services: Type.Array(ServiceSchema) })
+
+export const EntrySchema = Type.Object({
+  seq: Type.Integer(),
+  at: Type.String({ format: 'date-time' }),
+  kind: Type.String(),
+  service: nullable(Type.String()),
+  epoch: nullable(Type.Integer()),
+  text: Type.String(),
+  by: Type.Enum(['operator', 'verdict', 'rollout', 'node']),
+  weight: Type.Optional(Percent),
+  evidence: Type.Optional(Type.Unknown()),
+})
+
+export const JournalSchema = Type.Object({
+  entries: Type.Array(EntrySchema),
+  /** Null when the end of the journal was reached. */
+  next: nullable(Type.Integer({ description: 'Where to go on: the next value of `after`' })),
+  last: nullable(Type.Integer({ description: 'The newest seq that was looked at' })),
+})
+
+export const NodeSchema = Type.Object({
+  version: Type.String(),
+  pid: Type.Integer(),
+  ready: Type.Boolean(),
+  draining: Type.Boolean(),
+  degraded: Type.Array(Type.String()),
+  startedAt: Type.String({ format: 'date-time' }),
+  listen: Type.String(),
+  threads: Type.Array(Type.Object({ thread: Type.Integer(), connections: Count, restarts: Count })),
+})
+
+/** The answers that every route can give beside its own. */
+export const REFUSALS = { '4XX': ProblemSchema, '5XX': ProblemSchema }
