@@ -8,6 +8,13 @@ export interface Spread {
   readonly n: number
 }
 
+/** Adds a value to a named series, which is made when it is missing. */
+export function add(series: Record<string, number[]>, name: string, value: number): void {
+  const values = series[name] ?? []
+  series[name] = values
+  values.push(value)
+}
+
 export function spread(values: readonly number[]): Spread {
   const sorted = values.toSorted((a, b) => a - b)
   const middle = sorted.length >> 1

@@ -1,0 +1,97 @@
+// What does one proxied small GET cost? CPU time (user and system) of the whole proxy process per
+// request, on one pinned core; load and origin run on the other. Vertex stands beside http-proxy on
+// the same Node in the same run; rounds take turns, so that a noisy machine disturbs all alike. CPU
+// time is compared, not throughput, so a busy neighbour matters little.
+
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import autocannon from 'autocannon'
+import { startOrigin } from './lab/origin.ts'
+import { cpuSeconds } from './lab/proc.ts'
+import { bench, progress } from './lab/report.ts'
+import { isInstalled, type Rival, startHaproxy, startHttpProxy, startNginx } from './lab/rivals.ts'
+import { add, spread } from './lab/statistics.ts'
+import { labConfig, startVertex } from './lab/vertex.ts'
+
+const PROXY_CORE = 0
+const LOAD_CORE = 1
+const ROUND_SECONDS = 3
+const CONNECTIONS = 32
+const RATIO_MAX = 0.25
+const run = promisify(execFile)
+
+/** Loads a proxy for some seconds. Returns the number of answers; fails on any other than 2xx. */
+async function load(port: number, seconds: number): Promise<number> {
+  const url = `http://127.0.0.1:${port}/`
+  if (isInstalled('wrk')) {
+    const wrk = ['wrk', '-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, url]
+    const { stdout } = await run('taskset', ['-c', String(LOAD_CORE), ...wrk])
+    if (/Non-2xx|Socket errors/.test(stdout)) throw new Error(`Cannot measure: ${stdout}`)
+    return Number(/(\d+) requests in/.exec(stdout)?.[1])
+  }
+  const result = await autocannon({ url, connections: CONNECTIONS, duration: seconds })
+  if (result.non2xx + result.errors > 0) throw new Error('Cannot measure as requests failed')
+  return result.requests.total
+}
+
+/** Microseconds of CPU per request. */
+async function round(rival: Rival, seconds: number): Promise<{ us: number; perSecond: number }> {
+  const before = cpuSeconds(rival.pid)
+  const requests = await load(rival.port, seconds)
+  const used = cpuSeconds(rival.pid) - before
+  return { us: (used * 1e6) / requests, perSecond: requests / seconds }
+}
+
+async function startRivals(): Promise<Rival[]> {
+  const origin = await startOrigin({ version: 'v1', record: false, core: LOAD_CORE })
+  const place = { originPort: origin.port, core: PROXY_CORE }
+  const config = labConfig({ versions: { v1: [origin.url] }, stable: 'v1', threads: 1 })
+  const vertex = await startVertex(config, { core: PROXY_CORE })
+  const rivals: Rival[] = [{ name: 'vertex', port: vertex.port, pid: vertex.pid }]
+  rivals.push(await startHttpProxy(place))
+  if (isInstalled('nginx')) rivals.push(await startNginx(place))
+  if (isInstalled('haproxy')) rivals.push(await startHaproxy(place))
+  return rivals
+}
+
+await bench(
+  'cpu',
+  { title: 'CPU per proxied small GET on one core', runs: 7, limitMs: 400_000 },
+  async (runs) => {
+    const rivals = await startRivals()
+    for (const rival of rivals) await round(rival, 2) // compile, open connections
+    const us: Record<string, number[]> = {}
+    const perSecond: Record<string, number[]> = {}
+    for (let i = 1; i <= runs; i++) {
+      const said: string[] = []
+      for (const rival of rivals) {
+        const one = await round(rival, ROUND_SECONDS)
+        add(us, rival.name, one.us)
+        add(perSecond, rival.name, one.perSecond)
+        said.push(`${rival.name} ${one.us.toFixed(1)} µs`)
+      }
+      progress(`round ${i}: ${said.join(', ')}`)
+    }
+    const own = us.vertex ?? []
+    const ratios = own.map((value, i) => value / (us['http-proxy']?.[i] ?? Number.NaN))
+    const ratio = spread(ratios)
+    const series: Record<string, number[]> = {}
+    for (const [name, values] of Object.entries(us)) series[`${name}, µs CPU a request`] = values
+    for (const [name, values] of Object.entries(perSecond)) series[`${name}, req/s`] = values
+    series['vertex / http-proxy, CPU'] = ratios
+    for (const name of ['nginx', 'haproxy']) {
+      const other = us[name]
+      if (other) series[`vertex / ${name}, CPU`] = own.map((v, i) => v / (other[i] ?? Number.NaN))
+    }
+    return {
+      series,
+      checks: [
+        {
+          what: 'CPU a request is at most 1/4 of that of http-proxy (median of rounds)',
+          value: `${ratio.median.toFixed(3)}, that is 1/${(1 / ratio.median).toFixed(1)}`,
+          pass: ratio.median <= RATIO_MAX && runs >= 5,
+        },
+      ],
+    }
+  },
+)
