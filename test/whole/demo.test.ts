@@ -1,0 +1,53 @@
+// The demo is the first thing that anybody runs: it must tell its story to the end, and leave nothing
+// behind.
+
+import { readdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import { endAll, endChild, startProgram } from '../../bench/lab/children.ts'
+import { until } from '../../bench/lab/clock.ts'
+
+const BIN = fileURLToPath(new URL('../../bin/vertex.js', import.meta.url))
+t.teardown(endAll)
+
+function folders(): string[] {
+  return readdirSync(tmpdir()).filter((name) => name.startsWith('vertex-demo-'))
+}
+
+await t.test('vertex demo --once tells its story and exits 0', async (t) => {
+  const before = folders()
+  const child = startProgram([process.execPath, BIN, 'demo', '--once'])
+  let text = ''
+  child.stdout?.on('data', (chunk: Buffer) => {
+    text += chunk.toString()
+  })
+  child.stderr?.resume()
+  const [code] = await new Promise<[number | null]>((resolve) => {
+    child.once('close', (code) => resolve([code]))
+  })
+  t.equal(code, 0, text)
+  t.match(text, /v2 is the new stable/)
+  t.match(text, /Users who saw an error: 0/)
+  t.match(text, /On-call was paged/)
+  t.same(
+    folders().filter((name) => !before.includes(name)),
+    [],
+    'no folder is left behind',
+  )
+})
+
+await t.test('a demo that is interrupted ends everything that it started', async (t) => {
+  const child = startProgram([process.execPath, BIN, 'demo', '--once'])
+  let text = ''
+  child.stdout?.on('data', (chunk: Buffer) => {
+    text += chunk.toString()
+  })
+  child.stderr?.resume()
+  const address = await until(() => /in front +(http:\S+)/.exec(text)?.[1] ?? null, {
+    what: 'the demo names its proxy',
+    withinMs: 20_000,
+  })
+  t.equal(await endChild(child, { signal: 'SIGINT', withinMs: 15_000 }), 130)
+  await t.rejects(fetch(address), 'the proxy is gone')
+})

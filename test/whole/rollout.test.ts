@@ -1,0 +1,110 @@
+// Rollouts end to end: what a bad candidate does to users (nothing), and what a crash of the node
+// does to a rollout (it is never further than the journal says).
+
+import t from 'tap'
+import { endAll } from '../../bench/lab/children.ts'
+import { sleep, until } from '../../bench/lab/clock.ts'
+import { startLoad, summarise } from '../../bench/lab/load.ts'
+import { deployAt, startPair, turnBad } from '../../bench/lab/pair.ts'
+
+t.teardown(endAll)
+
+await t.test('a candidate that fails is taken out and no client sees an error', async (t) => {
+  const pair = await startPair({ warmUpMs: 3_600_000 })
+  const load = await startLoad({ port: pair.vertex.port, rate: 400, connections: 16 })
+  const { view, entry } = await turnBad(pair, 'bad', {
+    weight: 5,
+    healthyMs: 500,
+    behaviour: { errorRate: 1 },
+    withinMs: 15_000,
+  })
+  t.equal(view.stable?.version, 'v1')
+  t.match(view.quarantine, { bad: { evidence: String } }, 'it is quarantined')
+  t.match(entry, { by: 'verdict', weight: 0 })
+  const again = await pair.vertex.ask('POST', '/v1/services/default/rollouts', {
+    version: 'bad',
+    targets: [pair.candidate.url],
+  })
+  t.equal(again.status, 409, 'it cannot be deployed again')
+  const page = await until(() => pair.webhook.pages[0] ?? null, {
+    what: 'the page arrives',
+    withinMs: 5000,
+  })
+  t.match(page.body, /evidence/)
+  const result = await load.stop()
+  const { failed, requests } = summarise(result)
+  t.equal(failed, 0, result.messages.join('\n'))
+  t.ok(requests > 200)
+  const { failures } = await pair.candidate.counts()
+  t.ok(failures >= 1 && failures <= 12, `${failures} requests failed at the candidate`)
+  await sleep(500)
+  t.equal(pair.webhook.pages.length, 1, 'one page')
+  await pair.end()
+})
+
+await t.test('a candidate that cuts connections is taken out and no client sees it', async (t) => {
+  const pair = await startPair({ warmUpMs: 3_600_000 })
+  const load = await startLoad({ port: pair.vertex.port, rate: 400, connections: 16 })
+  await turnBad(pair, 'cuts', {
+    weight: 5,
+    healthyMs: 500,
+    behaviour: { abortRate: 1 },
+    withinMs: 15_000,
+  })
+  const result = await load.stop()
+  t.equal(summarise(result).failed, 0, result.messages.join('\n'))
+  await pair.end()
+})
+
+await t.test('a healthy candidate is promoted, and rolled back when asked', async (t) => {
+  const pair = await startPair({
+    warmUpMs: 3_600_000,
+    bakeMs: 300,
+    steps: [
+      { weight: 25, observeMs: 300 },
+      { weight: 100, observeMs: 300 },
+    ],
+  })
+  const load = await startLoad({ port: pair.vertex.port, rate: 400, connections: 16 })
+  await pair.vertex.deploy('good', [pair.candidate.url])
+  const promoted = await pair.vertex.ended('good', 20_000)
+  t.match(promoted, { ended: { ending: 'promoted' }, stable: { version: 'good', weight: 100 } })
+  const { atMs } = await pair.vertex.change('POST', '/v1/services/default/rollback')
+  await sleep(300)
+  t.equal((await pair.vertex.service()).stable?.version, 'v1')
+  t.equal(summarise(await load.stop()).failed, 0)
+  const report = await pair.candidate.report()
+  t.equal(report.sentMs.filter((ms) => ms > atMs).length, 0, 'nothing came after the rollback')
+  await pair.end()
+})
+
+await t.test('kill -9 in a rollout: the weight is what the journal says', async (t) => {
+  const pair = await startPair({
+    warmUpMs: 3_600_000,
+    record: false,
+    steps: [10, 30, 60, 100].map((weight) => ({ weight, observeMs: 30_000 })),
+  })
+  const { vertex } = pair
+  const load = await startLoad({ port: vertex.port, rate: 200, connections: 8 })
+  await deployAt(pair, 'v2', 10)
+  await vertex.change('POST', '/v1/services/default/rollout/promote', {})
+  await until(async () => ((await vertex.service()).candidate?.weight === 30 ? true : null), {
+    what: 'the next step is reached',
+    withinMs: 10_000,
+  })
+  await vertex.end('SIGKILL')
+  await load.stop()
+  const said = vertex.journal().findLast((entry) => entry.weight !== undefined)
+  t.equal(said?.weight, 30)
+  await vertex.start()
+  const view = await vertex.service()
+  t.match(view, {
+    candidate: { version: 'v2', weight: 30 },
+    rollout: { phase: 'shifting', step: 2 },
+  })
+  await vertex.change('POST', '/v1/services/default/rollout/abort', {})
+  await vertex.end('SIGKILL')
+  await vertex.start()
+  t.match(await vertex.service(), { candidate: null, ended: { ending: 'aborted' } })
+  await pair.end()
+})

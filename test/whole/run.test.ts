@@ -1,0 +1,80 @@
+// A node from its start to its end, as an operator would see it: real processes and sockets.
+
+import t from 'tap'
+import { endAll } from '../../bench/lab/children.ts'
+import { sleep } from '../../bench/lab/clock.ts'
+import { startLoad, summarise } from '../../bench/lab/load.ts'
+import { startOrigin } from '../../bench/lab/origin.ts'
+import { startPair } from '../../bench/lab/pair.ts'
+import { labConfig, startVertex, Vertex } from '../../bench/lab/vertex.ts'
+
+t.teardown(endAll)
+
+await t.test('a node says when it is ready, serves, and ends cleanly on TERM', async (t) => {
+  const origin = await startOrigin({ version: 'v1' })
+  const vertex = await startVertex(labConfig({ versions: { v1: [origin.url] }, stable: 'v1' }))
+  const answer = await fetch(`${vertex.url}/hello`)
+  t.equal(answer.status, 200)
+  t.equal(answer.headers.get('x-app-version'), 'v1')
+  t.equal((await answer.text()).length, 13)
+  t.equal((await vertex.ask('GET', '/readyz')).status, 200)
+  const view = await vertex.service()
+  t.match(view, { stable: { version: 'v1', weight: 100 }, candidate: null, rollout: null })
+  t.equal(await vertex.end('SIGTERM'), 0)
+  await origin.end()
+})
+
+await t.test('a request on its way is answered during the drain', async (t) => {
+  const origin = await startOrigin({
+    version: 'v1',
+    behaviour: { latency: { kind: 'fixed', floorMs: 600 } },
+  })
+  const vertex = await startVertex(labConfig({ versions: { v1: [origin.url] }, stable: 'v1' }))
+  const answer = fetch(`${vertex.url}/slow`)
+  await sleep(200)
+  const ended = vertex.end('SIGTERM')
+  t.equal((await answer).status, 200)
+  t.equal(await ended, 0)
+  await origin.end()
+})
+
+await t.test('two nodes cannot share a state directory', async (t) => {
+  const origin = await startOrigin({ version: 'v1' })
+  const config = labConfig({ versions: { v1: [origin.url] }, stable: 'v1' })
+  const first = await startVertex(config)
+  const second = new Vertex({ ...(config as object), state: first.stateDir })
+  await t.rejects(second.start(), /state|lock/i)
+  await first.end()
+  await origin.end()
+})
+
+await t.test('weights change under load without a failed request', async (t) => {
+  const pair = await startPair({ weight: 5, warmUpMs: 3_600_000, record: false })
+  const load = await startLoad({ port: pair.vertex.port, rate: 500, connections: 16 })
+  for (let i = 0; i < 100; i++) {
+    const reply = await pair.vertex.ask('PUT', '/v1/services/default/weight', {
+      candidate: 1 + ((i * 37) % 50),
+    })
+    if (reply.status !== 200) t.fail(`a weight was refused: ${JSON.stringify(reply.body)}`)
+    await sleep(10)
+  }
+  const result = await load.stop()
+  const summary = summarise(result)
+  t.equal(summary.failed, 0, result.messages.join('\n'))
+  t.ok((summary.byVersion.v1 ?? 0) > 0 && (summary.byVersion.v2 ?? 0) > 0, 'both versions served')
+  await pair.end()
+})
+
+await t.test('a weight of 0 by hand ends the traffic to the candidate', async (t) => {
+  const pair = await startPair({ weight: 50, warmUpMs: 3_600_000 })
+  const load = await startLoad({ port: pair.vertex.port, rate: 500, connections: 16 })
+  await sleep(500)
+  const { atMs } = await pair.vertex.setWeight(0)
+  await sleep(500)
+  const summary = summarise(await load.stop())
+  t.equal(summary.failed, 0)
+  const report = await pair.candidate.report()
+  t.ok(report.requests > 50, 'the candidate had traffic before')
+  t.equal(report.sentMs.filter((ms) => ms > atMs).length, 0, 'and nothing that was sent after')
+  await pair.end()
+})
