@@ -18,7 +18,9 @@ export function heartbeat(board: Board, thread: number): number {
 
 /** The thread serves from the table with this revision from now on. */
 export function acknowledgeTable(board: Board, thread: number, revision: number): void {
-  Atomics.store(board.cells, threadAt(board, thread) + THREAD.acknowledged, revision)
+  const cell = threadAt(board, thread) + THREAD.acknowledged
+  Atomics.store(board.cells, cell, revision)
+  Atomics.notify(board.cells, cell)
 }
 
 export function acknowledgedTable(board: Board, thread: number): number {
@@ -37,4 +39,18 @@ export function connections(board: Board, thread: number): number {
 /** A thread that died holds no connections any more. */
 export function clearConnections(board: Board, thread: number): void {
   Atomics.store(board.cells, threadAt(board, thread) + THREAD.connections, 0)
+}
+
+/** Resolves when the thread serves from this revision or a later one, or after `timeoutMs`. */
+export async function waitForTable(
+  board: Board,
+  thread: number,
+  options: { readonly revision: number; readonly timeoutMs: number },
+): Promise<boolean> {
+  const cell = threadAt(board, thread) + THREAD.acknowledged
+  const seen = Atomics.load(board.cells, cell)
+  if (seen >= options.revision) return true
+  const wait = Atomics.waitAsync(board.cells, cell, seen, options.timeoutMs)
+  if (wait.async) await wait.value
+  return Atomics.load(board.cells, cell) >= options.revision
 }

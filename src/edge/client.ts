@@ -1,0 +1,337 @@
+// A client's HTTP/1.1 connection: reads one request at a time, in order, hands it to an exchange and
+// writes what the exchange answers. What a client sends ahead is kept up to a bound, then reading
+// stops. After any framing error the answer says `Connection: close` and no later byte is read.
+
+import type { Socket } from 'node:net'
+import { addConnection } from '../board/liveness.ts'
+import { faultAnswer, plainAnswer } from '../http1/answer.ts'
+import { ChunkedDecoder } from '../http1/chunked.ts'
+import type { Fault } from '../http1/fault.ts'
+import { FIELD } from '../http1/fields.ts'
+import type { ForwardedBy } from '../http1/forward.ts'
+import { MORE, REFUSED } from '../http1/lines.ts'
+import { BY_LENGTH, CHUNKED, type RequestHead, readRequestHead } from '../http1/request-head.ts'
+import type { ClientSide } from './client-side.ts'
+import type { Edge } from './edge.ts'
+import { Exchange } from './request.ts'
+import { Timed } from './wheel.ts'
+
+const HEAD = 0
+const BUSY = 1
+const LINGER = 2
+const TUNNEL = 3
+const CLOSED = 4
+
+/** Bytes that a client may send ahead of the answer to its present request. */
+const MAX_AHEAD_BYTES = 65_536
+/** After a refusal we read and discard for so long, so that a reset does not eat the answer. */
+const LINGER_MS = 2000
+const LINGER_BYTES = 1_048_576
+
+export class ClientConnection extends Timed implements ClientSide {
+  readonly by: ForwardedBy
+  requestDone = true
+
+  readonly #edge: Edge
+  readonly #socket: Socket
+  #decoder: ChunkedDecoder | null = null
+  #state = HEAD
+  #exchange: Exchange | null = null
+  /** Bytes read but not yet used: a head in part, or requests sent ahead. */
+  #pending: Buffer | null = null
+  #remaining = 0
+  #chunked = false
+  #bodyLimit = Number.POSITIVE_INFINITY
+  #bodyBytes = 0
+  #headBegun = false
+  #paused = false
+  #reading = false
+  #lingered = 0
+
+  constructor(edge: Edge, socket: Socket) {
+    super()
+    this.#edge = edge
+    this.#socket = socket
+    const remote = socket.remoteAddress ?? ''
+    const address = remote.startsWith('::ffff:') ? remote.slice(7) : remote
+    this.by = {
+      address,
+      proto: 'http',
+      trusted: edge.isTrusted(address),
+    }
+    edge.connections.add(this)
+    addConnection(edge.board, edge.thread, 1)
+    socket.on('data', (chunk: Buffer) => this.#onData(chunk))
+    socket.on('drain', () => this.#exchange?.onClientDrain())
+    socket.on('end', () => this.#onEnd())
+    socket.on('error', () => undefined) // 'close' follows and does the work
+    socket.on('close', () => this.#onClose())
+    edge.wheel.arm(this, edge.now() + edge.settings.timeouts.keepAliveMs)
+  }
+
+  get tunnelled(): boolean {
+    return this.#state === TUNNEL
+  }
+
+  get idle(): boolean {
+    return this.#state === HEAD && this.#pending === null
+  }
+
+  #onData(chunk: Buffer): void {
+    if (this.#state === BUSY && !this.requestDone) return this.#readBody(chunk, 0)
+    if (this.#state === TUNNEL) return this.#exchange?.onTunnelFromClient(chunk)
+    if (this.#state === LINGER) return this.#discard(chunk)
+    if (this.#state === CLOSED) return
+    this.#keep(chunk)
+    if (this.#state === HEAD) this.#readHeads()
+  }
+
+  #keep(chunk: Buffer): void {
+    this.#pending = this.#pending === null ? chunk : Buffer.concat([this.#pending, chunk])
+    if (this.#state === BUSY && this.#pending.length > MAX_AHEAD_BYTES) {
+      this.#paused = true
+      this.#socket.pause()
+    }
+  }
+
+  /** Reads requests as long as there are bytes and no exchange is under way. */
+  #readHeads(): void {
+    if (this.#reading) return // an answer that was given at once has led back here
+    this.#reading = true
+    while (this.#state === HEAD && this.#pending !== null) {
+      const bytes = this.#pending
+      this.#pending = null
+      if (!this.#readHead(bytes)) break
+    }
+    this.#reading = false
+  }
+
+  /** Reads one head and begins its exchange; false when more bytes are needed. */
+  #readHead(bytes: Buffer): boolean {
+    const edge = this.#edge
+    const head = edge.requestHead
+    const end = readRequestHead(head, bytes, 0, edge.settings.limits)
+    if (end === MORE) {
+      // The clock of a head runs from its first byte, not from its last.
+      if (!this.#headBegun) edge.wheel.arm(this, edge.now() + edge.settings.timeouts.requestHeadMs)
+      this.#headBegun = true
+      this.#pending = bytes
+      return false
+    }
+    this.#headBegun = false
+    if (end === REFUSED) {
+      this.#refuse(head.fault)
+      return true
+    }
+    edge.wheel.disarm(this)
+    this.#state = BUSY
+    if (head.target === edge.settings.readinessPath) this.#answerReadiness(head, bytes, end)
+    else this.#begin(head, bytes, end)
+    return true
+  }
+
+  #begin(head: RequestHead, bytes: Buffer, end: number): void {
+    this.requestDone =
+      head.framing === BY_LENGTH ? head.contentLength === 0 : head.framing !== CHUNKED
+    this.#remaining = head.contentLength
+    this.#chunked = head.framing === CHUNKED
+    this.#bodyBytes = 0
+    if (this.#chunked) this.#prepareDecoder()
+    const exchange = new Exchange(this.#edge, this, head)
+    this.#exchange = exchange
+    this.#bodyLimit = Number.POSITIVE_INFINITY
+    exchange.start(head)
+    if (this.#exchange !== exchange) {
+      // It was answered at once; what follows in these bytes is the next request, or is discarded.
+      if (this.#state === HEAD && end < bytes.length) this.#pending = bytes.subarray(end)
+      return
+    }
+    this.#bodyLimit = exchange.bodyLimitBytes
+    if (this.requestDone) {
+      exchange.onRequestEnd()
+      if (end < bytes.length) this.#onData(bytes.subarray(end))
+      return
+    }
+    this.#edge.wheel.arm(this, this.#edge.now() + this.#edge.settings.timeouts.requestIdleMs)
+    if (end < bytes.length) this.#readBody(bytes, end)
+    else exchange.onRequestPause()
+  }
+
+  #prepareDecoder(): void {
+    if (this.#decoder === null) this.#decoder = new ChunkedDecoder()
+    else this.#decoder.reset()
+  }
+
+  #readBody(bytes: Buffer, from: number): void {
+    const exchange = this.#exchange
+    if (exchange === null) return
+    let end = from
+    if (this.#chunked) {
+      const decoder = this.#decoder as ChunkedDecoder
+      end = decoder.decode(bytes, from, bytes.length, true, (start, stop) =>
+        exchange.onRequestBody(bytes, start, stop),
+      )
+      if (decoder.broken) return exchange.onRequestFault('bad-chunk')
+      if (decoder.dataBytes > this.#bodyLimit) return exchange.onRequestFault('body-too-large')
+      this.requestDone = decoder.done
+    } else {
+      const take = Math.min(this.#remaining, bytes.length - from)
+      this.#remaining -= take
+      end = from + take
+      this.requestDone = this.#remaining === 0
+      exchange.onRequestBody(bytes, from, end)
+    }
+    if (this.#exchange !== exchange) return // the target failed while we wrote to it
+    if (!this.requestDone) {
+      this.#edge.wheel.arm(this, this.#edge.now() + this.#edge.settings.timeouts.requestIdleMs)
+      return exchange.onRequestPause()
+    }
+    this.#edge.wheel.disarm(this)
+    exchange.onRequestEnd()
+    if (end < bytes.length) this.#onData(bytes.subarray(end))
+  }
+
+  #answerReadiness(head: RequestHead, bytes: Buffer, end: number): void {
+    const { draining, date } = this.#edge
+    const keepAlive =
+      head.keepAlive && !draining && head.framing !== CHUNKED && head.contentLength === 0
+    this.requestDone = keepAlive
+    const text = plainAnswer(draining ? 503 : 200, {
+      keepAlive,
+      problemJson: false,
+      toHead: head.method === 'HEAD',
+      date,
+      type: 'text/plain; charset=utf-8',
+      extra: 'Cache-Control: no-store\r\n',
+      body: draining ? 'draining\n' : 'ready\n',
+    })
+    this.writeText(text)
+    this.finished(keepAlive)
+    if (this.#state === HEAD && end < bytes.length) this.#pending = bytes.subarray(end)
+  }
+
+  /** Answers a fault of the request itself and closes after lingering. */
+  #refuse(fault: Fault): void {
+    const { lines } = this.#edge.requestHead
+    const accept = lines.find(FIELD.accept)
+    const problemJson = accept >= 0 && lines.value(accept).includes('application/problem+json')
+    const { date } = this.#edge
+    this.writeText(faultAnswer(fault, { keepAlive: false, problemJson, toHead: false, date }))
+    this.#linger()
+  }
+
+  #linger(): void {
+    this.#state = LINGER
+    this.#pending = null
+    this.#exchange = null
+    this.#lingered = 0
+    this.#unpause()
+    this.#socket.end()
+    this.#edge.wheel.arm(this, this.#edge.now() + LINGER_MS)
+  }
+
+  #discard(chunk: Buffer): void {
+    this.#lingered += chunk.length
+    if (this.#lingered > LINGER_BYTES) this.#socket.destroy()
+  }
+
+  #unpause(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.#socket.resume()
+  }
+
+  // --- ClientSide ----------------------------------------------------------------------------
+
+  writeText(text: string): boolean {
+    return this.#socket.write(text, 'latin1')
+  }
+
+  writeBytes(bytes: Buffer): boolean {
+    return this.#socket.write(bytes)
+  }
+
+  cork(): void {
+    this.#socket.cork()
+  }
+
+  uncork(): void {
+    this.#socket.uncork()
+  }
+
+  pauseRequest(): void {
+    if (this.#paused) return
+    this.#paused = true
+    this.#socket.pause()
+  }
+
+  resumeRequest(): void {
+    this.#unpause()
+    if (this.#state !== BUSY || this.requestDone) return
+    this.#edge.wheel.arm(this, this.#edge.now() + this.#edge.settings.timeouts.requestIdleMs)
+  }
+
+  finished(keepAlive: boolean): void {
+    this.#exchange = null
+    if (!keepAlive || !this.requestDone) return this.#linger()
+    this.#state = HEAD
+    this.#unpause()
+    this.#edge.wheel.arm(this, this.#edge.now() + this.#edge.settings.timeouts.keepAliveMs)
+    if (this.#pending !== null) this.#readHeads()
+  }
+
+  reset(): void {
+    this.#exchange = null
+    this.#state = CLOSED
+    this.#socket.resetAndDestroy()
+  }
+
+  becomeTunnel(): void {
+    this.#state = TUNNEL
+    this.#edge.wheel.disarm(this) // the target's side keeps the idle time of a tunnel
+    const early = this.#pending
+    this.#pending = null
+    if (early !== null) this.#exchange?.onTunnelFromClient(early)
+  }
+
+  endTunnel(): void {
+    this.#socket.end()
+  }
+
+  // --- the end of a connection ---------------------------------------------------------------
+
+  #onEnd(): void {
+    if (this.#state === TUNNEL) return this.#exchange?.onTunnelEndFromClient()
+    if (this.#state === LINGER) return void this.#socket.destroy()
+    // A FIN after a whole request cannot be told from a close: the client counts as gone.
+    this.#gone()
+    this.#socket.destroy()
+  }
+
+  #onClose(): void {
+    this.#gone()
+    this.#state = CLOSED
+    this.#pending = null
+    this.#edge.wheel.remove(this)
+    if (this.#edge.connections.delete(this)) addConnection(this.#edge.board, this.#edge.thread, -1)
+  }
+
+  #gone(): void {
+    const exchange = this.#exchange
+    this.#exchange = null
+    exchange?.onClientGone()
+  }
+
+  override onDeadline(): void {
+    if (this.#state === HEAD && this.#pending !== null) return this.#refuse('request-timeout')
+    if (this.#state === BUSY && !this.requestDone && this.#exchange !== null) {
+      return this.#exchange.onRequestFault('request-timeout')
+    }
+    this.destroy()
+  }
+
+  destroy(): void {
+    this.#gone()
+    this.#socket.destroy()
+  }
+}

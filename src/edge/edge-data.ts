@@ -1,0 +1,38 @@
+// What passes between the main thread and an edge thread: plain data that can be posted.
+
+import type { SharedBoard } from '../board/board.ts'
+import type { Address, Limits, Timeouts } from '../config/config.ts'
+import type { Table } from '../core/table.ts'
+
+/** What an edge thread needs of the config. */
+export interface EdgeSettings {
+  readonly timeouts: Timeouts
+  readonly limits: Limits
+  readonly trustedProxies: readonly string[]
+  readonly upgradeProtocols: readonly string[]
+  readonly readinessPath: string | null
+}
+
+/** The workerData of an edge thread. */
+export interface EdgeData {
+  /** The thread's number, and with it its stripes of the board. */
+  readonly thread: number
+  readonly board: SharedBoard
+  readonly settings: EdgeSettings
+}
+
+export type ToEdge =
+  | { readonly do: 'table'; readonly table: Table }
+  | { readonly do: 'settings'; readonly settings: EdgeSettings }
+  | { readonly do: 'listen'; readonly address: Address; readonly reusePort: boolean }
+  /** Close the tunnels of a version, `afterMs` from now. */
+  | { readonly do: 'closeTunnels'; readonly slot: number; readonly afterMs: number }
+  /** Answers carry `Connection: close` from now on; connections are still accepted. */
+  | { readonly do: 'drain' }
+  /** Close the listener, let in-flight requests end within `drainMs`, then say `drained`. */
+  | { readonly do: 'finish'; readonly drainMs: number; readonly tunnelDrainMs: number }
+
+export type FromEdge =
+  | { readonly say: 'listening'; readonly port: number }
+  | { readonly say: 'refused'; readonly reason: string }
+  | { readonly say: 'drained' }

@@ -1,0 +1,89 @@
+// Picking a version and claiming it, in one synchronous block. The row is read, the claim is raised,
+// and the row's number is read again: if it changed meanwhile, the claim goes back and the pick is
+// made anew with the same ticket. Without the second look a drain on the control thread could find
+// no claim although a request is about to go to the version that it ends.
+
+import {
+  assignedCandidate,
+  assignedStable,
+  assignedWeight,
+  assignmentNumber,
+  NO_SLOT,
+} from '../board/assignment.ts'
+import { raiseClaim, releaseClaim } from '../board/tallies.ts'
+import { type Arm, armFor, bucketOf, ticketFrom } from '../core/split.ts'
+import type { RequestHead } from '../http1/request-head.ts'
+import type { Edge } from './edge.ts'
+import type { Service, Version } from './routes.ts'
+
+export interface Pick {
+  readonly version: Version
+  readonly arm: Arm
+}
+
+/** Claims the version that the ticket falls on; null when the service has none to give. */
+export function pickVersion(edge: Edge, service: Service, ticket: number): Pick | null {
+  const { board, thread } = edge
+  for (;;) {
+    const number = assignmentNumber(board, service.index)
+    const candidate = assignedCandidate(board, service.index, number)
+    const weight = candidate === NO_SLOT ? 0 : assignedWeight(board, service.index, number)
+    const arm = armFor(ticket, weight)
+    const slot = arm === 'candidate' ? candidate : assignedStable(board, service.index, number)
+    const version = edge.routes.bySlot.get(slot)
+    if (number === 0 || version === undefined) return null
+    raiseClaim(board, thread, slot)
+    if (assignmentNumber(board, service.index) === number) return { version, arm }
+    releaseClaim(board, thread, slot)
+  }
+}
+
+/** Claims stable, whatever the weight: for a rescue. */
+export function pickStable(edge: Edge, service: Service): Version | null {
+  return pickVersion(edge, service, Number.POSITIVE_INFINITY)?.version ?? null
+}
+
+/** Claims a version by its name: for an override. No weight is involved, so no second look. */
+export function pickNamed(edge: Edge, service: Service, name: string): Version | null {
+  const version = service.versions.get(name)
+  if (version === undefined) return null
+  raiseClaim(edge.board, edge.thread, version.slot)
+  return version
+}
+
+export interface Ticket {
+  readonly ticket: number
+  /** A new affinity key that the client must be given in a cookie, or ''. */
+  readonly newKey: string
+}
+
+/** The ticket of a request: its customer's bucket, or a random draw. */
+export function ticketOf(
+  service: Service,
+  head: RequestHead,
+  address: string,
+  makeKey: () => string,
+): Ticket {
+  const { affinity, salt } = service
+  if (affinity === null) return { ticket: ticketFrom(Math.random()), newKey: '' }
+  if (affinity.by === 'address') return { ticket: bucketOf(salt, address), newKey: '' }
+  if (affinity.by === 'header') {
+    const key = head.lines.valueOf(affinity.name)
+    return { ticket: key === null ? ticketFrom(Math.random()) : bucketOf(salt, key), newKey: '' }
+  }
+  const key = cookieOf(head, affinity.name)
+  if (key !== null) return { ticket: bucketOf(salt, key), newKey: '' }
+  const newKey = makeKey()
+  return { ticket: bucketOf(salt, newKey), newKey }
+}
+
+/** The value of a cookie, or null. The first of several counts (RFC 6265 section 5.4). */
+export function cookieOf(head: RequestHead, name: string): string | null {
+  const cookies = head.lines.valueOf('cookie')
+  if (cookies === null) return null
+  for (const pair of cookies.split(';')) {
+    const equals = pair.indexOf('=')
+    if (equals >= 0 && pair.slice(0, equals).trim() === name) return pair.slice(equals + 1).trim()
+  }
+  return null
+}

@@ -1,0 +1,125 @@
+// The table as an edge thread uses it: routes to services, versions by slot, targets with their pools
+// of connections. A new table replaces it whole; targets that stay keep their pool.
+
+import type { Board } from '../board/board.ts'
+import { isEjected, targetInFlight } from '../board/tallies.ts'
+import type { Choice } from '../core/choose.ts'
+import { Router } from '../core/match.ts'
+import type { Affinity, Table, TableTarget } from '../core/table.ts'
+import type { UpstreamConnection } from './upstream.ts'
+
+export class Target {
+  readonly index: number
+  readonly host: string
+  readonly port: number
+  readonly authority: string
+  /** Connections that wait for a request; the one used last is used first. */
+  readonly idle: UpstreamConnection[] = []
+  /** No table names it any more: its connections close instead of waiting. */
+  gone = false
+
+  constructor(row: TableTarget) {
+    this.index = row.index
+    this.host = row.host
+    this.port = row.port
+    this.authority = row.authority
+  }
+}
+
+export class Version implements Choice {
+  readonly #board: Board
+  readonly name: string
+  readonly slot: number
+  readonly targets: readonly Target[]
+
+  constructor(board: Board, name: string, slot: number, targets: readonly Target[]) {
+    this.#board = board
+    this.name = name
+    this.slot = slot
+    this.targets = targets
+  }
+
+  get count(): number {
+    return this.targets.length
+  }
+
+  inFlight(index: number): number {
+    const target = this.targets[index]
+    if (target === undefined || isEjected(this.#board, target.index)) return -1
+    return targetInFlight(this.#board, target.index)
+  }
+}
+
+export interface Service {
+  readonly name: string
+  readonly index: number
+  readonly affinity: Affinity | null
+  readonly salt: string
+  readonly versionOverride: string | null
+  readonly rescue: boolean
+  readonly bodyLimitBytes: number
+  readonly versions: ReadonlyMap<string, Version>
+}
+
+export interface Routes {
+  readonly revision: number
+  readonly router: Router<Service>
+  readonly bySlot: ReadonlyMap<number, Version>
+}
+
+export const NO_ROUTES: Routes = { revision: 0, router: new Router(), bySlot: new Map() }
+
+/** Builds the routes of a table; `known` are the targets of the present one, by cell. */
+export function buildRoutes(board: Board, table: Table, known: Map<number, Target>): Routes {
+  const router = new Router<Service>()
+  const bySlot = new Map<number, Version>()
+  const kept = new Map<number, Target>()
+  for (const row of table.services) {
+    const versions = new Map<string, Version>()
+    for (const { name, slot, targets } of row.versions) {
+      const version = new Version(
+        board,
+        name,
+        slot,
+        targets.map((target) => keepTarget(target, known, kept)),
+      )
+      versions.set(name, version)
+      bySlot.set(slot, version)
+    }
+    const service: Service = {
+      name: row.name,
+      index: row.index,
+      affinity: row.affinity,
+      salt: row.salt,
+      versionOverride: row.versionOverride,
+      rescue: row.rescue,
+      bodyLimitBytes: row.bodyLimitBytes ?? Number.POSITIVE_INFINITY,
+      versions,
+    }
+    for (const match of row.matches) router.add(match, service)
+  }
+  retire(known, kept)
+  return { revision: table.revision, router, bySlot }
+}
+
+function keepTarget(
+  row: TableTarget,
+  known: ReadonlyMap<number, Target>,
+  kept: Map<number, Target>,
+): Target {
+  const before = kept.get(row.index) ?? known.get(row.index)
+  const target = before?.authority === row.authority ? before : new Target(row)
+  kept.set(row.index, target)
+  return target
+}
+
+/** Closes the waiting connections of targets that no version names any more. */
+function retire(known: Map<number, Target>, kept: ReadonlyMap<number, Target>): void {
+  for (const [index, target] of known) {
+    if (kept.get(index) === target) continue
+    target.gone = true
+    for (const connection of target.idle.splice(0)) connection.destroy()
+  }
+  known.clear()
+  for (const [index, target] of kept) known.set(index, target)
+}

@@ -1,0 +1,227 @@
+// The main thread's side of the edge: starts the threads, hands them tables and settings, and replaces
+// one that died or hangs. A thread is judged by its heartbeat on the board: silent for 2 s means that
+// its event loop does not turn. Terminating stops even a looping thread; what it had claimed is
+// released, and a new one takes its number, its stripes and its port. The others go on meanwhile.
+
+import { Worker } from 'node:worker_threads'
+import { type Board, shareBoard } from '../board/board.ts'
+import { clearConnections, connections, heartbeat, waitForTable } from '../board/liveness.ts'
+import { releaseThread } from '../board/tallies.ts'
+import type { Address } from '../config/config.ts'
+import type { ThreadView } from '../core/command.ts'
+import type { Table } from '../core/table.ts'
+import type { EdgeData, EdgeSettings, FromEdge, ToEdge } from './edge-data.ts'
+
+const CHECK_MS = 250
+const SILENT_MS = 2000
+/** A new thread has so long until its first heartbeat: modules have to be loaded. */
+const START_MS = 15_000
+/** A thread that dies again and again is started again ever later, at most this late. */
+const MAX_RESTART_DELAY_MS = 5000
+
+interface Thread {
+  readonly number: number
+  worker: Worker
+  restarts: number
+  lastBeat: number
+  /** When the heartbeat last changed; before the first one, when the silence counts from. */
+  heardMs: number
+  startedMs: number
+  drained: boolean
+}
+
+export interface SupervisorOptions {
+  readonly board: Board
+  readonly settings: EdgeSettings
+  /** Called with a sentence when a thread was replaced. */
+  readonly onReplaced: (text: string) => void
+}
+
+export class Supervisor {
+  readonly #board: Board
+  readonly #onReplaced: (text: string) => void
+  readonly #threads: Thread[] = []
+  #settings: EdgeSettings
+  #table: Table | null = null
+  #listen: Address | null = null
+  #stopping = false
+  #checks: NodeJS.Timeout
+
+  constructor(options: SupervisorOptions) {
+    this.#board = options.board
+    this.#settings = options.settings
+    this.#onReplaced = options.onReplaced
+    const now = performance.now()
+    for (let number = 0; number < this.#board.layout.threads; number++) {
+      const worker = this.#spawn(number)
+      this.#threads.push({
+        number,
+        worker,
+        restarts: 0,
+        lastBeat: heartbeat(this.#board, number),
+        heardMs: now + START_MS - SILENT_MS,
+        startedMs: now,
+        drained: false,
+      })
+    }
+    this.#checks = setInterval(() => this.#check(), CHECK_MS)
+  }
+
+  /** Hands out a table; resolves when every thread serves from it. */
+  async publish(table: Table): Promise<void> {
+    this.#table = table
+    this.#tellAll({ do: 'table', table })
+    for (const { number } of this.#threads) {
+      const wanted = { revision: table.revision, timeoutMs: 1000 }
+      // A thread that is being replaced gets the table when it starts; so we wait for it too.
+      while (!(await waitForTable(this.#board, number, wanted))) if (this.#stopping) return
+    }
+  }
+
+  useSettings(settings: EdgeSettings): void {
+    this.#settings = settings
+    this.#tellAll({ do: 'settings', settings })
+  }
+
+  /**
+   * Listens on all threads.
+   *
+   * @returns the port; the system's choice when the address names port 0
+   * @throws when the address cannot be listened on
+   */
+  async listen(address: Address): Promise<number> {
+    let port = address.port
+    const reusePort = this.#threads.length > 1 || process.platform === 'linux'
+    for (const thread of this.#threads) {
+      const bound = { host: address.host, port }
+      port = await this.#listenOn(thread, { do: 'listen', address: bound, reusePort })
+    }
+    this.#listen = { host: address.host, port }
+    return port
+  }
+
+  #listenOn(thread: Thread, message: ToEdge): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const hear = (word: FromEdge): void => {
+        if (word.say === 'drained') return
+        thread.worker.off('message', hear)
+        if (word.say === 'listening') resolve(word.port)
+        else reject(new Error(`Cannot listen: ${word.reason}`))
+      }
+      thread.worker.on('message', hear)
+      thread.worker.postMessage(message)
+    })
+  }
+
+  closeTunnels(slot: number, afterMs: number): void {
+    this.#tellAll({ do: 'closeTunnels', slot, afterMs })
+  }
+
+  /** Answers carry `Connection: close` from now on. */
+  drain(): void {
+    this.#tellAll({ do: 'drain' })
+  }
+
+  /** Closes the listeners together and resolves when all threads have let go of their clients. */
+  async finish(options: {
+    readonly drainMs: number
+    readonly tunnelDrainMs: number
+  }): Promise<void> {
+    this.#stopping = true
+    clearInterval(this.#checks)
+    const gone = this.#threads.map((thread) => this.#drained(thread))
+    this.#tellAll({ do: 'finish', ...options })
+    await Promise.all(gone)
+    await Promise.all(this.#threads.map(({ worker }) => worker.terminate()))
+  }
+
+  #drained(thread: Thread): Promise<void> {
+    return new Promise((resolve) => {
+      thread.worker.on('message', (word: FromEdge) => {
+        if (word.say === 'drained') resolve()
+      })
+      thread.worker.on('exit', () => resolve())
+    })
+  }
+
+  views(): ThreadView[] {
+    return this.#threads.map(({ number, restarts }) => ({
+      thread: number,
+      connections: connections(this.#board, number),
+      restarts,
+    }))
+  }
+
+  #tellAll(message: ToEdge): void {
+    for (const { worker } of this.#threads) worker.postMessage(message)
+  }
+
+  // --- replacing -----------------------------------------------------------------------------
+
+  #spawn(number: number): Worker {
+    const data: EdgeData = {
+      thread: number,
+      board: shareBoard(this.#board),
+      settings: this.#settings,
+    }
+    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+    const worker = new Worker(new URL(`./thread.${extension}`, import.meta.url), {
+      workerData: data,
+      name: `vertex-edge-${number}`,
+    })
+    let reason = 'it ended by itself'
+    worker.on('error', (error) => {
+      reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    })
+    worker.on('exit', () => this.#onExit(number, worker, reason))
+    if (this.#table !== null) worker.postMessage({ do: 'table', table: this.#table } as ToEdge)
+    if (this.#listen !== null) {
+      worker.postMessage({ do: 'listen', address: this.#listen, reusePort: true } as ToEdge)
+    }
+    return worker
+  }
+
+  #onExit(number: number, worker: Worker, reason: string): void {
+    const thread = this.#threads[number]
+    if (this.#stopping || thread === undefined || thread.worker !== worker) return
+    this.#replace(thread, reason)
+  }
+
+  #check(): void {
+    const now = performance.now()
+    for (const thread of this.#threads) {
+      const beat = heartbeat(this.#board, thread.number)
+      if (beat !== thread.lastBeat) {
+        thread.lastBeat = beat
+        thread.heardMs = now
+      } else if (now - thread.heardMs > SILENT_MS) {
+        const { worker } = thread
+        thread.heardMs = Number.POSITIVE_INFINITY // not twice while it is being ended
+        void worker.terminate().then(() => {
+          if (thread.worker === worker) this.#replace(thread, 'its heartbeat was silent for 2 s')
+        })
+      }
+    }
+  }
+
+  #replace(thread: Thread, reason: string): void {
+    if (this.#stopping) return
+    const now = performance.now()
+    releaseThread(this.#board, thread.number)
+    clearConnections(this.#board, thread.number)
+    thread.restarts++
+    const soon = now - thread.startedMs < 10_000
+    const delayMs = soon
+      ? Math.min(100 * 2 ** Math.min(thread.restarts, 10), MAX_RESTART_DELAY_MS)
+      : 0
+    thread.startedMs = now
+    thread.heardMs = Number.POSITIVE_INFINITY
+    this.#onReplaced(`Edge thread ${thread.number} was replaced: ${reason}`)
+    setTimeout(() => {
+      if (this.#stopping) return
+      thread.worker = this.#spawn(thread.number)
+      thread.lastBeat = heartbeat(this.#board, thread.number)
+      thread.heardMs = performance.now() + START_MS - SILENT_MS
+    }, delayMs)
+  }
+}

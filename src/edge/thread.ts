@@ -1,0 +1,83 @@
+// The entry of an edge thread: listens, accepts, and does what the main thread says. Everything that a
+// connection needs is in the Edge object; everything that the main thread wants to know is on the
+// board, except for three words (listening, refused, drained).
+
+import { createServer, type Server } from 'node:net'
+import { parentPort, workerData } from 'node:worker_threads'
+import { openBoard } from '../board/board.ts'
+import { ClientConnection } from './client.ts'
+import { Edge, TICK_MS } from './edge.ts'
+import type { EdgeData, FromEdge, ToEdge } from './edge-data.ts'
+
+const { board, settings, thread } = workerData as EdgeData
+const edge = new Edge(openBoard(board), thread, settings)
+const BACKLOG = 4096
+
+function say(message: FromEdge): void {
+  parentPort?.postMessage(message)
+}
+
+// --- accept -----------------------------------------------------------------------------------
+
+const server: Server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+  if (edge.connections.size >= edge.settings.limits.connections) {
+    socket.resetAndDestroy() // a refusal costs less than an answer, which is the point of the limit
+    return
+  }
+  new ClientConnection(edge, socket)
+})
+server.on('error', (error) => say({ say: 'refused', reason: error.message }))
+server.on('listening', () => {
+  const address = server.address()
+  if (address !== null && typeof address === 'object') {
+    say({ say: 'listening', port: address.port })
+  }
+})
+
+setInterval(() => edge.tick(), TICK_MS)
+
+// --- obey -------------------------------------------------------------------------------------
+
+parentPort?.on('message', (message: ToEdge) => {
+  switch (message.do) {
+    case 'table':
+      return edge.useTable(message.table)
+    case 'settings':
+      return edge.useSettings(message.settings)
+    case 'listen': {
+      const { host, port } = message.address
+      server.listen({ host, port, backlog: BACKLOG, reusePort: message.reusePort })
+      return
+    }
+    case 'closeTunnels':
+      setTimeout(() => closeTunnels(message.slot), message.afterMs)
+      return
+    case 'drain':
+      edge.draining = true
+      return
+    case 'finish':
+      return finish(message.drainMs, message.tunnelDrainMs)
+  }
+})
+
+function closeTunnels(slot: number): void {
+  for (const exchange of edge.tunnels) if (exchange.slot === slot) exchange.closeTunnel()
+}
+
+/** Ends the thread's work: no new connections, idle ones close, the rest gets its time. */
+function finish(drainMs: number, tunnelDrainMs: number): void {
+  edge.draining = true
+  server.close()
+  const until = edge.now() + drainMs
+  const tunnelsUntil = edge.now() + tunnelDrainMs
+  const timer = setInterval(() => {
+    const now = edge.now()
+    if (now >= tunnelsUntil) for (const exchange of edge.tunnels) exchange.closeTunnel()
+    for (const connection of edge.connections) {
+      if (connection.idle || (now >= until && !connection.tunnelled)) connection.destroy()
+    }
+    if (edge.connections.size > 0) return
+    clearInterval(timer)
+    say({ say: 'drained' })
+  }, TICK_MS)
+}

@@ -1,0 +1,315 @@
+// A connection to a target: carries one request at a time, reads the answer strictly, and waits in its
+// target's pool in between. It knows nothing of services and versions; it tells its exchange what
+// came (head, body, end, failure) and forgets it.
+//
+// Response-queue poisoning: bytes that arrive while no request is out belong to nobody, so the
+// connection is destroyed. It goes back to the pool only after the loop's turn, for such bytes often
+// come directly behind an answer.
+
+import { connect, type Socket } from 'node:net'
+import { ChunkedDecoder } from '../http1/chunked.ts'
+import type { Fault } from '../http1/fault.ts'
+import { MORE, REFUSED } from '../http1/lines.ts'
+import { BY_LENGTH, CHUNKED, type Framing, NO_BODY, UNTIL_CLOSE } from '../http1/request-head.ts'
+import { readResponseHead } from '../http1/response-head.ts'
+import type { Edge } from './edge.ts'
+import type { Exchange } from './request.ts'
+import type { Target } from './routes.ts'
+import { Timed } from './wheel.ts'
+
+const HEAD = 0
+const BODY = 1
+const TUNNEL = 2
+const IDLE = 3
+
+/** A target that sends so many interim answers is not well. */
+const MAX_INTERIM = 16
+/** Head and body of a request that are together smaller than this go out in one write. */
+const JOIN_BYTES = 16_384
+/** A request that may not be repeated does not take a connection that was idle for longer. */
+const RECENT_MS = 1000
+
+export class UpstreamConnection extends Timed {
+  readonly target: Target
+  readonly socket: Socket
+  /** Requests that this connection carried before the present one. */
+  uses = 0
+  /** Whether a byte of the present answer has come. */
+  answered = false
+  idleSinceMs = 0
+
+  readonly #edge: Edge
+  readonly #decoder = new ChunkedDecoder()
+  readonly #pass: (from: number, to: number) => void
+  #exchange: Exchange | null = null
+  #state = IDLE
+  #connected = false
+  #requestSent = false
+  #out = ''
+  #pending: Buffer | null = null
+  #bytes: Buffer = NOTHING
+  #framing: Framing = NO_BODY
+  #remaining = 0
+  #reusable = true
+  #idleLimitMs: number
+  #interims = 0
+  #destroyed = false
+
+  constructor(edge: Edge, target: Target) {
+    super()
+    this.#edge = edge
+    this.target = target
+    this.#idleLimitMs = edge.settings.timeouts.upstreamIdleMs
+    this.#pass = (from, to) => this.#exchange?.onBody(this.#bytes, from, to)
+    const socket = connect({
+      host: target.host,
+      port: target.port,
+      noDelay: true,
+      allowHalfOpen: true,
+    })
+    this.socket = socket
+    socket.on('connect', () => this.#onConnect())
+    socket.on('data', (chunk: Buffer) => this.#onData(chunk))
+    socket.on('drain', () => this.#exchange?.onUpstreamDrain())
+    socket.on('end', () => this.#onEnd())
+    socket.on('error', () => undefined) // 'close' follows and does the work
+    socket.on('close', () => this.#onClose())
+    edge.wheel.arm(this, edge.now() + edge.settings.timeouts.connectMs)
+  }
+
+  get destroyed(): boolean {
+    return this.#destroyed
+  }
+
+  /** Begins a request. The head is held back for a moment, so that a small body can join it. */
+  begin(exchange: Exchange, head: string): void {
+    this.#exchange = exchange
+    this.#state = HEAD
+    this.#out = head
+    this.#requestSent = false
+    this.answered = false
+    this.#interims = 0
+    if (this.#connected) this.#edge.wheel.disarm(this)
+  }
+
+  /** Sends body bytes, framed as they are. False asks for a pause until `onUpstreamDrain`. */
+  sendBody(bytes: Buffer, from: number, to: number): boolean {
+    const head = this.#out
+    if (head === '') return this.socket.write(bytes.subarray(from, to))
+    this.#out = ''
+    if (to - from <= JOIN_BYTES) {
+      return this.socket.write(head + bytes.toString('latin1', from, to), 'latin1')
+    }
+    this.socket.cork()
+    this.socket.write(head, 'latin1')
+    const more = this.socket.write(bytes.subarray(from, to))
+    this.socket.uncork()
+    return more
+  }
+
+  /** Puts a head on the wire that still waits for a body, which will come later. */
+  flush(): void {
+    if (this.#out === '') return
+    const head = this.#out
+    this.#out = ''
+    this.socket.write(head, 'latin1')
+  }
+
+  /** The request is whole; from now on the answer is waited for. */
+  endRequest(): void {
+    this.flush()
+    this.#requestSent = true
+    if (this.#connected) this.#waitForHead()
+  }
+
+  #waitForHead(): void {
+    const exchange = this.#exchange
+    if (exchange === null || this.#state !== HEAD) return
+    const now = this.#edge.now()
+    this.#edge.wheel.arm(this, now + this.#edge.settings.timeouts.responseHeadMs)
+    exchange.requestSent(now)
+  }
+
+  #onConnect(): void {
+    this.#connected = true
+    if (this.#state === IDLE) return
+    this.#edge.wheel.disarm(this)
+    if (this.#requestSent) this.#waitForHead()
+  }
+
+  #onData(chunk: Buffer): void {
+    const exchange = this.#exchange
+    if (exchange === null) return this.destroy()
+    this.answered = true
+    if (this.#state === TUNNEL) return exchange.onTunnelFromUpstream(chunk)
+    const bytes = this.#pending === null ? chunk : Buffer.concat([this.#pending, chunk])
+    this.#pending = null
+    let at = 0
+    while (this.#state === HEAD) {
+      const end = this.#readHead(exchange, bytes, at)
+      if (end === MORE) this.#pending = at === 0 ? bytes : bytes.subarray(at)
+      if (end < 0 || this.#exchange !== exchange) return
+      at = end
+    }
+    this.#readBody(exchange, bytes, at)
+  }
+
+  /** Reads one head; returns the offset after it, MORE, or REFUSED when the connection is done for. */
+  #readHead(exchange: Exchange, bytes: Buffer, from: number): number {
+    const edge = this.#edge
+    const head = edge.responseHead
+    const end = readResponseHead(head, bytes, from, exchange.isHead, edge.settings.limits)
+    if (end === MORE) return MORE
+    if (end === REFUSED) {
+      this.#fail('upstream-malformed')
+      return REFUSED
+    }
+    if (head.status === 101) {
+      const offered = exchange.upgrade
+      if (offered === '' || head.upgrade !== offered) this.#fail('upstream-malformed')
+      else {
+        this.#state = TUNNEL
+        this.touchTunnel()
+        exchange.onSwitch(head, bytes.subarray(end))
+      }
+      return REFUSED
+    }
+    if (head.status < 200) {
+      if (++this.#interims > MAX_INTERIM) this.#fail('upstream-malformed')
+      else exchange.onInterim(head)
+      return end
+    }
+    this.#state = BODY
+    this.#framing = head.framing
+    this.#remaining = head.contentLength
+    this.#reusable = head.keepAlive
+    if (head.framing === CHUNKED) this.#decoder.reset()
+    if (head.keepAliveSeconds >= 0) {
+      // One second less than the target's own limit, so that we close first.
+      const hintMs = Math.max(0, head.keepAliveSeconds * 1000 - 1000)
+      this.#idleLimitMs = Math.min(hintMs, edge.settings.timeouts.upstreamIdleMs)
+    }
+    exchange.onHead(head)
+    return end
+  }
+
+  #readBody(exchange: Exchange, bytes: Buffer, from: number): void {
+    const { length } = bytes
+    if (this.#framing === NO_BODY) return this.#complete(exchange, from < length)
+    if (this.#framing === BY_LENGTH) {
+      const take = Math.min(this.#remaining, length - from)
+      this.#remaining -= take
+      if (take > 0) exchange.onBody(bytes, from, from + take)
+      if (this.#exchange !== exchange) return
+      if (this.#remaining === 0) return this.#complete(exchange, from + take < length)
+    } else if (this.#framing === CHUNKED) {
+      this.#bytes = bytes
+      const end = this.#decoder.decode(bytes, from, length, exchange.framedOut, this.#pass)
+      this.#bytes = NOTHING
+      if (this.#exchange !== exchange) return
+      if (this.#decoder.broken) return this.#fail('upstream-malformed')
+      if (this.#decoder.done) return this.#complete(exchange, end < length)
+    } else if (from < length) exchange.onBody(bytes, from, length)
+    if (this.#exchange !== exchange) return
+    this.#edge.wheel.arm(this, this.#edge.now() + this.#edge.settings.timeouts.responseIdleMs)
+    exchange.flush()
+  }
+
+  /** The answer is whole. `extra`: bytes came behind it that nobody asked for. */
+  #complete(exchange: Exchange, extra: boolean): void {
+    this.#exchange = null
+    this.#state = IDLE
+    this.#edge.wheel.disarm(this)
+    if (this.#reusable && !extra && this.#requestSent && !this.#destroyed) {
+      this.uses++
+      this.#edge.releaseLater(this)
+    } else this.destroy()
+    exchange.onEnd()
+  }
+
+  /** Joins the target's pool; called by the edge after the loop's turn. */
+  becomeIdle(): void {
+    if (this.#destroyed || this.#exchange !== null) return
+    if (this.target.gone || this.#idleLimitMs <= 0) return this.destroy()
+    this.idleSinceMs = this.#edge.now()
+    this.target.idle.push(this)
+    this.#edge.wheel.arm(this, this.idleSinceMs + this.#idleLimitMs)
+  }
+
+  /** Bytes went through the tunnel, in either direction: its idle time begins anew. */
+  touchTunnel(): void {
+    this.#edge.wheel.arm(this, this.#edge.now() + this.#edge.settings.timeouts.tunnelIdleMs)
+  }
+
+  /** The client can take more of the answer again. */
+  resume(): void {
+    this.socket.resume()
+    if (this.#state !== BODY || this.#exchange === null) return
+    this.#edge.wheel.arm(this, this.#edge.now() + this.#edge.settings.timeouts.responseIdleMs)
+  }
+
+  #onEnd(): void {
+    const exchange = this.#exchange
+    if (exchange === null) return this.destroy()
+    if (this.#state === TUNNEL) return exchange.onTunnelEnd()
+    if (this.#state === BODY && this.#framing === UNTIL_CLOSE) {
+      this.#reusable = false
+      return this.#complete(exchange, false)
+    }
+    this.#fail('upstream-reset')
+  }
+
+  #onClose(): void {
+    if (this.#exchange !== null) this.#fail(this.#connected ? 'upstream-reset' : 'upstream-refused')
+    else this.destroy()
+  }
+
+  override onDeadline(): void {
+    if (this.#exchange === null) this.destroy()
+    else this.#fail(this.#connected ? 'response-timeout' : 'connect-timeout')
+  }
+
+  #fail(fault: Fault): void {
+    const exchange = this.#exchange
+    this.#exchange = null
+    this.destroy()
+    exchange?.onFailure(fault, this)
+  }
+
+  /** Ends the connection without a word to its exchange. */
+  destroy(): void {
+    if (this.#destroyed) return
+    this.#destroyed = true
+    this.#exchange = null
+    this.#edge.wheel.remove(this)
+    const at = this.target.idle.indexOf(this)
+    if (at >= 0) this.target.idle.splice(at, 1)
+    this.socket.destroy()
+  }
+}
+
+const NOTHING = Buffer.alloc(0)
+
+/**
+ * A connection for a request: the one that was used last, or a new one.
+ *
+ * @param repeatable whether the request could be sent again; if not, it takes only a connection that
+ *   was used a moment ago, since the target may be closing an older one at this very time
+ */
+export function takeConnection(
+  edge: Edge,
+  target: Target,
+  repeatable: boolean,
+): UpstreamConnection {
+  const { idle } = target
+  while (idle.length > 0) {
+    const connection = idle.pop() as UpstreamConnection
+    if (connection.destroyed) continue
+    if (!repeatable && edge.now() - connection.idleSinceMs > RECENT_MS) {
+      idle.push(connection)
+      break
+    }
+    return connection
+  }
+  return new UpstreamConnection(edge, target)
+}

@@ -1,0 +1,60 @@
+// Answers that Vertex gives itself: short, with a cause that a person and a program can read.
+
+import { FAULTS, type Fault } from './fault.ts'
+
+const REASONS: Readonly<Record<number, string>> = {
+  200: 'OK',
+  400: 'Bad Request',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  408: 'Request Timeout',
+  413: 'Content Too Large',
+  414: 'URI Too Long',
+  417: 'Expectation Failed',
+  431: 'Request Header Fields Too Large',
+  501: 'Not Implemented',
+  502: 'Bad Gateway',
+  503: 'Service Unavailable',
+  504: 'Gateway Timeout',
+  505: 'HTTP Version Not Supported',
+  508: 'Loop Detected',
+}
+
+export interface AnswerOptions {
+  readonly keepAlive: boolean
+  /** Whether the client accepts `application/problem+json`. */
+  readonly problemJson: boolean
+  /** No body goes out, only its length. */
+  readonly toHead: boolean
+  /** The value of Date. */
+  readonly date: string
+}
+
+/** A whole answer, ready to be written as latin1. */
+export function faultAnswer(fault: Fault, options: AnswerOptions): string {
+  const { status, text } = FAULTS[fault]
+  const reason = REASONS[status] ?? 'Error'
+  const body = options.problemJson
+    ? `${JSON.stringify({ type: `urn:vertex:problem:${fault}`, title: reason, status, detail: text })}\n`
+    : `${status} ${reason}: ${text}\n`
+  let extra = `x-vertex-error: ${fault}\r\n`
+  if (status === 503) extra += 'Retry-After: 1\r\n'
+  if (status === 405) extra += 'Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n'
+  const type = options.problemJson ? 'application/problem+json' : 'text/plain; charset=utf-8'
+  return plainAnswer(status, { ...options, type, extra, body })
+}
+
+export interface PlainAnswerOptions extends AnswerOptions {
+  readonly type: string
+  /** Whole lines, or ''. */
+  readonly extra: string
+  /** ASCII. */
+  readonly body: string
+}
+
+/** An answer with a small ASCII body. */
+export function plainAnswer(status: number, options: PlainAnswerOptions): string {
+  const { body, date, extra, keepAlive, toHead, type } = options
+  const connection = keepAlive ? '' : 'Connection: close\r\n'
+  return `HTTP/1.1 ${status} ${REASONS[status] ?? 'Error'}\r\nDate: ${date}\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n${extra}${connection}\r\n${toHead ? '' : body}`
+}

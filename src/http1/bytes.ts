@@ -1,0 +1,48 @@
+// Which bytes may stand where (RFC 9110 section 5.6, RFC 9112 sections 3 and 5), as one table lookup
+// a byte. Everything not listed is refused, so a byte that two parsers could read differently never
+// gets past the head.
+
+export const HTAB = 0x09
+export const LF = 0x0a
+export const CR = 0x0d
+export const SP = 0x20
+export const COLON = 0x3a
+
+/** Bytes of a method, a field name or another token. */
+export const TOKEN = 1
+/** Bytes of a request target: visible ASCII without `#`, which belongs to no target. */
+export const TARGET = 2
+/** Bytes of a field value or a reason phrase: HTAB, SP, visible ASCII and obs-text. */
+export const VALUE = 4
+/** Bytes of a host without brackets: letters, digits, `-._~`, sub-delims without the comma, `%`. */
+export const HOST = 8
+
+function buildClasses(): Uint8Array {
+  const classes = new Uint8Array(256)
+  const mark = (bits: number, bytes: string): void => {
+    for (let i = 0; i < bytes.length; i++) {
+      const byte = bytes.charCodeAt(i)
+      classes[byte] = (classes[byte] ?? 0) | bits
+    }
+  }
+  const alphanumeric = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789'
+  mark(TOKEN, `${alphanumeric}!#$%&'*+-.^_\`|~`)
+  mark(HOST, `${alphanumeric}-._~!$&'()*+;=%`)
+  for (let byte = 0x21; byte <= 0x7e; byte++) {
+    classes[byte] = (classes[byte] ?? 0) | VALUE | (byte === 0x23 ? 0 : TARGET)
+  }
+  for (let byte = 0x80; byte <= 0xff; byte++) classes[byte] = VALUE
+  classes[HTAB] = VALUE
+  classes[SP] = VALUE
+  return classes
+}
+
+/** The classes of each byte, as a sum of the constants above. */
+export const CLASSES: Uint8Array = buildClasses()
+
+/** The value of a hex digit, or −1. */
+export function hexValue(byte: number): number {
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30
+  const lower = byte | 0x20
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1
+}

@@ -1,0 +1,144 @@
+// The field lines of a head, requests and responses alike: one pass over the bytes, strict and
+// bounded, into a flat list of offsets. Nothing is copied and no header object is made. The list is
+// scratch memory of the thread: it is valid until the next head is parsed.
+//
+// Reading is monotone: if a prefix of the bytes is refused, so is every extension of it, with the
+// same fault. Therefore it does not matter how the bytes were cut into packets.
+
+import { CLASSES, COLON, CR, HTAB, LF, SP, TOKEN, VALUE } from './bytes.ts'
+import type { Fault } from './fault.ts'
+import { fieldAt } from './fields.ts'
+
+/** Offsets per line: line start, name end, value start, value end, line end, field number. */
+export const LINE_CELLS = 6
+
+export interface LineLimits {
+  readonly headBytes: number
+  readonly headerLines: number
+}
+
+/** More bytes are needed. */
+export const MORE = -1
+/** The bytes are refused; the list's `fault` says why. */
+export const REFUSED = -2
+
+export class FieldLines {
+  /** The bytes that the offsets point into. */
+  bytes: Buffer = Buffer.alloc(0)
+  offsets = new Int32Array(LINE_CELLS * 128)
+  count = 0
+  fault: Fault = 'bad-field-name'
+
+  lineStart(line: number): number {
+    return this.offsets[line * LINE_CELLS] as number
+  }
+  nameEnd(line: number): number {
+    return this.offsets[line * LINE_CELLS + 1] as number
+  }
+  valueStart(line: number): number {
+    return this.offsets[line * LINE_CELLS + 2] as number
+  }
+  valueEnd(line: number): number {
+    return this.offsets[line * LINE_CELLS + 3] as number
+  }
+  lineEnd(line: number): number {
+    return this.offsets[line * LINE_CELLS + 4] as number
+  }
+  field(line: number): number {
+    return this.offsets[line * LINE_CELLS + 5] as number
+  }
+  name(line: number): string {
+    return this.bytes.toString('latin1', this.lineStart(line), this.nameEnd(line))
+  }
+  value(line: number): string {
+    return this.bytes.toString('latin1', this.valueStart(line), this.valueEnd(line))
+  }
+
+  /** The first line of a known field, or −1. */
+  find(field: number): number {
+    for (let line = 0; line < this.count; line++) if (this.field(line) === field) return line
+    return -1
+  }
+
+  /** The value of the first line with this name (given in lower case), or null. */
+  valueOf(lowerName: string): string | null {
+    for (let line = 0; line < this.count; line++) {
+      if (this.nameEnd(line) - this.lineStart(line) !== lowerName.length) continue
+      if (this.name(line).toLowerCase() === lowerName) return this.value(line)
+    }
+    return null
+  }
+
+  refuse(fault: Fault): typeof REFUSED {
+    this.fault = fault
+    return REFUSED
+  }
+}
+
+/**
+ * Reads field lines from `from` up to and including the empty line.
+ *
+ * @param to the end of the bytes that may be looked at; the caller cuts it at the head's limit
+ * @returns the offset after the head, MORE or REFUSED
+ */
+export function readFieldLines(
+  lines: FieldLines,
+  from: number,
+  to: number,
+  limits: LineLimits,
+): number {
+  const { bytes } = lines
+  let at = from
+  for (;;) {
+    if (at >= to) return MORE
+    const first = bytes[at] as number
+    if (first === CR) {
+      if (at + 1 >= to) return MORE
+      return bytes[at + 1] === LF ? at + 2 : lines.refuse('bad-line-end')
+    }
+    if (first === SP || first === HTAB) return lines.refuse('folded-field')
+    if (lines.count >= limits.headerLines) return lines.refuse('too-many-fields')
+    at = readLine(lines, at, to)
+    if (at < 0) return at
+  }
+}
+
+/** Reads one line; returns the offset after it, MORE or REFUSED. */
+function readLine(lines: FieldLines, start: number, to: number): number {
+  const { bytes } = lines
+  let at = start
+  while (at < to && ((CLASSES[bytes[at] as number] as number) & TOKEN) !== 0) at++
+  if (at >= to) return MORE
+  if (bytes[at] !== COLON || at === start) {
+    return lines.refuse(bytes[at] === LF ? 'bad-line-end' : 'bad-field-name')
+  }
+  const nameEnd = at++
+  while (at < to && (bytes[at] === SP || bytes[at] === HTAB)) at++
+  const valueStart = at
+  while (at < to && ((CLASSES[bytes[at] as number] as number) & VALUE) !== 0) at++
+  if (at >= to) return MORE
+  if (bytes[at] !== CR) {
+    return lines.refuse(bytes[at] === LF ? 'bad-line-end' : 'bad-field-value')
+  }
+  if (at + 1 >= to) return MORE
+  if (bytes[at + 1] !== LF) return lines.refuse('bad-line-end')
+  let valueEnd = at
+  while (valueEnd > valueStart && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HTAB)) {
+    valueEnd--
+  }
+  const index = lines.count * LINE_CELLS
+  if (index + LINE_CELLS > lines.offsets.length) {
+    const wider = new Int32Array(lines.offsets.length * 2)
+    wider.set(lines.offsets)
+    lines.offsets = wider
+  }
+  const { offsets } = lines
+  offsets[index] = start
+  offsets[index + 1] = nameEnd
+  offsets[index + 2] = valueStart
+  offsets[index + 3] = valueEnd
+  offsets[index + 4] = at + 2
+  offsets[index + 5] = fieldAt(bytes, start, nameEnd)
+  lines.count++
+  return at + 2
+}

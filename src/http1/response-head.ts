@@ -1,0 +1,160 @@
+// The head of a response: as strict as that of a request. A target that breaks the rules gives its
+// client a 502 and loses its connection, since what it says next cannot be trusted either.
+//
+// A ResponseHead is scratch memory of the thread: what outlives the event that brought it is copied.
+
+import { CLASSES, CR, LF, SP, VALUE } from './bytes.ts'
+import { equalsIgnoringCase, FIELD } from './fields.ts'
+import { FieldLines, MORE, REFUSED, readFieldLines } from './lines.ts'
+import { BY_LENGTH, CHUNKED, type Framing, NO_BODY, UNTIL_CLOSE } from './request-head.ts'
+import { isWholeNumber, listTokens } from './values.ts'
+
+export interface ResponseLimits {
+  readonly responseHeadBytes: number
+  readonly responseHeaderLines: number
+}
+
+export class ResponseHead {
+  readonly lines = new FieldLines()
+  status = 0
+  reason = ''
+  minor: 0 | 1 = 1
+  framing: Framing = NO_BODY
+  /** With BY_LENGTH; with a bodiless answer the length as information, or −1 without one. */
+  contentLength = -1
+  /** Whether the target lets the connection be used again. */
+  keepAlive = true
+  /** Seconds that the target promises to keep an idle connection, or −1. */
+  keepAliveSeconds = -1
+  /** The protocol of a 101, lower case, or ''. */
+  upgrade = ''
+  named: readonly string[] = NO_NAMES
+}
+
+const NO_NAMES: readonly string[] = Object.freeze([])
+const HTTP1 = Uint8Array.from('HTTP/1.', (char) => char.charCodeAt(0))
+
+/**
+ * Reads a response head from `bytes`, beginning at `from`.
+ *
+ * @param toHead whether the request was a HEAD, whose answer never has a body
+ * @returns the offset of the first byte after the head, MORE, or REFUSED
+ */
+export function readResponseHead(
+  head: ResponseHead,
+  bytes: Buffer,
+  from: number,
+  toHead: boolean,
+  limits: ResponseLimits,
+): number {
+  const to = Math.min(bytes.length, from + limits.responseHeadBytes)
+  head.lines.bytes = bytes
+  head.lines.count = 0
+  let at = readStatusLine(head, bytes, from, to)
+  if (at >= 0) {
+    at = readFieldLines(head.lines, at, to, {
+      headBytes: limits.responseHeadBytes,
+      headerLines: limits.responseHeaderLines,
+    })
+  }
+  if (at === MORE && to === from + limits.responseHeadBytes) return REFUSED
+  if (at < 0) return at
+  return interpret(head, toHead) ? at : REFUSED
+}
+
+function readStatusLine(head: ResponseHead, bytes: Buffer, from: number, to: number): number {
+  for (let i = 0; i < HTTP1.length; i++) {
+    if (from + i >= to) return MORE
+    if (bytes[from + i] !== HTTP1[i]) return REFUSED
+  }
+  let status = 0
+  for (let i = 7; i < 12; i++) {
+    if (from + i >= to) return MORE
+    const byte = bytes[from + i] as number
+    if (i === 8) {
+      if (byte !== SP) return REFUSED
+      continue
+    }
+    if (byte < 0x30 || byte > 0x39) return REFUSED
+    if (i === 7) head.minor = byte === 0x30 ? 0 : 1
+    else status = status * 10 + byte - 0x30
+  }
+  if (status < 100 || status > 599) return REFUSED
+  head.status = status
+  let at = from + 12
+  if (at >= to) return MORE
+  // RFC 9112 asks for a space even before an empty reason; many servers leave both out.
+  if (bytes[at] !== SP && bytes[at] !== CR) return REFUSED
+  if (bytes[at] === SP) at++
+  const reasonStart = at
+  while (at < to && ((CLASSES[bytes[at] as number] as number) & VALUE) !== 0) at++
+  if (at >= to) return MORE
+  if (bytes[at] !== CR) return REFUSED
+  if (at + 1 >= to) return MORE
+  if (bytes[at + 1] !== LF) return REFUSED
+  head.reason =
+    status === 200 && at - reasonStart === 2 ? 'OK' : bytes.toString('latin1', reasonStart, at)
+  return at + 2
+}
+
+function interpret(head: ResponseHead, toHead: boolean): boolean {
+  const { lines } = head
+  head.keepAlive = head.minor === 1
+  head.keepAliveSeconds = -1
+  head.upgrade = ''
+  head.named = NO_NAMES
+  head.contentLength = -1
+  let lengths = 0
+  let codings = 0
+  for (let line = 0; line < lines.count; line++) {
+    const field = lines.field(line)
+    if (field === 0) continue
+    if (field === FIELD['content-length']) {
+      lengths++
+      if (!readLength(head, line)) return false
+    } else if (field === FIELD['transfer-encoding']) {
+      codings++
+      const from = lines.valueStart(line)
+      if (!equalsIgnoringCase(lines.bytes, from, lines.valueEnd(line), 'chunked')) return false
+    } else if (field === FIELD.connection) readConnection(head, line)
+    else if (field === FIELD['keep-alive']) readKeepAlive(head, line)
+    else if (field === FIELD.upgrade) head.upgrade = lines.value(line).toLowerCase()
+  }
+  if (lengths > 1 || codings > 1 || (lengths > 0 && codings > 0)) return false
+  if (codings > 0 && head.minor === 0) return false
+  return frame(head, toHead, codings > 0)
+}
+
+/** How the body ends (RFC 9112 section 6.3); false where a framing field is not allowed. */
+function frame(head: ResponseHead, toHead: boolean, chunked: boolean): boolean {
+  const { status } = head
+  const bodiless = status < 200 || status === 204
+  if (bodiless && chunked) return false
+  if (bodiless && head.contentLength > 0) return false
+  if (bodiless || toHead || status === 304) head.framing = NO_BODY
+  else if (chunked) head.framing = CHUNKED
+  else if (head.contentLength >= 0) head.framing = BY_LENGTH
+  else head.framing = UNTIL_CLOSE
+  if (head.framing === UNTIL_CLOSE) head.keepAlive = false
+  return true
+}
+
+function readLength(head: ResponseHead, line: number): boolean {
+  const { lines } = head
+  if (!isWholeNumber(lines.bytes, lines.valueStart(line), lines.valueEnd(line))) return false
+  head.contentLength = Number(lines.value(line))
+  return Number.isSafeInteger(head.contentLength)
+}
+
+function readConnection(head: ResponseHead, line: number): void {
+  for (const token of listTokens(head.lines.value(line))) {
+    if (token === 'close') head.keepAlive = false
+    else if (token === 'keep-alive') head.keepAlive ||= head.minor === 0
+    else if (token !== 'upgrade') head.named = [...head.named, token]
+  }
+}
+
+function readKeepAlive(head: ResponseHead, line: number): void {
+  const match = /\btimeout=(\d{1,6})\b/i.exec(head.lines.value(line))
+  if (match !== null) head.keepAliveSeconds = Number(match[1])
+}
