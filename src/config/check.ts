@@ -118,7 +118,8 @@ function wrongValue(error: ErrorObject, name: string): string {
   if (special !== undefined) return `Cannot set ${name} as ${special}: current value is ${current}`
   const rule =
     row?.rule ?? SHAPES[error.keyword === 'type' ? error.params.type : ''] ?? 'something else'
-  return `Cannot set ${where(name)} as it must be ${rule}: current value is ${current}`
+  const action = name === '' ? 'read the file' : `set ${name}`
+  return `Cannot ${action} as it must be ${rule}: current value is ${current}`
 }
 
 function unknownKey(error: ErrorObject, at: { path: string; base: string }): Complaint {

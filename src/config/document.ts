@@ -103,7 +103,11 @@ function plain(reading: Reading, found: Node, pointer: string): Plain {
   const node = reading.resolve(found)
   const at = found.range?.[0] ?? 0
   if (!reading.values.has(pointer)) reading.values.set(pointer, at)
-  if (node === undefined) return null // the parser has said that the alias names nothing
+  if (node === undefined) {
+    reading.say(at, 'Cannot follow this alias as no anchor before it has its name')
+    reading.unfilled.add(pointer)
+    return null
+  }
   if (++reading.nodes > MAX_NODES || pointer.split('/').length > MAX_DEPTH) {
     if (reading.nodes !== Number.POSITIVE_INFINITY) {
       reading.say(at, 'Cannot read this file as it is nested too deep or repeats itself by aliases')

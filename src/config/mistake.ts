@@ -47,12 +47,20 @@ export function nameOf(pointer: string): string {
   return name
 }
 
+/** Keeps the user and password of a URL out of terminals and logs. */
+function withoutPassword(text: string): string {
+  return text.replace(/\/\/[^/\s]*@/g, '//…@')
+}
+
 /** The current value as it appears at the end of a sentence, cut so that a line stays a line. */
 export function quote(value: unknown): string {
   if (value === undefined) return 'missing'
   if (value === null || value === '') return 'empty'
   if (Array.isArray(value)) return 'a list'
   if (typeof value === 'object') return 'a mapping'
-  const text = typeof value === 'string' ? JSON.stringify(value) : `${value as number | boolean}`
+  const text =
+    typeof value === 'string'
+      ? JSON.stringify(withoutPassword(value))
+      : `${value as number | boolean}`
   return text.length > 80 ? `${text.slice(0, 79)}…"` : text
 }

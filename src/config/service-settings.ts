@@ -109,13 +109,16 @@ export const SERVICE = {
   ),
 } as const
 
-export const AFFINITY_WORD = word('affinity', {
-  words: ['address', 'off'],
-  default: 'off',
-  why:
-    'Keeps the requests of one customer on one version: address, or a mapping with a ' +
-    'cookie or a header.',
-})
+export const AFFINITY_WORD = {
+  ...word('affinity', {
+    words: ['address', 'off'],
+    default: 'off',
+    why:
+      'Keeps the requests of one customer on one version: address, or a mapping with a ' +
+      'cookie or a header.',
+  }),
+  rule: 'address, off, or a mapping such as { cookie: session } or { header: x-tenant }',
+}
 
 export const AFFINITY = {
   cookie: token('affinity.cookie', {
