@@ -62,6 +62,8 @@ export interface Facts {
   /** Requests that each candidate target has served so far, by its URL. */
   readonly served: Readonly<Record<string, number>>
   readonly tail: TailFigures | null
+  /** How long before its end a request may have been drawn: the response-head time-out. */
+  readonly memoryMs: number
   readonly windows: { readonly candidate: WindowFigures; readonly stable: WindowFigures }
 }
 
@@ -112,6 +114,7 @@ export type RolloutEvent =
       readonly stable: string | null
       readonly candidate: string | null
       readonly weight: Weight
+      /** `<hash of routing>.<hash of versions>`. */
       readonly hash: string
       readonly strategy: Strategy
     }

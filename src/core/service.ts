@@ -37,6 +37,8 @@ export interface Rollout {
   readonly strategy: Strategy
   /** At 100 %: the comparison with stable has been reopened at 50/50. */
   readonly reopened: boolean
+  /** What the last hold was journaled for, so that one hold is one line; null while it moves. */
+  readonly held: string | null
 }
 
 export interface VersionRecord {
@@ -45,6 +47,8 @@ export interface VersionRecord {
 
 export interface Quarantined {
   readonly reason: string
+  /** The targets it had: the same name on other targets is another artifact. */
+  readonly targets?: readonly string[]
   /** The sentence of the verdict that put it there. */
   readonly evidence: string
   /** ISO 8601. */

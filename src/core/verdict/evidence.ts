@@ -1,4 +1,287 @@
-// placeholder replaced within minutes
+// What the tests of a rollout know, as plain JSON: it is saved every second and taken up again after a
+// restart, so that no γ is granted twice and no failure is forgotten. `foldTick` adds what was counted
+// since the last tick, `foldRaise` what a raise means. Both return a new value and judge nothing; the
+// judgement reads the values through `readEvidence`.
+//
+// Three tests: errors against the threshold (absolute), errors against stable (relative), and requests
+// over the latency limit against stable (tail). At 100 % nothing is left to compare with, so errors and
+// slow requests are tested against bounds taken from stable before the raise.
+
+import type { ArmCounts, TailFigures } from '../events.ts'
+import type { Strategy, Trigger } from '../strategy.ts'
+import { FULL_WEIGHT, type Weight } from '../weight.ts'
+import { type Anchor, dropAnchor, upperShare } from './anchor.ts'
+import {
+  ABSOLUTE_TIMES,
+  betAbsolute,
+  betRelative,
+  ERROR_TIMES,
+  grant,
+  meanAbsolute,
+  meanScore,
+  noScores,
+  type Scores,
+  TAIL_TIMES,
+} from './engine.ts'
+import { raiseShare, timeShare } from './schedule.ts'
+import { type WarmUp, warmUpAfterRaise } from './warm-up.ts'
+import { largestShare, noteWeight, type WeightLog } from './weights.ts'
+
+/** Judged requests of one version. */
+export interface ArmTotals {
+  readonly requests: number
+  readonly errors: number
+  /** Requests whose latency counted, and those of them over the limit. */
+  readonly measured: number
+  readonly exceeded: number
+  readonly userErrors: number
+}
+
+export const NO_TOTALS: ArmTotals = {
+  requests: 0,
+  errors: 0,
+  measured: 0,
+  exceeded: 0,
+  userErrors: 0,
+}
+
 export interface Evidence {
+  /** The id of the rollout it belongs to. */
   readonly rollout: string
+  /** How much of the schedule's time has been granted, and the `now` up to which. */
+  readonly elapsedMs: number
+  readonly seenMs: number
+  /** The last raise that γ was granted for. */
+  readonly raises: number
+  /** Σγ so far, at most 1. */
+  readonly granted: number
+  readonly weights: WeightLog
+  readonly absolute: Scores
+  readonly relative: Scores
+  readonly tail: Scores
+  readonly tailAbsolute: Scores
+  /** What E_abs tests against: θ, or θ' at 100 %. */
+  readonly bound: number
+  /** What slow requests are tested against at 100 %; null below. */
+  readonly tailBound: number | null
+  /** Slow requests counted in flight at 100 % whose end has not been counted yet. */
+  readonly owed: number
+  readonly anchor: Anchor | null
+  /** Why there is no latency test; empty when there is one. */
+  readonly noTail: string
+  readonly warmUp: WarmUp | null
+  /** Since the rollout's first raise. */
+  readonly candidate: ArmTotals
+  readonly stable: ArmTotals
+  /** The candidate's, since the last raise. */
+  readonly step: ArmTotals
+  /** On-call has been told that the candidate is bad and nothing can be done. */
+  readonly told: boolean
+}
+
+/** The evidence of a rollout at its beginning: nothing is known. */
+export function noEvidence(rollout: string, options: { nowMs: number; theta: number }): Evidence {
+  return {
+    rollout,
+    elapsedMs: 0,
+    seenMs: options.nowMs,
+    raises: 0,
+    granted: 0,
+    weights: { current: 0, past: [] },
+    absolute: noScores(ABSOLUTE_TIMES),
+    relative: noScores(ERROR_TIMES),
+    tail: noScores(TAIL_TIMES),
+    tailAbsolute: noScores(ABSOLUTE_TIMES),
+    bound: options.theta,
+    tailBound: null,
+    owed: 0,
+    anchor: null,
+    noTail: '',
+    warmUp: null,
+    candidate: NO_TOTALS,
+    stable: NO_TOTALS,
+    step: NO_TOTALS,
+    told: false,
+  }
+}
+
+function granted(evidence: Evidence, gamma: number): Evidence {
+  return {
+    ...evidence,
+    granted: evidence.granted + gamma,
+    absolute: grant(evidence.absolute, gamma),
+    relative: grant(evidence.relative, gamma),
+    tail: grant(evidence.tail, gamma),
+    tailAbsolute: grant(evidence.tailAbsolute, gamma),
+  }
+}
+
+function added(totals: ArmTotals, counts: ArmCounts, measuring: boolean): ArmTotals {
+  const requests = counts.good + counts.bad
+  return {
+    requests: totals.requests + requests,
+    errors: totals.errors + counts.bad,
+    measured: totals.measured + (measuring ? requests : 0),
+    exceeded: totals.exceeded + (measuring ? counts.exceeded : 0),
+    userErrors: totals.userErrors + counts.userErrors,
+  }
+}
+
+export interface Tick {
+  readonly candidate: ArmCounts
+  readonly stable: ArmCounts
+  readonly nowMs: number
+  /** How long before its end a request may have been drawn: the response-head time-out. */
+  readonly memoryMs: number
+}
+
+function withAnchorCounts(anchor: Anchor | null, stable: ArmCounts): Anchor | null {
+  if (anchor === null) return null
+  return {
+    ...anchor,
+    requests: anchor.requests + stable.good + stable.bad,
+    over: anchor.over + stable.exceeded,
+  }
+}
+
+/** Takes in what was counted since the last tick. */
+export function foldTick(evidence: Evidence, tick: Tick, trigger: Trigger): Evidence {
+  const passedMs = Math.max(0, tick.nowMs - evidence.seenMs)
+  const elapsedMs = evidence.elapsedMs + passedMs
+  const now = granted(evidence, timeShare(evidence.elapsedMs, elapsedMs))
+  const { candidate, stable } = tick
+  const w = largestShare(now.weights, tick)
+  const cap = capOf(trigger)
+  const measuring = now.warmUp === null && now.anchor !== null
+  const slow = measuring ? candidate.exceeded : 0
+  const judged = candidate.good + candidate.bad
+  const fast = Math.max(0, judged - now.owed - slow)
+  return {
+    ...now,
+    elapsedMs,
+    seenMs: Math.max(evidence.seenMs, tick.nowMs),
+    absolute: betAbsolute(now.absolute, { ...candidate, bound: now.bound, cap }),
+    relative: betRelative(now.relative, {
+      times: ERROR_TIMES,
+      w,
+      candidate: candidate.bad,
+      stable: stable.bad,
+      cap,
+    }),
+    tail: betRelative(now.tail, {
+      times: TAIL_TIMES,
+      w,
+      candidate: slow,
+      stable: measuring ? stable.exceeded : 0,
+      cap,
+    }),
+    tailAbsolute:
+      now.tailBound === null || !measuring
+        ? now.tailAbsolute
+        : betAbsolute(now.tailAbsolute, { bad: slow, good: fast, bound: now.tailBound, cap }),
+    owed: measuring ? Math.max(0, now.owed + slow - judged) : 0,
+    anchor: measuring ? withAnchorCounts(now.anchor, stable) : now.anchor,
+    candidate: added(now.candidate, candidate, measuring),
+    stable: added(now.stable, stable, measuring),
+    step: added(now.step, candidate, measuring),
+  }
+}
+
+/** Scores never grow beyond this, so that an outage which both versions shared is forgotten. */
+function capOf(trigger: Trigger): number {
+  return 100 * barOf(trigger)
+}
+
+/** The bar 2/α: two families of tests, errors and latency, share α. */
+export function barOf(trigger: Trigger): number {
+  return 2 / trigger.alpha
+}
+
+export interface Raise {
+  readonly weight: Weight
+  /** The number of this raise in the rollout, from 1. */
+  readonly number: number
+  readonly nowMs: number
+  readonly memoryMs: number
+  readonly tail: TailFigures | null
+  readonly stableWindow: { readonly requests: number; readonly errors: number }
+  readonly served: Readonly<Record<string, number>>
+}
+
+/** Bounds for 100 %, from what stable did before; they replace the comparison with it. */
+function withoutControl(evidence: Evidence, raise: Raise, theta: number): Evidence {
+  const requests =
+    evidence.stable.requests + (evidence.raises === 0 ? raise.stableWindow.requests : 0)
+  const errors = evidence.stable.errors + (evidence.raises === 0 ? raise.stableWindow.errors : 0)
+  const bound = requests > 0 ? Math.max(theta, upperShare(errors, requests)) : theta
+  const { anchor } = evidence
+  return {
+    ...evidence,
+    bound,
+    tailBound: anchor === null ? null : upperShare(anchor.over, anchor.requests),
+    owed: 0,
+    // A score that was won against a smaller bound is worth nothing against a larger one.
+    absolute: bound > evidence.bound ? noScores(ABSOLUTE_TIMES) : evidence.absolute,
+    tailAbsolute: noScores(ABSOLUTE_TIMES),
+  }
+}
+
+function withAnchor(evidence: Evidence, raise: Raise, trigger: Trigger): Evidence {
+  const comparison = raise.weight < FULL_WEIGHT
+  // At 100 % the old limit stays: stable has been counted against it for a whole step.
+  if (evidence.anchor !== null && (!comparison || evidence.tailBound !== null)) return evidence
+  const dropped = dropAnchor(raise.tail, trigger.p99LatencyIncrease)
+  if ('anchor' in dropped) return { ...evidence, anchor: dropped.anchor, noTail: '' }
+  return { ...evidence, anchor: null, noTail: dropped.missing }
+}
+
+/** Takes in a raise: γ for the new moment, the latency limit, the warm-up, the bounds at 100 %. */
+export function foldRaise(evidence: Evidence, raise: Raise, strategy: Strategy): Evidence {
+  const { trigger } = strategy
+  const theta = trigger.errorRateThreshold
+  let next = withAnchor(evidence, raise, trigger)
+  if (raise.weight === FULL_WEIGHT) next = withoutControl(next, raise, theta)
+  const fresh = raise.number > next.raises
+  if (fresh) next = { ...granted(next, raiseShare(raise.number)), raises: raise.number }
+  return {
+    ...noteWeightIn(next, raise),
+    warmUp: warmUpAfterRaise(raise, strategy),
+    step: NO_TOTALS,
+    told: false,
+  }
+}
+
+/** Takes in a weight that was lowered or is in force again; grants nothing. */
+export function noteWeightIn(
+  evidence: Evidence,
+  change: { weight: Weight; nowMs: number; memoryMs: number },
+): Evidence {
+  return { ...evidence, weights: noteWeight(evidence.weights, change) }
+}
+
+/** Back to comparing with stable for good: the bounds of 100 % no longer hold. */
+export function withControl(evidence: Evidence, trigger: Trigger): Evidence {
+  return { ...evidence, bound: trigger.errorRateThreshold, tailBound: null, owed: 0 }
+}
+
+/** The e-values. `errors` is the smaller of the two tests of errors: both must agree. */
+export interface EvidenceValues {
+  readonly absolute: number
+  readonly relative: number
+  readonly errors: number
+  readonly tail: number
+  readonly tailAbsolute: number
+}
+
+export function readEvidence(evidence: Evidence): EvidenceValues {
+  const absolute = meanAbsolute(evidence.absolute, evidence.bound)
+  const relative = meanScore(evidence.relative)
+  return {
+    absolute,
+    relative,
+    errors: Math.min(absolute, relative),
+    tail: meanScore(evidence.tail),
+    tailAbsolute:
+      evidence.tailBound === null ? 0 : meanAbsolute(evidence.tailAbsolute, evidence.tailBound),
+  }
 }

@@ -1,0 +1,248 @@
+// How a rollout begins: by `deploy`, in the place of a running one with `replace`. The candidate is
+// made resident at 0 % first (phase `proving`, where gates will run); the first raise follows when every
+// edge thread knows it. Also: the file's routing block, which an operator has edited.
+
+import type { Effect, ServiceDocument } from '../events.ts'
+import type { Refusal, Rollout, ServiceState, VersionRecord } from '../service.ts'
+import { percentFromWeight } from '../weight.ts'
+import { openManual } from './by-hand.ts'
+import { quarantineRefusal, sameTargets } from './quarantine.ts'
+import {
+  assignmentOf,
+  conflict,
+  type EventOf,
+  evacuationOf,
+  moved,
+  NO_LIMITS,
+  PERSIST,
+  RESIDENCY,
+  refuse,
+  rolloutOf,
+  type Stepped,
+  unchanged,
+} from './transition.ts'
+
+/** More versions than this are not remembered; those in use are never forgotten. */
+const KNOWN_VERSIONS = 100
+
+/** Versions that must not be forgotten, as something refers to them. */
+export function versionsInUse(state: ServiceState): readonly string[] {
+  const names = [state.stable, state.candidate, state.previous?.version ?? null]
+  return [...new Set(names)].filter((name) => name !== null)
+}
+
+function withVersion(
+  document: ServiceDocument,
+  version: string,
+  targets: readonly string[],
+): Readonly<Record<string, VersionRecord>> {
+  const { state } = document
+  const others = Object.entries(state.versions).filter(([name]) => name !== version)
+  const inUse = versionsInUse(state)
+  while (others.length >= KNOWN_VERSIONS) {
+    const oldest = others.findIndex(([name]) => !inUse.includes(name))
+    if (oldest === -1) break
+    others.splice(oldest, 1)
+  }
+  return Object.fromEntries([...others, [version, { targets }]])
+}
+
+function otherTargets(version: string, now: readonly string[]): Refusal {
+  return conflict(
+    'other-targets',
+    'Version has other targets',
+    `Cannot deploy ${version} with other targets as it is in use: current value is ` +
+      `${now.join(', ')}. Set its targets, or give the new version a name of its own`,
+  )
+}
+
+/** What keeps a version from being deployed, apart from a running rollout; null when nothing. */
+function deployRefusal(state: ServiceState, event: EventOf<'deploy'>): Refusal | null {
+  const { version, targets } = event
+  const known = state.versions[version]?.targets
+  if (targets.length === 0 && known === undefined) {
+    return refuse({
+      status: 404,
+      code: 'unknown-version',
+      title: 'Unknown version',
+      detail: `Cannot deploy ${version} without targets as it is not known here`,
+      allowed: Object.keys(state.versions),
+    })
+  }
+  const inUse = versionsInUse(state).includes(version)
+  const running = version !== state.candidate || state.rollout !== null
+  if (
+    inUse &&
+    running &&
+    known !== undefined &&
+    targets.length > 0 &&
+    !sameTargets(known, targets)
+  ) {
+    return otherTargets(version, known)
+  }
+  return quarantineRefusal(state, version, targets)
+}
+
+/** `deploy` without a rollout. */
+export function begin(
+  document: ServiceDocument,
+  event: EventOf<'deploy'>,
+  now: number,
+): Stepped | Refusal {
+  const { state } = document
+  const refusal = deployRefusal(state, event)
+  if (refusal !== null) return refusal
+  if (event.version === state.stable) {
+    return unchanged(document, `${event.version} is stable already: nothing to do`)
+  }
+  const targets =
+    event.targets.length > 0 ? event.targets : (state.versions[event.version]?.targets ?? [])
+  const rollout: Rollout = {
+    id: `${state.service}-${state.rollouts + 1}`,
+    phase: 'proving',
+    step: -1,
+    stepSinceMs: now,
+    startedMs: now,
+    pause: null,
+    raises: 0,
+    strategy: event.strategy,
+    reopened: false,
+    held: null,
+  }
+  const next = moved(document, {
+    evidence: null,
+    state: {
+      versions: withVersion(document, event.version, targets),
+      candidate: event.version,
+      weight: 0,
+      rollout,
+      ended: null,
+      rollouts: state.rollouts + 1,
+    },
+  })
+  const steps = event.strategy.steps.map((step) => `${percentFromWeight(step.weight)} %`)
+  const text = `rollout ${rollout.id} of ${event.version} begins: ${steps.join(', ')}`
+  const facts = { ...next.facts, candidateResident: false }
+  return {
+    document: { ...next, facts },
+    note: text,
+    effects: [
+      PERSIST,
+      { effect: 'journal', kind: 'rollout', text, by: 'operator', weight: 0 },
+      RESIDENCY,
+    ],
+  }
+}
+
+/** `deploy` while a rollout runs: the same version goes on, another needs `replace`. */
+export function replace(
+  document: ServiceDocument,
+  event: EventOf<'deploy'>,
+  now: number,
+): Stepped | Refusal {
+  const { state } = document
+  const rollout = rolloutOf(document)
+  const refusal = deployRefusal(state, event)
+  if (refusal !== null) return refusal
+  if (event.version === state.stable) {
+    return unchanged(document, `${event.version} is stable already: nothing to do`)
+  }
+  if (event.version === state.candidate && rollout.phase !== 'manual') {
+    return unchanged(document, `rollout ${rollout.id} of ${event.version} goes on`)
+  }
+  if (!event.replace && rollout.phase !== 'manual') {
+    return conflict(
+      'rollout-running',
+      'A rollout is running',
+      `Cannot deploy ${event.version} as rollout ${rollout.id} of ${state.candidate} is running: ` +
+        `current value is ${rollout.phase} at ${percentFromWeight(state.weight)} %. ` +
+        'Abort it, or replace it',
+    )
+  }
+  const idle: ServiceDocument = {
+    ...document,
+    evidence: null,
+    state: { ...state, weight: 0, rollout: null },
+  }
+  const begun = begin(idle, event, now)
+  if ('refused' in begun) return begun
+  const text = `rollout ${rollout.id} of ${state.candidate} was superseded by ${event.version}`
+  const superseded: Effect[] = [
+    assignmentOf(idle.state),
+    NO_LIMITS,
+    ...evacuationOf(state),
+    { effect: 'journal', kind: 'aborted', text, by: 'operator', weight: 0 },
+  ]
+  return { ...begun, effects: [...superseded, ...begun.effects] }
+}
+
+/** Only targets in the file's `versions` block have changed: a rollout that runs goes on. */
+function adoptTargets(document: ServiceDocument, event: EventOf<'routing'>): Stepped {
+  const { state } = document
+  const text = "the targets of the file's versions were applied"
+  const versions = { ...state.versions, ...recordsOf(event) }
+  return {
+    document: moved(document, { state: { versions, routingHash: event.hash } }),
+    note: text,
+    effects: [
+      PERSIST,
+      { effect: 'journal', kind: 'config', text, by: 'operator', weight: state.weight },
+      RESIDENCY,
+    ],
+  }
+}
+
+function recordsOf(event: EventOf<'routing'>): Readonly<Record<string, VersionRecord>> {
+  return Object.fromEntries(
+    Object.entries(event.versions).map(([name, targets]) => [name, { targets }]),
+  )
+}
+
+/** The hash of the routing block alone; what follows the dot is that of the versions. */
+function routingPart(hash: string | null): string | null {
+  return hash?.split('.')[0] ?? null
+}
+
+/** The file's routing block was edited: it is applied as an operator's change, whatever runs. */
+export function adopt(document: ServiceDocument, event: EventOf<'routing'>, now: number): Stepped {
+  const { state } = document
+  if (routingPart(state.routingHash) === routingPart(event.hash)) {
+    return adoptTargets(document, event)
+  }
+  const kept = {
+    ...document,
+    evidence: null,
+    state: {
+      ...state,
+      versions: { ...state.versions, ...recordsOf(event) },
+      stable: event.stable,
+      candidate: event.candidate,
+      weight: 0,
+      rollout: null,
+      ended: null,
+      previous: event.stable === state.stable ? state.previous : null,
+      routingHash: event.hash,
+    },
+  }
+  const candidate = event.candidate === null ? '' : `, candidate ${event.candidate}`
+  const running = state.rollout === null ? '' : `; rollout ${state.rollout.id} is superseded`
+  const text = `the file's routing was applied: stable ${event.stable}${candidate}${running}`
+  const next = moved(kept, { state: {} })
+  const applied: Effect[] = [
+    { effect: 'journal', kind: 'config', text, by: 'operator', weight: 0 },
+    PERSIST,
+    RESIDENCY,
+  ]
+  const alone: Effect[] = [...applied, assignmentOf(next.state), NO_LIMITS]
+  if (event.weight === 0) return { document: next, note: text, effects: alone }
+  const { weight, strategy } = event
+  // Residency comes first in the list, so by the time of the store every thread knows the candidate.
+  const facts = { ...next.facts, candidateResident: true }
+  const order = { event: 'weight', weight, strategy, ifMatch: null } as const
+  const opened = openManual({ ...next, facts }, order, now)
+  if ('refused' in opened) {
+    const note = `${text}. ${opened.refused.detail}`
+    return { document: next, note, effects: alone }
+  }
+  return { document: opened.document, note: text, effects: [...applied, ...opened.effects] }
+}

@@ -1,0 +1,186 @@
+// A weight set by an operator. Without a rollout it opens phase `manual`: no steps, the verdict armed.
+// In a rollout it pauses the steps, and needs the revision that the operator has seen. Weight 0 sends
+// nobody to the candidate any more; in phase `manual` it also ends it.
+
+import type { Effect, ServiceDocument } from '../events.ts'
+import type { Refusal, Rollout } from '../service.ts'
+import { noteWeightIn, withControl } from '../verdict/evidence.ts'
+import { percentFromWeight, type Weight } from '../weight.ts'
+import { endedDocument } from './end.ts'
+import { quarantineRefusal } from './quarantine.ts'
+import { phaseOf, raiseTo } from './raise.ts'
+import {
+  assignmentOf,
+  conflict,
+  type EventOf,
+  evacuationOf,
+  limitsOf,
+  moved,
+  NO_LIMITS,
+  PERSIST,
+  RESIDENCY,
+  refuse,
+  rolloutOf,
+  type Stepped,
+  unchanged,
+} from './transition.ts'
+
+function cannotServe(document: ServiceDocument, weight: Weight): Refusal | null {
+  const { state, facts } = document
+  if (state.candidate === null) {
+    return conflict(
+      'no-candidate',
+      'No candidate',
+      'Cannot set a weight as there is no candidate: deploy a version first',
+    )
+  }
+  if (weight === 0) return null
+  const quarantined = quarantineRefusal(state, state.candidate, [])
+  if (quarantined !== null) return quarantined
+  if (weight > state.weight && !facts.candidateResident) {
+    return conflict(
+      'not-resident',
+      'Candidate not resident',
+      `Cannot raise the weight as not every edge thread knows ${state.candidate} yet: current ` +
+        `value is ${percentFromWeight(state.weight)} %`,
+    )
+  }
+  return null
+}
+
+function journalWeight(text: string, weight: Weight): Effect {
+  return { effect: 'journal', kind: 'weight', text, by: 'operator', weight }
+}
+
+/** A weight without a rollout: opens phase `manual`. */
+export function openManual(
+  document: ServiceDocument,
+  event: EventOf<'weight'>,
+  now: number,
+): Stepped | Refusal {
+  const refusal = cannotServe(document, event.weight)
+  if (refusal !== null) return refusal
+  const { state } = document
+  if (event.weight === 0) return unchanged(document, `${state.candidate} is at 0 % already`)
+  const rollout: Rollout = {
+    id: `${state.service}-${state.rollouts + 1}`,
+    phase: 'manual',
+    step: -1,
+    stepSinceMs: now,
+    startedMs: now,
+    pause: null,
+    raises: 0,
+    strategy: event.strategy,
+    reopened: false,
+    held: null,
+  }
+  const opened: ServiceDocument = {
+    ...document,
+    evidence: null,
+    state: { ...state, rollout, ended: null, rollouts: state.rollouts + 1 },
+  }
+  const raised = raiseTo(opened, {
+    weight: event.weight,
+    phase: 'manual',
+    step: -1,
+    by: 'operator',
+    kind: 'weight',
+    text: `${state.candidate} was set to ${percentFromWeight(event.weight)} % by hand`,
+    now,
+  })
+  // The affinity is salted with the rollout's id, which is new.
+  return { ...raised, effects: [...raised.effects, RESIDENCY] }
+}
+
+/** Lowers the weight: the store first, as less is always safe. */
+function lowered(
+  document: ServiceDocument,
+  order: { weight: Weight; rollout: Rollout; text: string; now: number },
+): Stepped {
+  const { evidence, facts } = document
+  const { weight, now } = order
+  const change = { weight, nowMs: now, memoryMs: facts.memoryMs }
+  const { trigger } = order.rollout.strategy
+  const noted = evidence === null ? null : noteWeightIn(withControl(evidence, trigger), change)
+  const next = moved(document, { evidence: noted, state: { weight, rollout: order.rollout } })
+  return {
+    document: next,
+    note: order.text,
+    effects: [
+      assignmentOf(next.state),
+      limitsOf(noted),
+      PERSIST,
+      journalWeight(order.text, weight),
+      ...(weight === 0 ? evacuationOf(next.state) : []),
+    ],
+  }
+}
+
+/** Another weight in phase `manual`; 0 ends it. */
+export function changeManual(
+  document: ServiceDocument,
+  event: EventOf<'weight'>,
+  now: number,
+): Stepped | Refusal {
+  const refusal = cannotServe(document, event.weight)
+  if (refusal !== null) return refusal
+  const { state } = document
+  const { weight } = event
+  const rollout = { ...rolloutOf(document), reopened: false }
+  const text = `${state.candidate} was set to ${percentFromWeight(weight)} % by hand`
+  if (weight === 0) {
+    const next = endedDocument(document, { ending: 'aborted', reason: text })
+    return {
+      document: next,
+      note: text,
+      effects: [
+        assignmentOf(next.state),
+        NO_LIMITS,
+        PERSIST,
+        journalWeight(text, 0),
+        ...evacuationOf(next.state),
+      ],
+    }
+  }
+  if (weight === state.weight) return unchanged(document, `the weight is as it was`)
+  if (weight < state.weight) return lowered(document, { weight, rollout, text, now })
+  const order = { weight, phase: 'manual', step: -1, by: 'operator', kind: 'weight' } as const
+  return raiseTo(document, { ...order, text, now })
+}
+
+/** A weight in the middle of a rollout: takes the steps' place, so it pauses them. */
+export function takeOver(
+  document: ServiceDocument,
+  event: EventOf<'weight'>,
+  now: number,
+): Stepped | Refusal {
+  const refusal = cannotServe(document, event.weight)
+  if (refusal !== null) return refusal
+  const { state } = document
+  if (event.ifMatch === null) {
+    return refuse({
+      status: 428,
+      code: 'revision-required',
+      title: 'Revision required',
+      detail:
+        `Cannot set the weight of a running rollout without If-Match: ` +
+        `current revision is ${state.epoch}`,
+    })
+  }
+  const { weight } = event
+  const rollout = rolloutOf(document)
+  const { steps } = rollout.strategy
+  const pause = { reason: 'manual weight', sinceMs: now }
+  const step = steps.findLastIndex((one) => one.weight <= weight)
+  const text =
+    `${state.candidate} was set to ${percentFromWeight(weight)} % by hand; ` +
+    'the rollout is paused until it is resumed'
+  const phase = phaseOf(weight)
+  const paused: Rollout = { ...rollout, step, pause, reopened: false, phase }
+  if (weight <= state.weight) return lowered(document, { weight, rollout: paused, text, now })
+  const order = { weight, phase, step, by: 'operator', kind: 'weight' } as const
+  const raised = raiseTo(document, { ...order, text, now })
+  const after = raised.document.state
+  const pausedState = { ...after, rollout: { ...rolloutOf(raised.document), pause } }
+  return { ...raised, document: { ...raised.document, state: pausedState } }
+}

@@ -1,0 +1,204 @@
+// How a rollout ends: promoted (pointers are swapped and nothing else), aborted or rolled back (weight
+// 0 first, whatever is slow afterwards), or superseded. And the one thing that can still happen after
+// a promotion: swapping back to the previous stable.
+
+import type { Effect, ServiceDocument } from '../events.ts'
+import type { Ending, Refusal } from '../service.ts'
+import { explain, figuresOf } from '../verdict/explain.ts'
+import { causeOf } from '../verdict/judge.ts'
+import { percentFromWeight } from '../weight.ts'
+import {
+  assignmentOf,
+  caseOf,
+  conflict,
+  type EventOf,
+  evacuationOf,
+  moved,
+  NO_LIMITS,
+  PERSIST,
+  RESIDENCY,
+  rolloutOf,
+  type Stepped,
+} from './transition.ts'
+
+/** The document with the rollout ended and the candidate at weight 0. */
+export function endedDocument(
+  document: ServiceDocument,
+  end: { ending: Ending; reason: string },
+): ServiceDocument {
+  const { id } = rolloutOf(document)
+  return moved(document, {
+    evidence: null,
+    state: { weight: 0, rollout: null, ended: { id, ...end } },
+  })
+}
+
+/** `abort`, and `rollback` before the promotion: weight 0 for good, by an operator. */
+export function abort(
+  document: ServiceDocument,
+  event: EventOf<'abort'> | EventOf<'rollback'>,
+): Stepped | Refusal {
+  const { state, facts } = document
+  if (state.stable === null && state.weight > 0) {
+    return conflict(
+      'no-stable',
+      'No stable version',
+      `Cannot ${event.event} as there is no stable version to return to: ${state.candidate} ` +
+        `serves ${percentFromWeight(state.weight)} %`,
+    )
+  }
+  if (
+    event.event === 'rollback' &&
+    !event.force &&
+    state.weight > 0 &&
+    facts.stable.healthy === 0
+  ) {
+    return conflict(
+      'stable-unhealthy',
+      'Stable is not healthy',
+      `Cannot roll back as ${state.stable} has no healthy target: use force, or abort`,
+    )
+  }
+  const reason = `${state.candidate} was aborted at ${percentFromWeight(state.weight)} % by hand`
+  const next = endedDocument(document, { ending: 'aborted', reason })
+  return {
+    document: next,
+    note: reason,
+    effects: [
+      assignmentOf(next.state),
+      NO_LIMITS,
+      PERSIST,
+      { effect: 'journal', kind: 'aborted', text: reason, by: 'operator', weight: 0 },
+      ...evacuationOf(next.state),
+    ],
+  }
+}
+
+/** The verdict takes the candidate out: weight 0 at once, quarantine, one page. */
+export function rollBackByVerdict(document: ServiceDocument, now: number): Stepped {
+  const { state, evidence } = document
+  const rollout = rolloutOf(document)
+  if (evidence === null || state.candidate === null) throw new Error('no candidate to roll back')
+  const known = caseOf(document, rollout, evidence)
+  const texts = explain(known, document.facts.memoryMs).map((view) => view.text)
+  const cause = causeOf(evidence)
+  const text =
+    `${state.candidate} was rolled back from ${percentFromWeight(state.weight)} % by its ` +
+    (rollout.strategy.trigger.mode === 'threshold' ? 'thresholds' : cause)
+  const sentence = texts.join(' ')
+  const version = state.candidate
+  const targets = state.versions[version]?.targets ?? []
+  const at = new Date(now).toISOString()
+  const closed = endedDocument(document, { ending: 'rolled-back', reason: `${text}. ${sentence}` })
+  const quarantined = { reason: text, evidence: sentence, at, targets }
+  const next: ServiceDocument = {
+    ...closed,
+    state: { ...closed.state, quarantine: { ...state.quarantine, [version]: quarantined } },
+  }
+  const figures = { figures: figuresOf(known), texts, rollout: rollout.id, version }
+  return {
+    document: next,
+    note: text,
+    effects: [
+      assignmentOf(next.state),
+      NO_LIMITS,
+      PERSIST,
+      journalOf('rolled-back', `${text}. ${sentence}`, figures),
+      journalOf('quarantine', `${version} is quarantined until it is retried`, null),
+      { effect: 'page', text: `${state.service}: ${text}`, evidence: figures },
+      ...evacuationOf(next.state),
+    ],
+  }
+}
+
+function journalOf(kind: 'rolled-back' | 'quarantine', text: string, evidence: unknown): Effect {
+  const entry = { effect: 'journal', kind, text, by: 'verdict', weight: 0 } as const
+  return evidence === null ? entry : { ...entry, evidence }
+}
+
+/** The bake is over, or an operator says so: candidate becomes stable. */
+export function promoted(
+  document: ServiceDocument,
+  end: { by: 'operator' | 'rollout'; why: string; now: number },
+): Stepped {
+  const { state } = document
+  const rollout = rolloutOf(document)
+  const text = `${state.candidate} is stable now: ${end.why}`
+  const next = moved(document, {
+    evidence: null,
+    state: {
+      stable: state.candidate,
+      candidate: null,
+      weight: 0,
+      rollout: null,
+      ended: { id: rollout.id, ending: 'promoted', reason: text },
+      previous:
+        state.stable === null
+          ? null
+          : { version: state.stable, retainedUntilMs: end.now + rollout.strategy.retainMs },
+    },
+  })
+  return {
+    document: next,
+    note: text,
+    // The row before and the row after send every request to the same version, so nothing needs to
+    // be saved before it.
+    effects: [
+      assignmentOf(next.state),
+      NO_LIMITS,
+      PERSIST,
+      { effect: 'journal', kind: 'promoted', text, by: end.by, weight: 0 },
+      RESIDENCY,
+    ],
+  }
+}
+
+/** `promote` at 100 %: the bake ends now. */
+export function promoteNow(document: ServiceDocument, _event: unknown, now: number): Stepped {
+  return promoted(document, { by: 'operator', why: 'promoted by hand', now })
+}
+
+/** `rollback` after a promotion: stable and previous change places, at once. */
+export function swapBack(document: ServiceDocument, event: EventOf<'rollback'>): Stepped | Refusal {
+  const { state, facts } = document
+  const { previous } = state
+  if (previous === null || state.versions[previous.version] === undefined) {
+    return conflict(
+      'no-previous',
+      'No previous version',
+      'Cannot roll back as no previous stable is kept: ' +
+        `current value is stable ${state.stable ?? 'none'}, previous none`,
+    )
+  }
+  if (!event.force && facts.previous.healthy === 0) {
+    return conflict(
+      'previous-unhealthy',
+      'Previous version is not healthy',
+      `Cannot roll back as ${previous.version} has no healthy target: start it again, or use force`,
+    )
+  }
+  const left = state.stable
+  const text = `went back from ${left} to ${previous.version} by hand`
+  const id = state.ended?.id ?? `${state.service}-${state.rollouts}`
+  const next = moved(document, {
+    evidence: null,
+    state: {
+      stable: previous.version,
+      candidate: left,
+      weight: 0,
+      previous: null,
+      ended: { id, ending: 'rolled-back', reason: text },
+    },
+  })
+  return {
+    document: next,
+    note: text,
+    effects: [
+      assignmentOf(next.state),
+      PERSIST,
+      { effect: 'journal', kind: 'rolled-back', text, by: 'operator', weight: 0 },
+      ...evacuationOf(next.state),
+      RESIDENCY,
+    ],
+  }
+}

@@ -1,0 +1,229 @@
+// Raising the weight: by a step, by hand, by resuming, or straight to 100 %. All of it goes through
+// `raiseTo`, so that every raise is counted, anchored, warmed up, journaled and saved in the same way,
+// and before its weight is stored.
+
+import type { ServiceDocument } from '../events.ts'
+import type { JournalEntry, JournalKind } from '../journal.ts'
+import type { Phase, Refusal, Rollout, ServiceState } from '../service.ts'
+import { foldRaise, noEvidence, withControl } from '../verdict/evidence.ts'
+import { FULL_WEIGHT, percentFromWeight, type Weight } from '../weight.ts'
+import {
+  assignmentOf,
+  conflict,
+  type EventOf,
+  limitsOf,
+  moved,
+  PERSIST,
+  rolloutOf,
+  type Stepped,
+  unchanged,
+} from './transition.ts'
+
+export interface RaiseOrder {
+  readonly weight: Weight
+  readonly phase: Phase
+  readonly step: number
+  readonly by: JournalEntry['by']
+  readonly kind: JournalKind
+  readonly text: string
+  readonly now: number
+}
+
+/** Grants a weight that is larger than the one in force. */
+export function raiseTo(document: ServiceDocument, order: RaiseOrder): Stepped {
+  const rollout = rolloutOf(document)
+  const { strategy } = rollout
+  const { facts } = document
+  const known =
+    document.evidence ??
+    noEvidence(rollout.id, { nowMs: order.now, theta: strategy.trigger.errorRateThreshold })
+  const compared = order.weight < FULL_WEIGHT ? withControl(known, strategy.trigger) : known
+  const evidence = foldRaise(
+    compared,
+    {
+      weight: order.weight,
+      number: rollout.raises + 1,
+      nowMs: order.now,
+      memoryMs: facts.memoryMs,
+      tail: facts.tail,
+      stableWindow: facts.windows.stable,
+      served: facts.served,
+    },
+    strategy,
+  )
+  const next = moved(document, {
+    evidence,
+    state: {
+      weight: order.weight,
+      rollout: {
+        ...rollout,
+        phase: order.phase,
+        step: order.step,
+        stepSinceMs: order.now,
+        raises: rollout.raises + 1,
+        pause: null,
+        reopened: false,
+        held: null,
+      },
+    },
+  })
+  return {
+    document: next,
+    note: order.text,
+    effects: [
+      { effect: 'journal', kind: order.kind, text: order.text, by: order.by, weight: order.weight },
+      PERSIST,
+      assignmentOf(next.state),
+      limitsOf(evidence),
+    ],
+  }
+}
+
+/** The phase of a rollout with steps at this weight. */
+export function phaseOf(weight: Weight): Phase {
+  if (weight === 0) return 'proving'
+  return weight === FULL_WEIGHT ? 'baking' : 'shifting'
+}
+
+/** The index of the next step: the first one above the weight in force. */
+export function nextStepOf(state: ServiceState, rollout: Rollout): number {
+  const { steps } = rollout.strategy
+  const above = steps.findIndex((step, i) => i > rollout.step && step.weight > state.weight)
+  return above === -1 ? steps.length - 1 : above
+}
+
+/** Raises to a step of the strategy. */
+export function raiseToStep(
+  document: ServiceDocument,
+  order: { step: number; by: JournalEntry['by']; why: string; now: number },
+): Stepped {
+  const { strategy } = rolloutOf(document)
+  const weight = strategy.steps[order.step]?.weight ?? FULL_WEIGHT
+  const text =
+    `${document.state.candidate} goes to ${percentFromWeight(weight)} % ` +
+    `(step ${order.step + 1} of ${strategy.steps.length}): ${order.why}`
+  return raiseTo(document, {
+    weight,
+    phase: phaseOf(weight),
+    step: order.step,
+    by: order.by,
+    kind: 'raise',
+    text,
+    now: order.now,
+  })
+}
+
+/** Straight to 100 %, by an operator's word or because there is no stable. */
+export function raiseFully(
+  document: ServiceDocument,
+  order: { by: JournalEntry['by']; why: string; now: number },
+): Stepped {
+  const last = rolloutOf(document).strategy.steps.length - 1
+  return raiseToStep(document, { ...order, step: last })
+}
+
+function notResident(document: ServiceDocument): Refusal | null {
+  if (document.facts.candidateResident) return null
+  return conflict(
+    'not-resident',
+    'Candidate not resident',
+    `Cannot raise the weight as not every edge thread knows the candidate yet: current value is ` +
+      `${percentFromWeight(document.state.weight)} %`,
+  )
+}
+
+/** `promote` before 100 %: to the next step now, or to 100 %. */
+export function promoteStep(
+  document: ServiceDocument,
+  event: EventOf<'promote'>,
+  now: number,
+): Stepped | Refusal {
+  const refusal = notResident(document)
+  if (refusal !== null) return refusal
+  const rollout = rolloutOf(document)
+  if (event.full) return raiseFully(document, { by: 'operator', why: 'promoted by hand', now })
+  const step = nextStepOf(document.state, rollout)
+  return raiseToStep(document, { step, by: 'operator', why: 'promoted by hand', now })
+}
+
+/** `promote` of a weight that was set by hand: there are no steps, only 100 %. */
+export function promoteManual(
+  document: ServiceDocument,
+  event: EventOf<'promote'>,
+  now: number,
+): Stepped | Refusal {
+  if (!event.full) {
+    return conflict(
+      'no-steps',
+      'No steps',
+      'Cannot promote to the next step as a weight set by hand has no steps: deploy the version, ' +
+        'or promote it fully',
+    )
+  }
+  return promoteStep(document, event, now)
+}
+
+/** `pause`: no raise until it is resumed. The tests go on. */
+export function pause(document: ServiceDocument, _event: unknown, now: number): Stepped {
+  const rollout = rolloutOf(document)
+  if (rollout.pause !== null) return unchanged(document, 'the rollout is paused already')
+  return pauseWith(document, { reason: 'paused by an operator', by: 'operator', now })
+}
+
+export function pauseWith(
+  document: ServiceDocument,
+  order: { reason: string; by: JournalEntry['by']; now: number },
+): Stepped {
+  const rollout = rolloutOf(document)
+  const next = moved(document, {
+    state: { rollout: { ...rollout, pause: { reason: order.reason, sinceMs: order.now } } },
+  })
+  const { weight } = next.state
+  return {
+    document: next,
+    note: order.reason,
+    effects: [
+      PERSIST,
+      { effect: 'journal', kind: 'pause', text: order.reason, by: order.by, weight },
+    ],
+  }
+}
+
+/** `resume`: the weight of the step again, and its time from the beginning. Counts as a raise. */
+export function resume(document: ServiceDocument, _event: unknown, now: number): Stepped | Refusal {
+  const rollout = rolloutOf(document)
+  const { state } = document
+  if (rollout.pause === null) return unchanged(document, 'the rollout is not paused')
+  if (rollout.phase === 'proving') {
+    const next = moved(document, { state: { rollout: { ...rollout, pause: null } } })
+    const text = 'resumed before the first step'
+    const by = 'operator'
+    return {
+      document: next,
+      note: text,
+      effects: [PERSIST, { effect: 'journal', kind: 'resume', text, by, weight: state.weight }],
+    }
+  }
+  const refusal = notResident(document)
+  if (refusal !== null) return refusal
+  const step = Math.max(0, rollout.step)
+  const ofStep = rollout.strategy.steps[step]?.weight ?? 0
+  const weight = Math.max(ofStep, state.weight)
+  return raiseTo(document, {
+    weight,
+    phase: phaseOf(weight),
+    step,
+    by: 'operator',
+    kind: 'resume',
+    text: `resumed at ${percentFromWeight(weight)} %`,
+    now,
+  })
+}
+
+/** `resume` of a weight that was set by hand and could not be saved. */
+export function resumeManual(document: ServiceDocument): Stepped {
+  const rollout = rolloutOf(document)
+  if (rollout.pause === null) return unchanged(document, 'there is nothing to resume')
+  const next = moved(document, { state: { rollout: { ...rollout, pause: null } } })
+  return { document: next, note: 'resumed', effects: [PERSIST] }
+}

@@ -1,0 +1,135 @@
+// What every transition of a rollout is made of: the document before, the document after, the effects
+// in between, and the refusals. A change of the state raises the epoch by one; evidence and facts may
+// change without it.
+
+import type { Effect, EventName, Facts, RolloutEvent, ServiceDocument } from '../events.ts'
+import type { Problem } from '../problem.ts'
+import type { Phase, Refusal, Rollout, ServiceState } from '../service.ts'
+import type { Evidence } from '../verdict/evidence.ts'
+import type { Case } from '../verdict/judge.ts'
+
+export interface Stepped {
+  readonly document: ServiceDocument
+  readonly effects: readonly Effect[]
+  /** One sentence for the operator who asked; empty when nobody did. */
+  readonly note: string
+}
+
+export type EventOf<K extends EventName> = Extract<RolloutEvent, { event: K }>
+
+/** One cell of the table: what an event does to a service that stands where the cell is. */
+export type Transition<K extends EventName> = (
+  document: ServiceDocument,
+  event: EventOf<K>,
+  now: number,
+) => Stepped | Refusal
+
+/** Where a service stands: a phase of its rollout, or idle without one. */
+export type Standing = 'idle' | Phase
+
+export function standingOf(state: ServiceState): Standing {
+  return state.rollout === null ? 'idle' : state.rollout.phase
+}
+
+export const NO_FACTS: Facts = {
+  candidateResident: false,
+  stable: { healthy: 0, total: 0 },
+  candidate: { healthy: 0, total: 0 },
+  previous: { healthy: 0, total: 0 },
+  served: {},
+  tail: null,
+  memoryMs: 30_000,
+  windows: {
+    candidate: { requests: 0, errors: 0, p99Us: null },
+    stable: { requests: 0, errors: 0, p99Us: null },
+  },
+}
+
+/** A service of which nothing is known yet. */
+export function blankDocument(service: string): ServiceDocument {
+  return {
+    state: {
+      service,
+      epoch: 0,
+      versions: {},
+      stable: null,
+      candidate: null,
+      weight: 0,
+      rollout: null,
+      ended: null,
+      previous: null,
+      quarantine: {},
+      routingHash: null,
+      rollouts: 0,
+    },
+    evidence: null,
+    facts: NO_FACTS,
+  }
+}
+
+export interface Change {
+  readonly state: Partial<ServiceState>
+  /** Left as it is when absent. */
+  readonly evidence?: Evidence | null
+  readonly note?: string
+}
+
+/** The document after a decision, one epoch later. */
+export function moved(document: ServiceDocument, change: Change): ServiceDocument {
+  const { state } = document
+  return {
+    ...document,
+    state: { ...state, ...change.state, epoch: state.epoch + 1 },
+    evidence: change.evidence === undefined ? document.evidence : change.evidence,
+  }
+}
+
+export function unchanged(document: ServiceDocument, note = ''): Stepped {
+  return { document, effects: [], note }
+}
+
+/** The row that a state asks for. */
+export function assignmentOf(state: ServiceState): Effect {
+  const { stable, candidate, weight } = state
+  return { effect: 'assign', stable, candidate, weight }
+}
+
+export const PERSIST: Effect = { effect: 'persist' }
+export const RESIDENCY: Effect = { effect: 'residency' }
+export const NO_LIMITS: Effect = { effect: 'limits', stableUs: 0, candidateUs: 0 }
+
+/** The limits that in-flight requests are measured against now. */
+export function limitsOf(evidence: Evidence | null): Effect {
+  if (evidence === null || evidence.anchor === null || evidence.warmUp !== null) return NO_LIMITS
+  const { stableUs, candidateUs } = evidence.anchor
+  return { effect: 'limits', stableUs, candidateUs }
+}
+
+export function evacuationOf(state: ServiceState): readonly Effect[] {
+  return state.candidate === null ? [] : [{ effect: 'evacuate', version: state.candidate }]
+}
+
+/** What the judge is shown. */
+export function caseOf(document: ServiceDocument, rollout: Rollout, evidence: Evidence): Case {
+  return {
+    evidence,
+    strategy: rollout.strategy,
+    reopened: rollout.reopened,
+    windows: document.facts.windows,
+  }
+}
+
+/** The rollout of a service that the table says has one. */
+export function rolloutOf(document: ServiceDocument): Rollout {
+  const { rollout } = document.state
+  if (rollout === null) throw new Error(`service ${document.state.service} has no rollout`)
+  return rollout
+}
+
+export function refuse(problem: Problem): Refusal {
+  return { refused: problem }
+}
+
+export function conflict(code: string, title: string, detail: string): Refusal {
+  return refuse({ status: 409, code, title, detail })
+}

@@ -1,0 +1,138 @@
+// Changes that are not about the weight: targets of a version, a restart of the node, a raise that
+// could not be saved, and a fault of our own.
+
+import type { ServiceDocument } from '../events.ts'
+import type { Refusal } from '../service.ts'
+import { noteWeightIn } from '../verdict/evidence.ts'
+import { percentFromWeight } from '../weight.ts'
+import { phaseOf } from './raise.ts'
+import {
+  type EventOf,
+  moved,
+  PERSIST,
+  RESIDENCY,
+  refuse,
+  rolloutOf,
+  type Stepped,
+  unchanged,
+} from './transition.ts'
+
+/** `targets`: scaling a version needs no rollout. */
+export function setTargets(
+  document: ServiceDocument,
+  event: EventOf<'targets'>,
+): Stepped | Refusal {
+  const { state } = document
+  const { version, targets } = event
+  const known = state.versions[version]
+  if (known === undefined) {
+    return refuse({
+      status: 404,
+      code: 'unknown-version',
+      title: 'Unknown version',
+      detail: `Cannot set the targets of ${version} as it is not known here`,
+      allowed: Object.keys(state.versions),
+    })
+  }
+  if (targets.length === 0) {
+    return refuse({
+      status: 422,
+      code: 'no-targets',
+      title: 'No targets',
+      detail: `Cannot set the targets of ${version} as at least one is needed: current value is none`,
+    })
+  }
+  const text = `${version} has the targets ${targets.join(', ')} now`
+  const versions = { ...state.versions, [version]: { targets } }
+  return {
+    document: moved(document, { state: { versions } }),
+    note: text,
+    effects: [
+      PERSIST,
+      { effect: 'journal', kind: 'targets', text, by: 'operator', weight: state.weight },
+      RESIDENCY,
+    ],
+  }
+}
+
+/**
+ * The node came up with this rollout: its step is watched again from the beginning, its evidence goes
+ * on where it was saved. A warm-up begins again too, as the counters of the targets do.
+ */
+export function restarted(document: ServiceDocument, _event: unknown, now: number): Stepped {
+  const rollout = rolloutOf(document)
+  const { evidence, state } = document
+  const warmUp = evidence?.warmUp
+  const again =
+    evidence === null
+      ? null
+      : {
+          ...evidence,
+          seenMs: now,
+          warmUp: warmUp == null ? null : { sinceMs: now, served: warmUp.served },
+        }
+  const text =
+    `rollout ${rollout.id} of ${state.candidate} goes on in phase ${rollout.phase} at ` +
+    `${percentFromWeight(state.weight)} %`
+  return {
+    document: moved(document, {
+      evidence: again,
+      state: { rollout: { ...rollout, stepSinceMs: now } },
+    }),
+    note: text,
+    effects: [
+      PERSIST,
+      { effect: 'journal', kind: 'start', text, by: 'node', weight: state.weight },
+    ],
+  }
+}
+
+/** A raise could not be saved: it did not happen, and no other is tried until somebody looks. */
+export function takeBack(
+  document: ServiceDocument,
+  event: EventOf<'unsaved'>,
+  now: number,
+): Stepped {
+  const rollout = rolloutOf(document)
+  const { evidence, facts } = document
+  const { weight } = event
+  const step = rollout.strategy.steps.findLastIndex((one) => one.weight <= weight)
+  const reason = `the weight could not be raised as it could not be saved: ${event.reason}`
+  const change = { weight, nowMs: now, memoryMs: facts.memoryMs }
+  return {
+    document: moved(document, {
+      evidence: evidence === null ? null : noteWeightIn(evidence, change),
+      state: {
+        weight,
+        rollout: {
+          ...rollout,
+          phase: rollout.phase === 'manual' ? 'manual' : phaseOf(weight),
+          step,
+          pause: { reason, sinceMs: now },
+        },
+      },
+    }),
+    note: reason,
+    effects: [PERSIST, { effect: 'journal', kind: 'pause', text: reason, by: 'node', weight }],
+  }
+}
+
+/**
+ * A fault of Vertex itself in this service: weight 0 and nothing moves until somebody looks. Kept
+ * apart from `step`, which may be what failed; the caller stores the weight first.
+ */
+export function frozen(document: ServiceDocument, fault: string, now: number): ServiceDocument {
+  const { rollout } = document.state
+  const reason = `frozen at 0 % after a fault of Vertex itself: ${fault}`
+  return moved(document, {
+    evidence: null,
+    state: {
+      weight: 0,
+      rollout: rollout === null ? null : { ...rollout, pause: { reason, sinceMs: now } },
+    },
+  })
+}
+
+export function ignore(document: ServiceDocument): Stepped {
+  return unchanged(document)
+}

@@ -1,0 +1,256 @@
+// What a rollout does by itself: it takes in what was counted, asks the judge, and either goes on,
+// raises the next step, reopens the comparison, or takes the candidate out. The order matters: first
+// what is bad, only then what may be raised.
+
+import type { Effect, ServiceDocument } from '../events.ts'
+import type { Rollout } from '../service.ts'
+import { explain, figuresOf } from '../verdict/explain.ts'
+import { type Evidence, foldRaise, foldTick, noteWeightIn } from '../verdict/evidence.ts'
+import { judge } from '../verdict/judge.ts'
+import { type Hold, stepHold, targetsHold } from '../verdict/readiness.ts'
+import { isWarm } from '../verdict/warm-up.ts'
+import { count, percent, seconds } from '../verdict/words.ts'
+import { FULL_WEIGHT, percentFromWeight, type Weight } from '../weight.ts'
+import { promoted, rollBackByVerdict } from './end.ts'
+import { nextStepOf, raiseFully, raiseToStep } from './raise.ts'
+import {
+  assignmentOf,
+  caseOf,
+  type EventOf,
+  limitsOf,
+  moved,
+  PERSIST,
+  RESIDENCY,
+  rolloutOf,
+  type Stepped,
+  unchanged,
+} from './transition.ts'
+
+/** Half the requests: the split at which a comparison needs the fewest of them. */
+const REOPENED_WEIGHT: Weight = 5000
+
+/** Requests were counted, or a tick passed. */
+export function watch(document: ServiceDocument, event: EventOf<'tick'>, now: number): Stepped {
+  if (document.evidence === null) return unchanged(document)
+  const tick = { ...event, nowMs: now, memoryMs: document.facts.memoryMs }
+  const evidence = foldTick(document.evidence, tick, rolloutOf(document).strategy.trigger)
+  return decide({ ...document, evidence }, now)
+}
+
+/** Control has looked at targets and windows. */
+export function survey(document: ServiceDocument, event: EventOf<'survey'>, now: number): Stepped {
+  const seen = { ...document, facts: event.facts }
+  const kept = dropPrevious(seen, now)
+  const before = kept.effects
+  const warmed = endWarmUp(kept.document, now)
+  const decided = decide(warmed.document, now)
+  return { ...decided, effects: [...before, ...warmed.effects, ...decided.effects] }
+}
+
+/** The same without a rollout: only the previous stable's time may be over. */
+export function keepHouse(
+  document: ServiceDocument,
+  event: EventOf<'survey'>,
+  now: number,
+): Stepped {
+  return dropPrevious({ ...document, facts: event.facts }, now)
+}
+
+function dropPrevious(document: ServiceDocument, now: number): Stepped {
+  const { previous, weight } = document.state
+  if (previous === null || now < previous.retainedUntilMs) return unchanged(document)
+  const text = `${previous.version} may be stopped now: rolling back to it is no longer possible`
+  return {
+    document: moved(document, { state: { previous: null } }),
+    note: '',
+    effects: [
+      PERSIST,
+      { effect: 'journal', kind: 'targets', text, by: 'rollout', weight },
+      RESIDENCY,
+    ],
+  }
+}
+
+function endWarmUp(document: ServiceDocument, now: number): Stepped {
+  const { evidence, facts } = document
+  if (evidence === null || evidence.warmUp === null) return unchanged(document)
+  const { strategy } = rolloutOf(document)
+  if (!isWarm(evidence.warmUp, { nowMs: now, served: facts.served }, strategy)) {
+    return unchanged(document)
+  }
+  const warm = { ...evidence, warmUp: null }
+  return { document: { ...document, evidence: warm }, effects: [limitsOf(warm)], note: '' }
+}
+
+/** Phase `proving`: the candidate is resident at 0 %. Gates will run here. */
+function prove(document: ServiceDocument, now: number): Stepped {
+  const rollout = rolloutOf(document)
+  if (rollout.pause !== null) return unchanged(document)
+  const hold = targetsHold(document.facts)
+  if (hold !== null) return held(document, hold)
+  if (document.state.stable === null) {
+    return raiseFully(document, { by: 'rollout', why: 'there is no stable version yet', now })
+  }
+  return raiseToStep(document, { step: 0, by: 'rollout', why: 'the candidate is resident', now })
+}
+
+function decide(document: ServiceDocument, now: number): Stepped {
+  const { evidence } = document
+  const rollout = rolloutOf(document)
+  if (evidence === null) return advance(document, now)
+  const judgement = judge(caseOf(document, rollout, evidence))
+  if (judgement === 'roll-back' || judgement === 'reopen') {
+    if (!hasSomewhereToGo(document)) return tellOnce(document, evidence)
+    if (judgement === 'roll-back') return rollBackByVerdict(document, now)
+    return reopen(document, now)
+  }
+  if (judgement === 'restore' && rollout.pause === null) return restore(document, now)
+  return advance(document, now)
+}
+
+function hasSomewhereToGo({ state, facts }: ServiceDocument): boolean {
+  return state.stable !== null && facts.stable.healthy > 0
+}
+
+/** The candidate is bad and there is no stable to go to: hold, and call for a person, once. */
+function tellOnce(document: ServiceDocument, evidence: Evidence): Stepped {
+  if (evidence.told) return unchanged(document)
+  const { state, facts } = document
+  const known = caseOf(document, rolloutOf(document), evidence)
+  const why = state.stable === null ? 'there is no stable version' : 'stable has no healthy target'
+  const text = `${state.candidate} looks bad, but nothing is moved as ${why}`
+  const texts = explain(known, facts.memoryMs).map((view) => view.text)
+  const figures = { figures: figuresOf(known), texts, version: state.candidate }
+  const { weight } = state
+  return {
+    document: { ...document, evidence: { ...evidence, told: true } },
+    note: text,
+    effects: [
+      { effect: 'journal', kind: 'hold', text, by: 'verdict', weight, evidence: figures },
+      { effect: 'page', text: `${state.service}: ${text}`, evidence: figures },
+    ],
+  }
+}
+
+/** At 100 % something looks bad: compare with stable again. Counts as a raise. */
+function reopen(document: ServiceDocument, now: number): Stepped {
+  const rollout = rolloutOf(document)
+  const { evidence, facts, state } = document
+  if (evidence === null) throw new Error('cannot reopen without evidence')
+  const raises = rollout.raises + 1
+  const folded = foldRaise(
+    evidence,
+    {
+      weight: REOPENED_WEIGHT,
+      number: raises,
+      nowMs: now,
+      memoryMs: facts.memoryMs,
+      tail: facts.tail,
+      stableWindow: facts.windows.stable,
+      served: facts.served,
+    },
+    rollout.strategy,
+  )
+  // The candidate has served at 100 % and is warm.
+  const compared = { ...folded, warmUp: evidence.warmUp }
+  const next = moved(document, {
+    evidence: compared,
+    state: { weight: REOPENED_WEIGHT, rollout: { ...rollout, raises, reopened: true } },
+  })
+  const text =
+    `${state.candidate} looks bad at 100 %: the comparison with ${state.stable} is reopened at ` +
+    `${percentFromWeight(REOPENED_WEIGHT)} %`
+  return {
+    document: next,
+    note: text,
+    effects: [
+      assignmentOf(next.state),
+      limitsOf(compared),
+      PERSIST,
+      { effect: 'journal', kind: 'weight', text, by: 'verdict', weight: REOPENED_WEIGHT },
+    ],
+  }
+}
+
+/** The suspicion has gone: 100 % again. No new γ, as no new suspicion is entitled to it. */
+function restore(document: ServiceDocument, now: number): Stepped {
+  const rollout = rolloutOf(document)
+  const { evidence, facts, state } = document
+  if (evidence === null) throw new Error('cannot restore without evidence')
+  const change = { weight: FULL_WEIGHT, nowMs: now, memoryMs: facts.memoryMs }
+  const noted = noteWeightIn(evidence, change)
+  const next = moved(document, {
+    evidence: noted,
+    state: {
+      weight: FULL_WEIGHT,
+      rollout: { ...rollout, reopened: false, stepSinceMs: now },
+    },
+  })
+  const text = `${state.candidate} is back at 100 %: the suspicion has gone`
+  return {
+    document: next,
+    note: text,
+    effects: [
+      { effect: 'journal', kind: 'weight', text, by: 'verdict', weight: FULL_WEIGHT },
+      PERSIST,
+      assignmentOf(next.state),
+    ],
+  }
+}
+
+/** How long a step is watched at least, and what the bake is. */
+function leastMs(rollout: Rollout): number {
+  if (rollout.phase === 'baking') return rollout.strategy.bakeMs
+  return rollout.strategy.steps[rollout.step]?.observeMs ?? 0
+}
+
+/** What the rollout waits for now; null when it waits for nothing but its own next look. */
+export function holdOf(document: ServiceDocument, now: number): Hold | null {
+  const { evidence, facts } = document
+  const rollout = rolloutOf(document)
+  if (rollout.phase === 'proving') return targetsHold(facts)
+  if (rollout.phase === 'manual' || evidence === null) return null
+  const restMs = rollout.stepSinceMs + leastMs(rollout) - now
+  const { strategy, reopened } = rollout
+  return stepHold({ evidence, strategy, facts, restMs, reopened })
+}
+
+function advance(document: ServiceDocument, now: number): Stepped {
+  const rollout = rolloutOf(document)
+  const { evidence, state } = document
+  if (rollout.phase === 'proving') return prove(document, now)
+  if (rollout.pause !== null || rollout.phase === 'manual' || evidence === null) {
+    return unchanged(document)
+  }
+  const hold = holdOf(document, now)
+  if (hold !== null) return held(document, hold)
+  const { requests, errors } = evidence.step
+  const rate = percent(requests === 0 ? 0 : errors / requests)
+  const seen =
+    `${count(requests, 'request')} in ${seconds(now - rollout.stepSinceMs)} at ` +
+    `${percentFromWeight(state.weight)} %, ${rate} failed`
+  if (rollout.phase === 'baking') return promoted(document, { by: 'rollout', why: seen, now })
+  const step = nextStepOf(state, rollout)
+  return raiseToStep(document, { step, by: 'rollout', why: seen, now })
+}
+
+/** Notes a hold, one line in the journal for each. */
+function held(document: ServiceDocument, hold: Hold): Stepped {
+  const rollout = rolloutOf(document)
+  if (hold.word === 'watching' || hold.word === 'resident') return unchanged(document)
+  if (rollout.held === hold.word) return unchanged(document)
+  const { state } = document
+  const entry: Effect = {
+    effect: 'journal',
+    kind: 'hold',
+    text: hold.text,
+    by: 'rollout',
+    weight: state.weight,
+  }
+  const rolloutHeld = { ...rollout, held: hold.word }
+  return {
+    document: { ...document, state: { ...state, rollout: rolloutHeld } },
+    effects: [entry],
+    note: hold.text,
+  }
+}

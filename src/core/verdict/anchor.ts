@@ -1,0 +1,54 @@
+// What "slow" means for the latency test: a limit t taken from stable before the raise. Any t that is
+// fixed beforehand keeps the test sound; noise in it only costs power. So t is stable's p99 when its
+// last minute holds 1,000 requests, the tenth largest latency when it holds fewer, and below 100
+// requests there is no latency test, which is said instead of guessed.
+
+import { bucketEdgeUs } from '../window.ts'
+import type { TailFigures } from '../events.ts'
+
+const REQUESTS_FOR_P99 = 1000
+const REQUESTS_FOR_TEST = 100
+
+export interface Anchor {
+  /** t: stable's requests above it are counted. Microseconds. */
+  readonly stableUs: number
+  /** λt, rounded up to the edge of a histogram's bucket: the candidate's limit. */
+  readonly candidateUs: number
+  /** Stable's requests since t was fixed, with those that t was fixed by. */
+  readonly requests: number
+  /** Those of them above t: over / requests is the tail level that t really is. */
+  readonly over: number
+}
+
+/** The anchor for a raise now, or the sentence that says why there is none. */
+export function dropAnchor(
+  tail: TailFigures | null,
+  p99LatencyIncrease: number,
+): { anchor: Anchor } | { missing: string } {
+  const requests = tail?.requests ?? 0
+  if (tail === null || requests < REQUESTS_FOR_TEST) {
+    return {
+      missing:
+        `no latency test: stable had ${requests} requests in the minute before the raise, ` +
+        `at least ${REQUESTS_FOR_TEST} are needed`,
+    }
+  }
+  const exact = requests >= REQUESTS_FOR_P99
+  const stableUs = exact ? tail.p99Us : tail.tenthUs
+  return {
+    anchor: {
+      stableUs,
+      candidateUs: bucketEdgeUs(stableUs * (1 + p99LatencyIncrease)),
+      requests,
+      over: exact ? tail.overP99 : tail.overTenth,
+    },
+  }
+}
+
+/**
+ * An upper bound of a share of which `bad` of `all` were seen: three standard deviations above.
+ * Source: verdict.md section 4, where it replaces the comparison at 100 %.
+ */
+export function upperShare(bad: number, all: number): number {
+  return all > 0 ? Math.min(0.49, (bad + 3 * Math.sqrt(bad + 1) + 3) / all) : 0.49
+}

@@ -1,0 +1,112 @@
+// Betting scores. A component j bets that the candidate is worse by a certain factor; its score R_j is
+// multiplied by up when an observation supports the bet and by down when it does not. When the
+// candidate is harmless each factor has mean 1 (or less), so the mean E of the scores exceeds c with
+// probability at most 1/c, however often one looks (Ville's inequality). That is the whole theory.
+//
+// Two engines: `absolute` bets on the share of bad requests among the candidate's own, against a bound;
+// `relative` bets on which version a bad event falls on, against the proxy's own coin flip.
+
+/** One score per component, all at least 0. */
+export type Scores = readonly number[]
+
+/** Multiples of the tolerated share that the absolute test bets on. */
+export const ABSOLUTE_TIMES = [2, 4, 10, 30, 100, 500] as const
+/** How many times worse than stable the relative test of errors bets on. */
+export const ERROR_TIMES = [2, 4, 10, 30, 100] as const
+/** The same for requests over the latency limit. */
+export const TAIL_TIMES = [1.5, 2.5, 5, 10, 30] as const
+
+const LARGEST_SHARE = 0.9
+
+export function noScores(times: readonly number[]): Scores {
+  return times.map(() => 0)
+}
+
+/** Adds γ to every component: from here on a part of the bet begins now. */
+export function grant(scores: Scores, gamma: number): Scores {
+  return gamma > 0 ? scores.map((score) => score + gamma) : scores
+}
+
+/** The share that a component bets on, or null when it does not lie above the bound. */
+export function shareOf(times: number, bound: number): number | null {
+  const share = Math.min(LARGEST_SHARE, times * bound)
+  return share > bound ? share : null
+}
+
+/** Logarithms of the two factors of an absolute component. Mean 1 when the share is the bound. */
+export function absoluteFactors(share: number, bound: number): { up: number; down: number } {
+  return { up: Math.log(share / bound), down: Math.log1p(-share) - Math.log1p(-bound) }
+}
+
+/**
+ * Logarithms of the factors of an event on the candidate (`up`) and on stable (`down`), when it falls
+ * on the candidate with probability at most `w` under the null hypothesis.
+ */
+export function relativeFactors(times: number, w: number): { up: number; down: number } {
+  const down = -Math.log(times * w + 1 - w)
+  return { up: Math.log(times) + down, down }
+}
+
+export interface AbsoluteBet {
+  readonly bound: number
+  readonly bad: number
+  readonly good: number
+  readonly cap: number
+}
+
+function scaled(score: number, exponent: number): number {
+  // In logs, as the factors of a long tick overflow; a score of 0 stays 0 instead of becoming NaN.
+  return score === 0 ? 0 : score * Math.exp(Math.min(exponent, 700))
+}
+
+/** Scores after requests of the candidate were seen. Scores are capped, so that outages are forgotten. */
+export function betAbsolute(scores: Scores, bet: AbsoluteBet): Scores {
+  if (bet.bad === 0 && bet.good === 0) return scores
+  return scores.map((score, j) => {
+    const share = shareOf(ABSOLUTE_TIMES[j] ?? 1, bet.bound)
+    if (share === null) return 0
+    const { up, down } = absoluteFactors(share, bet.bound)
+    return Math.min(bet.cap, scaled(score, bet.bad * up + bet.good * down))
+  })
+}
+
+export interface RelativeBet {
+  readonly times: readonly number[]
+  /** The largest weight that may have drawn these events, a fraction. */
+  readonly w: number
+  readonly candidate: number
+  readonly stable: number
+  readonly cap: number
+}
+
+/** Scores after events on either version were seen. */
+export function betRelative(scores: Scores, bet: RelativeBet): Scores {
+  // Without a draw (weight 0) an event says nothing about the draw.
+  if (bet.w <= 0 || (bet.candidate === 0 && bet.stable === 0)) return scores
+  return scores.map((score, j) => {
+    const { up, down } = relativeFactors(bet.times[j] ?? 1, bet.w)
+    return Math.min(bet.cap, scaled(score, bet.candidate * up + bet.stable * down))
+  })
+}
+
+/** E of a relative test. */
+export function meanScore(scores: Scores): number {
+  let sum = 0
+  for (const score of scores) sum += score
+  return scores.length === 0 ? 0 : sum / scores.length
+}
+
+/** E of an absolute test: the mean over the components that lie above the bound. */
+export function meanAbsolute(scores: Scores, bound: number): number {
+  const active = scores.filter((_, j) => shareOf(ABSOLUTE_TIMES[j] ?? 1, bound) !== null)
+  return meanScore(active)
+}
+
+/** The multiple whose bet does best, for people: "looks like 30 times worse". */
+export function bestTimes(scores: Scores, times: readonly number[]): number {
+  let best = 0
+  for (let j = 1; j < scores.length; j++) {
+    if ((scores[j] ?? 0) > (scores[best] ?? 0)) best = j
+  }
+  return times[best] ?? 1
+}

@@ -1,0 +1,64 @@
+// When a step may end. The passing of time is not enough: a raise needs the candidate to have been
+// seen at work, nothing suspicious, and all its targets in service. Proof of harmlessness (verdict.md
+// section 5) will be one more line of the same list.
+
+import type { Facts } from '../events.ts'
+import type { Strategy } from '../strategy.ts'
+import { type Evidence, readEvidence } from './evidence.ts'
+import { suspicionOf } from './judge.ts'
+import { amount, count, seconds } from './words.ts'
+
+/** Why a step does not end; the word is stable, the sentence is for people. */
+export interface Hold {
+  readonly word: 'watching' | 'resident' | 'ejected' | 'suspicion' | 'requests' | 'reopened'
+  readonly text: string
+}
+
+export interface Standstill {
+  readonly evidence: Evidence
+  readonly strategy: Strategy
+  readonly facts: Facts
+  /** What is left of the least time of the step. */
+  readonly restMs: number
+  readonly reopened: boolean
+}
+
+/** What a raise waits for on the side of the targets; null when nothing. */
+export function targetsHold(facts: Facts): Hold | null {
+  if (!facts.candidateResident) {
+    return { word: 'resident', text: 'waits until every edge thread knows the candidate' }
+  }
+  const { healthy, total } = facts.candidate
+  if (healthy >= total && total > 0) return null
+  return {
+    word: 'ejected',
+    text: `holds as ${total - healthy} of the candidate's ${count(total, 'target')} is ejected`,
+  }
+}
+
+/** What the end of a step waits for; null when it may end. */
+export function stepHold(still: Standstill): Hold | null {
+  if (still.reopened) {
+    return { word: 'reopened', text: 'compares with stable again, as the candidate looks bad' }
+  }
+  if (still.restMs > 0) {
+    return { word: 'watching', text: `watches for another ${seconds(still.restMs)}` }
+  }
+  const ejected = targetsHold(still.facts)
+  if (ejected !== null) return ejected
+  const { evidence, strategy } = still
+  const suspicion = suspicionOf(readEvidence(evidence))
+  if (strategy.trigger.mode === 'evidence' && suspicion > strategy.suspicion) {
+    const limit = amount(strategy.suspicion)
+    return {
+      word: 'suspicion',
+      text: `holds as the evidence against the candidate is ${amount(suspicion)}, above ${limit}`,
+    }
+  }
+  const missing = strategy.minRequests - evidence.step.requests
+  if (missing <= 0) return null
+  return {
+    word: 'requests',
+    text: `holds as the candidate needs ${count(missing, 'more request')} in this step`,
+  }
+}

@@ -1,0 +1,199 @@
+// The rolling minute of a version: what an operator sees as requests, error rate and percentiles, and
+// where the latency test takes its limit from. It is kept in slices of one second; a slice holds the
+// outcomes and the non-empty cells of an HDR histogram (2 significant digits, 1 µs to 60 s), which are
+// poured into one histogram of hdr-histogram-js when somebody asks. It decides nothing and knows no
+// clock: each call says which time it is.
+
+import { build } from 'hdr-histogram-js'
+import type { TailFigures, WindowFigures } from './events.ts'
+import { blameOf, isJudged, OUTCOMES } from './outcome.ts'
+
+export const WINDOW_MS = 60_000
+const SLICE_MS = 1000
+const SLICES = WINDOW_MS / SLICE_MS
+const HIGHEST_US = 60_000_000
+/** The rate is that of so many full seconds. */
+const RATE_SLICES = 10
+
+function emptyHistogram() {
+  return build({
+    bitBucketSize: 32,
+    autoResize: false,
+    lowestDiscernibleValue: 1,
+    highestTrackableValue: HIGHEST_US,
+    numberOfSignificantValueDigits: 2,
+  })
+}
+
+// One histogram serves all calls: none of them keeps it, and a new one would be 10 KB a call.
+const scratch = emptyHistogram()
+
+/** The largest latency in microseconds that a histogram cannot tell from this one. */
+export function bucketEdgeUs(us: number): number {
+  scratch.reset()
+  scratch.recordValue(Math.min(HIGHEST_US, Math.max(0, Math.floor(us))))
+  return scratch.getValueAtPercentile(100)
+}
+
+interface Slice {
+  /** The number of the second it holds; −1 while it is unused. */
+  second: number
+  readonly outcomes: number[]
+  rescued: number
+  /** Counts by the smallest latency of a histogram's cell. */
+  readonly latency: Map<number, number>
+}
+
+export interface WindowStats {
+  readonly requests: number
+  readonly errors: number
+  /** Errors as a share of the requests that the version itself answered or failed. */
+  readonly errorRate: number
+  /** Milliseconds; null without measured requests. */
+  readonly p50: number | null
+  readonly p90: number | null
+  readonly p99: number | null
+  /** Requests a second. */
+  readonly rate: number
+  readonly rescued: number
+}
+
+interface Counts {
+  readonly outcomes: readonly number[]
+  readonly rescued: number
+}
+
+export class Window {
+  readonly #slices: Slice[] = []
+  #firstSecond: number | null = null
+
+  constructor() {
+    for (let i = 0; i < SLICES; i++) {
+      this.#slices.push({ second: -1, outcomes: [], rescued: 0, latency: new Map() })
+    }
+  }
+
+  /** Adds outcomes, in the order of OUTCOMES. */
+  addCounts(counts: Counts, nowMs: number): void {
+    const slice = this.#sliceAt(nowMs)
+    counts.outcomes.forEach((times, i) => {
+      slice.outcomes[i] = (slice.outcomes[i] ?? 0) + times
+    })
+    slice.rescued += counts.rescued
+  }
+
+  /** Adds `latency.times` requests that took `latency.us` microseconds. */
+  addLatency(latency: { us: number; times: number }, nowMs: number): void {
+    const { latency: cells } = this.#sliceAt(nowMs)
+    cells.set(latency.us, (cells.get(latency.us) ?? 0) + latency.times)
+  }
+
+  /** What the version did in the last minute. */
+  stats(nowMs: number): WindowStats {
+    const slices = this.#last(WINDOW_MS, nowMs)
+    const counts = sumOutcomes(slices)
+    const measured = pour(slices)
+    const percentile = (p: number): number | null =>
+      measured === 0 ? null : scratch.getValueAtPercentile(p) / 1000
+    return {
+      requests: counts.requests,
+      errors: counts.errors,
+      errorRate: counts.judged === 0 ? 0 : counts.errors / counts.judged,
+      p50: percentile(50),
+      p90: percentile(90),
+      p99: percentile(99),
+      rate: this.#rate(nowMs),
+      rescued: slices.reduce((sum, slice) => sum + slice.rescued, 0),
+    }
+  }
+
+  /** Judged requests of the last `lastMs` (at most a minute), for mode `threshold`. */
+  figures(lastMs: number, nowMs: number): WindowFigures {
+    const slices = this.#last(lastMs, nowMs)
+    const { judged, errors } = sumOutcomes(slices)
+    const measured = pour(slices)
+    const p99Us = measured === 0 ? null : scratch.getValueAtPercentile(99)
+    return { requests: judged, errors, p99Us }
+  }
+
+  /** The tail of the last minute, or null when nothing was measured. */
+  tail(nowMs: number): TailFigures | null {
+    const slices = this.#last(WINDOW_MS, nowMs)
+    const requests = pour(slices)
+    if (requests === 0) return null
+    const p99Us = scratch.getValueAtPercentile(99)
+    // The tenth largest has the rank n − 9; half a rank off keeps rounding from choosing another.
+    const rank = Math.max(1, requests - 9)
+    const tenthUs = scratch.getValueAtPercentile((100 * (rank - 0.5)) / requests)
+    return {
+      requests,
+      p99Us,
+      overP99: countOver(slices, p99Us),
+      tenthUs,
+      overTenth: countOver(slices, tenthUs),
+    }
+  }
+
+  #sliceAt(nowMs: number): Slice {
+    const second = Math.floor(nowMs / SLICE_MS)
+    this.#firstSecond ??= second
+    const slice = this.#slices[second % SLICES]
+    if (slice === undefined) throw new Error(`no slice for second ${second}`)
+    if (slice.second !== second) {
+      slice.second = second
+      slice.outcomes.length = 0
+      slice.rescued = 0
+      slice.latency.clear()
+    }
+    return slice
+  }
+
+  #last(lastMs: number, nowMs: number): Slice[] {
+    const now = Math.floor(nowMs / SLICE_MS)
+    const from = now - Math.min(SLICES, Math.max(1, Math.ceil(lastMs / SLICE_MS)))
+    return this.#slices.filter((slice) => slice.second > from && slice.second <= now)
+  }
+
+  #rate(nowMs: number): number {
+    const now = Math.floor(nowMs / SLICE_MS)
+    const seconds = Math.min(RATE_SLICES, now - (this.#firstSecond ?? now))
+    if (seconds <= 0) return 0
+    const full = this.#slices.filter((slice) => slice.second >= now - seconds && slice.second < now)
+    return sumOutcomes(full).requests / seconds
+  }
+}
+
+function sumOutcomes(slices: readonly Slice[]): {
+  requests: number
+  judged: number
+  errors: number
+} {
+  let requests = 0
+  let judged = 0
+  let errors = 0
+  OUTCOMES.forEach((outcome, i) => {
+    let times = 0
+    for (const slice of slices) times += slice.outcomes[i] ?? 0
+    requests += times
+    if (isJudged(outcome)) judged += times
+    if (blameOf(outcome) === 'version') errors += times
+  })
+  return { requests, judged, errors }
+}
+
+/** Fills the scratch histogram; returns how many values it holds. */
+function pour(slices: readonly Slice[]): number {
+  scratch.reset()
+  for (const slice of slices) {
+    for (const [us, times] of slice.latency) scratch.recordValueWithCount(us, times)
+  }
+  return scratch.totalCount
+}
+
+function countOver(slices: readonly Slice[], limitUs: number): number {
+  let over = 0
+  for (const slice of slices) {
+    for (const [us, times] of slice.latency) if (us > limitUs) over += times
+  }
+  return over
+}
