@@ -11,7 +11,8 @@ import type { Setting } from './setting.ts'
 function described(row: Setting<unknown>): TSchema {
   const limits = row.min === null ? '' : ` ${row.min} to ${row.max}.`
   const fallback = row.default === null || row.default === '' ? {} : { default: row.default }
-  return Type.Unsafe({ ...row.schema, description: `${row.why}${limits}`, ...fallback })
+  const anyOf = [row.schema, { type: 'string', pattern: '\\$\\{' }] // a variable fits everywhere
+  return Type.Unsafe({ anyOf, description: `${row.why}${limits}`, ...fallback })
 }
 
 /** The text of config/vertex.schema.json. */
