@@ -170,7 +170,7 @@ export class TallyReader {
 
   /** What was counted for the slot since the last `read` of it. */
   read(slot: number): TallyDelta {
-    const sums = new Array<number>(COUNTERS).fill(0)
+    const sums = Array.from<number>({ length: COUNTERS }).fill(0)
     const { cells, layout } = this.#board
     for (let thread = 0; thread < layout.threads; thread++) {
       const from = tallyAt(this.#board, thread, slot)

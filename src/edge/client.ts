@@ -42,7 +42,6 @@ export class ClientConnection extends Timed implements ClientSide {
   #remaining = 0
   #chunked = false
   #bodyLimit = Number.POSITIVE_INFINITY
-  #bodyBytes = 0
   #headBegun = false
   #paused = false
   #reading = false
@@ -135,7 +134,6 @@ export class ClientConnection extends Timed implements ClientSide {
       head.framing === BY_LENGTH ? head.contentLength === 0 : head.framing !== CHUNKED
     this.#remaining = head.contentLength
     this.#chunked = head.framing === CHUNKED
-    this.#bodyBytes = 0
     if (this.#chunked) this.#prepareDecoder()
     const exchange = new Exchange(this.#edge, this, head)
     this.#exchange = exchange

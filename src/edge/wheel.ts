@@ -19,7 +19,7 @@ export abstract class Timed {
 }
 
 export class Wheel {
-  readonly #buckets: (Timed | null)[] = new Array<Timed | null>(BUCKETS).fill(null)
+  readonly #buckets: (Timed | null)[] = Array.from<Timed | null>({ length: BUCKETS }).fill(null)
   #step: number
 
   constructor(nowMs: number) {

@@ -1,0 +1,113 @@
+// The main thread's end of the admin API: starts its thread, answers its questions, passes the journal
+// on to it, and starts it again when it dies. Its death costs operators an answer, never a request.
+
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
+import { type Board, shareBoard } from '../board/board.ts'
+import type { Address } from '../config/config.ts'
+import type { Answer, Ask, Command, Tell } from '../core/command.ts'
+import type { JournalEntry } from '../core/journal.ts'
+import type { AdminData } from './admin-data.ts'
+
+const RESTART_MS = 500
+
+export interface AdminHostOptions {
+  readonly board: Board
+  readonly listen: Address
+  readonly token: string | null
+  readonly stateDir: string
+  readonly version: string
+  readonly answer: (command: Command) => Promise<Answer>
+  /** Called with a sentence when the thread died and is being started again. */
+  readonly onDeath: (text: string) => void
+}
+
+export class AdminHost {
+  readonly #options: AdminHostOptions
+  #listen: Address
+  #port: MessagePort | null = null
+  #worker: Worker | null = null
+  #stopping = false
+
+  private constructor(options: AdminHostOptions) {
+    this.#options = options
+    this.#listen = options.listen
+  }
+
+  /** Starts the API; throws with one sentence when its address cannot be listened on. */
+  static async start(options: AdminHostOptions): Promise<AdminHost> {
+    const host = new AdminHost(options)
+    const port = await host.#start()
+    host.#listen = { host: options.listen.host, port }
+    return host
+  }
+
+  get address(): Address {
+    return this.#listen
+  }
+
+  #start(): Promise<number> {
+    const { board, token, stateDir, version } = this.#options
+    const { port1, port2 } = new MessageChannel()
+    const data: AdminData = {
+      port: port2,
+      board: shareBoard(board),
+      listen: this.#listen,
+      token,
+      stateDir,
+      version,
+    }
+    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+    const worker = new Worker(new URL(`./thread.${extension}`, import.meta.url), {
+      workerData: data,
+      transferList: [port2],
+      name: 'vertex-admin',
+    })
+    this.#worker = worker
+    this.#port = port1
+    return new Promise((resolve, reject) => {
+      port1.on('message', (message: Ask | Tell) => {
+        if ('command' in message) void this.#answer(port1, message)
+        else if (message.tell === 'listening') resolve(message.port)
+      })
+      let reason = 'it ended by itself'
+      worker.on('error', (error) => {
+        reason = error instanceof Error ? error.message : String(error)
+      })
+      worker.on('exit', () => {
+        reject(new Error(`Cannot serve the admin API: ${reason}`))
+        this.#onExit(worker, reason)
+      })
+    })
+  }
+
+  async #answer(port: MessagePort, { id, command }: Ask): Promise<void> {
+    const answer = await this.#options.answer(command)
+    port.postMessage({ tell: 'answer', id, answer } satisfies Tell)
+  }
+
+  #onExit(worker: Worker, reason: string): void {
+    if (this.#stopping || this.#worker !== worker || this.#listen.port === 0) return
+    this.#options.onDeath(`The admin thread is being started again: ${reason}`)
+    setTimeout(() => {
+      if (this.#stopping) return
+      // A failure leads here again through the exit of the thread.
+      this.#start().catch(() => undefined)
+    }, RESTART_MS)
+  }
+
+  /** Hands a journal entry to the live feed. */
+  tell(entry: JournalEntry): void {
+    this.#port?.postMessage({ tell: 'event', entry } satisfies Tell)
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true
+    const worker = this.#worker
+    if (worker === null) return
+    const gone = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
+    this.#port?.postMessage({ tell: 'stop' } satisfies Tell)
+    const force = setTimeout(() => void worker.terminate(), 3000)
+    await gone
+    clearTimeout(force)
+  }
+}

@@ -1,0 +1,93 @@
+// `vertex run`: starts a node in the foreground and listens to signals. TERM and INT drain, a second
+// one ends at once; HUP reads the config again and keeps the old one when the new one is wrong.
+
+import pino from 'pino'
+import type { Config } from '../config/config.ts'
+import { loadConfig } from '../config/load.ts'
+import { formatMistake } from '../config/mistake.ts'
+import { Server } from '../server.ts'
+
+const FAILED = 1
+const INVALID_CONFIG = 3
+
+/**
+ * Runs until it is told to stop.
+ *
+ * @returns the exit code: 0 after a drain, 1 when it could not start, 3 for an invalid config
+ */
+export async function run(options: { readonly config: string }): Promise<number> {
+  const loaded = loadConfig({ file: options.config, env: process.env })
+  if ('mistakes' in loaded) {
+    process.stderr.write(`${loaded.mistakes.map(formatMistake).join('\n')}\n`)
+    return INVALID_CONFIG
+  }
+  const { config, warnings } = loaded
+  const log = pino({ level: config.logLevel })
+  for (const warning of warnings) log.warn(warning)
+  const server = await start(config, log)
+  if (server === null) return FAILED
+  watchFaults(server, log)
+  announce(server, log)
+  process.on('SIGHUP', () => void reload(options.config, server, log))
+  return stopped(server, log)
+}
+
+async function start(config: Config, log: pino.Logger): Promise<Server | null> {
+  try {
+    return await Server.start(config, log)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    log.fatal({ err: error }, reason)
+    process.stderr.write(`${reason}\n`)
+    // Threads that were started already would keep the process alive.
+    setTimeout(() => process.exit(FAILED), 200)
+    return null
+  }
+}
+
+function announce(server: Server, log: pino.Logger): void {
+  const text = ({ host, port }: { host: string; port: number }): string =>
+    `${host.includes(':') ? `[${host}]` : host}:${port}`
+  log.info({ listen: text(server.listen), admin: text(server.admin), pid: process.pid }, 'ready')
+}
+
+/** Nothing on the control side may end the serving of traffic: a bug is told, not died of. */
+function watchFaults(server: Server, log: pino.Logger): void {
+  const note = (kind: string, error: unknown): void => {
+    log.error({ err: error }, `${kind}: serving goes on, but this is a bug`)
+    server.noteFault(`${kind}: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  process.on('uncaughtException', (error) => note('Uncaught exception', error))
+  process.on('unhandledRejection', (reason) => note('Unhandled rejection', reason))
+}
+
+async function reload(file: string, server: Server, log: pino.Logger): Promise<void> {
+  const loaded = loadConfig({ file, env: process.env })
+  if ('mistakes' in loaded) {
+    const mistakes = loaded.mistakes.map(formatMistake)
+    log.error({ mistakes }, 'The config was not reloaded as it has mistakes: the old one stays')
+    return
+  }
+  await server.reload(loaded.config)
+  log.info({}, 'The config was reloaded')
+}
+
+function stopped(server: Server, log: pino.Logger): Promise<number> {
+  return new Promise((resolve) => {
+    let asked = false
+    const stop = (signal: string): void => {
+      if (asked) {
+        log.warn({ signal }, 'Stopping at once')
+        process.exit(FAILED)
+      }
+      asked = true
+      log.info({ signal }, 'Draining')
+      void server.stop().then(() => {
+        log.info({}, 'Stopped')
+        resolve(0)
+      })
+    }
+    process.on('SIGTERM', () => stop('SIGTERM'))
+    process.on('SIGINT', () => stop('SIGINT'))
+  })
+}

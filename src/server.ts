@@ -1,0 +1,175 @@
+// The composition root: the one place where edge, control and admin meet. It makes the board, starts
+// the edge threads, opens control, listens, and serves the admin API; and it ends them in the order
+// in which no request is lost. It decides nothing.
+
+import { readFileSync } from 'node:fs'
+import { AdminHost } from './admin/host.ts'
+import { type Board, createBoard } from './board/board.ts'
+import type { Address, Config } from './config/config.ts'
+import { parseStrategy } from './config/strategy.ts'
+import { Control, type Log } from './control/control.ts'
+import type { Answer, Command, NodeView } from './core/command.ts'
+import type { EdgeSettings } from './edge/edge-data.ts'
+import { Supervisor } from './edge/supervisor.ts'
+
+/** Room for what may be registered by API after the start, besides twice what the file names. */
+const SPARE_SERVICES = 64
+const SPARE_VERSIONS = 256
+const SPARE_TARGETS = 1024
+/** 10 KiB each per thread, touched only when used. */
+const LATENCY_STRIPES = 1024
+
+export const VERSION: string = (
+  JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
+).version
+
+function boardFor(config: Config): Board {
+  const services = config.services.length
+  const versions = config.services.reduce((sum, service) => sum + service.versions.length, 0)
+  const targets = config.services
+    .flatMap((service) => service.versions)
+    .reduce((sum, version) => sum + version.targets.length, 0)
+  const slots = versions * 2 + services + SPARE_VERSIONS
+  return createBoard({
+    threads: config.threads,
+    services: services + SPARE_SERVICES,
+    slots,
+    targets: targets * 2 + SPARE_TARGETS,
+    latencyStripes: Math.min(slots, LATENCY_STRIPES),
+  })
+}
+
+function edgeSettings(config: Config): EdgeSettings {
+  const { limits, readinessPath, timeouts, trustedProxies, upgradeProtocols } = config
+  return { limits, readinessPath, timeouts, trustedProxies, upgradeProtocols }
+}
+
+export class Server {
+  readonly #control: Control
+  readonly #supervisor: Supervisor
+  readonly #log: Log
+  readonly #startedAt = new Date()
+  #admin: AdminHost | null = null
+  #config: Config
+  #listen: Address
+  #draining = false
+  #faults: string[] = []
+
+  private constructor(
+    config: Config,
+    parts: { control: Control; supervisor: Supervisor; log: Log; listen: Address },
+  ) {
+    this.#config = config
+    this.#control = parts.control
+    this.#supervisor = parts.supervisor
+    this.#log = parts.log
+    this.#listen = parts.listen
+  }
+
+  /** Starts a node; throws with one sentence when an address or the state directory is taken. */
+  static async start(config: Config, log: Log): Promise<Server> {
+    const board = boardFor(config)
+    let control: Control | null = null
+    const supervisor = new Supervisor({
+      board,
+      settings: edgeSettings(config),
+      onReplaced: (text) => {
+        log.warn({}, text)
+        control?.noteThread(text)
+      },
+    })
+    warnOfResets(config, log)
+    control = await Control.open({ config, board, edge: supervisor, log, parseStrategy })
+    const port = await supervisor.listen(config.listen)
+    const listen = { host: config.listen.host, port }
+    const server = new Server(config, { control, supervisor, log, listen })
+    await server.#serveAdmin(board)
+    return server
+  }
+
+  async #serveAdmin(board: Board): Promise<void> {
+    const admin = await AdminHost.start({
+      board,
+      listen: this.#config.admin,
+      token: this.#config.adminToken,
+      stateDir: this.#config.stateDir,
+      version: VERSION,
+      answer: (command) => this.#answer(command),
+      onDeath: (text) => this.#log.error({}, text),
+    })
+    this.#admin = admin
+    this.#control.onJournal((entry) => admin.tell(entry))
+  }
+
+  get listen(): Address {
+    return this.#listen
+  }
+
+  get admin(): Address {
+    return this.#admin?.address ?? this.#config.admin
+  }
+
+  async #answer(command: Command): Promise<Answer> {
+    if (command.do === 'node') return { ok: true, answer: 'node', node: this.#view() }
+    return this.#control.handle(command)
+  }
+
+  #view(): NodeView {
+    return {
+      version: VERSION,
+      pid: process.pid,
+      ready: !this.#draining,
+      draining: this.#draining,
+      degraded: [...this.#control.degraded(), ...this.#faults],
+      startedAt: this.#startedAt.toISOString(),
+      listen: `${this.#listen.host}:${this.#listen.port}`,
+      threads: this.#supervisor.views(),
+    }
+  }
+
+  /** Takes over what the file owns and can be changed while running. */
+  async reload(config: Config): Promise<void> {
+    const fixed = ['listen', 'admin', 'threads', 'stateDir', 'adminToken'] as const
+    for (const key of fixed) {
+      if (JSON.stringify(config[key]) !== JSON.stringify(this.#config[key])) {
+        this.#log.warn({ key }, `Cannot change "${key}" while running: restart for the new value`)
+      }
+    }
+    this.#config = config
+    this.#supervisor.useSettings(edgeSettings(config))
+    await this.#control.reload(config)
+  }
+
+  /** Notes a fault that nobody handled: it shows as degraded, and serving goes on. */
+  noteFault(text: string): void {
+    this.#faults = [...this.#faults, text].slice(-10)
+  }
+
+  /** Drains: see OPERATING.md. Resolves when nothing is left to do. */
+  async stop(): Promise<void> {
+    this.#draining = true
+    const { drainDelayMs, drainMs, tunnelDrainMs } = this.#config.timeouts
+    this.#supervisor.drain()
+    await new Promise((resolve) => setTimeout(resolve, drainDelayMs))
+    await this.#supervisor.finish({ drainMs, tunnelDrainMs })
+    await this.#control.close()
+    await this.#admin?.stop()
+  }
+}
+
+/** Says what a closing listener costs on this system, see OPERATING.md. */
+function warnOfResets(config: Config, log: Log): void {
+  if (config.threads < 2) return
+  try {
+    const value = readFileSync('/proc/sys/net/ipv4/tcp_migrate_req', 'utf8').trim()
+    if (value === '1') return
+  } catch {
+    return // another system, with other rules
+  }
+  log.warn(
+    {},
+    'net.ipv4.tcp_migrate_req is 0: when an edge thread dies, connections that wait in its queue are reset. Set it to 1 with sysctl.',
+  )
+}
