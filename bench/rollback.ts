@@ -14,10 +14,10 @@ const WEIGHT = 5
 const RATE = 1000
 const FEWEST = 3 // evidence never completes earlier (verdict.md); used when the entry has no count
 
-/** The number of candidate errors that the journal's evidence names, or null. */
+/** The number of candidate errors in the evidence of a rollback (explain.ts), or null. */
 function errorsOf(evidence: unknown): number | null {
-  const found = /"(?:candidateErrors|bad|errors)":(\d+)/.exec(JSON.stringify(evidence ?? null))
-  return found === null ? null : Number(found[1])
+  const { figures } = evidence as { figures?: { candidate?: { errors?: number } } }
+  return figures?.candidate?.errors ?? null
 }
 
 interface Measured {

@@ -109,24 +109,19 @@ export class Vertex {
   }
 
   /** Calls the admin API. */
-  async ask(method: string, at: string, body?: unknown): Promise<Reply> {
+  async ask(method: string, at: string, body?: unknown, ifMatch?: number): Promise<Reply> {
+    const changes = { 'content-type': 'application/json' }
     const response = await fetch(`${this.adminUrl}${at}`, {
       method,
       headers: {
-        ...(method === 'GET' ? {} : { 'content-type': 'application/json' }),
-        ...(method === 'GET' ? {} : await this.#ifMatch(at)),
+        ...(method === 'GET' ? {} : changes),
+        ...(ifMatch === undefined ? {} : { 'if-match': `"${ifMatch}"` }),
       },
       ...(method === 'GET' ? {} : { body: JSON.stringify(body ?? {}) }),
     })
     const text = await response.text()
     const json = response.headers.get('content-type')?.includes('json') ?? false
     return { status: response.status, body: json ? JSON.parse(text) : text, atMs: monotonicMs() }
-  }
-
-  /** A change by hand in a rollout must name the revision that it was decided on. */
-  async #ifMatch(at: string): Promise<Record<string, string>> {
-    if (!at.endsWith('/weight')) return {}
-    return { 'if-match': `"${(await this.service()).revision}"` }
   }
 
   /** Calls the admin API and fails when it refuses. */
@@ -147,8 +142,10 @@ export class Vertex {
     return this.change('POST', '/v1/services/default/rollouts', { version, targets })
   }
 
-  setWeight(percent: number): Promise<Reply> {
-    return this.change('PUT', '/v1/services/default/weight', { candidate: percent, force: true })
+  /** Sets the weight by hand; in a rollout that needs the revision that it was decided on. */
+  async setWeight(percent: number): Promise<Reply> {
+    const { revision } = await this.service()
+    return this.ask('PUT', '/v1/services/default/weight', { candidate: percent }, revision)
   }
 
   /** Waits until the rollout of `version` has ended, and says how. */

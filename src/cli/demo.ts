@@ -142,7 +142,7 @@ class Story {
     const { view } = await this.#watch(
       `${version} is promoted`,
       40_000,
-      (now) => now.rollout === null && now.ended !== null && now.candidate === null,
+      (now) => now.rollout === null && now.ended !== null,
     )
     if (view.ended?.ending !== 'promoted' || view.stable?.version !== version) {
       throw new Broken(`The healthy ${version} was not promoted: ${view.ended?.reason}`)

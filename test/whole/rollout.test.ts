@@ -105,6 +105,10 @@ await t.test('kill -9 in a rollout: the weight is what the journal says', async 
   await vertex.change('POST', '/v1/services/default/rollout/abort', {})
   await vertex.end('SIGKILL')
   await vertex.start()
-  t.match(await vertex.service(), { candidate: null, ended: { ending: 'aborted' } })
+  t.match(await vertex.service(), {
+    candidate: { weight: 0 },
+    rollout: null,
+    ended: { ending: 'aborted' },
+  })
   await pair.end()
 })
