@@ -37,7 +37,9 @@ async function cycle(pair: Pair, bans: { v1: Ban[]; v2: Ban[] }): Promise<[numbe
   if (last) last.toMs = monotonicMs() // from here on v2 may get traffic again
   await pair.vertex.deploy('v2', [pair.candidate.url])
   const askedMs = monotonicMs()
-  const ended1 = await pair.vertex.change('POST', `${service}/rollout/promote`, { full: true })
+  const ended1 = await pair.vertex.change('POST', `${service}/rollout/promote`, {
+    body: { full: true },
+  })
   const ban1 = { fromMs: ended1.atMs, toMs: Number.POSITIVE_INFINITY }
   bans.v1.push(ban1)
   await promoted(pair, 'v2')

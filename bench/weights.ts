@@ -28,7 +28,9 @@ async function changeWeights(pair: Pair): Promise<Changes> {
     const askedMs = monotonicMs()
     // 0 would end the manual rollout; it has a measurement of its own.
     const candidate = 1 + Math.floor(Math.random() * 4900) / 100
-    const reply = await pair.vertex.ask('PUT', '/v1/services/default/weight', { candidate })
+    const reply = await pair.vertex.ask('PUT', '/v1/services/default/weight', {
+      body: { candidate },
+    })
     tookMs.push(reply.atMs - askedMs)
     if (reply.status !== 200) refused.push(JSON.stringify(reply.body))
   }

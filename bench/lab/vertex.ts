@@ -23,6 +23,12 @@ export interface Reply {
   readonly atMs: number
 }
 
+export interface Asking {
+  readonly body?: unknown
+  /** The revision that a change is meant for. */
+  readonly ifMatch?: number
+}
+
 interface Running {
   readonly child: ChildProcess
   readonly port: number
@@ -109,7 +115,8 @@ export class Vertex {
   }
 
   /** Calls the admin API. */
-  async ask(method: string, at: string, body?: unknown, ifMatch?: number): Promise<Reply> {
+  async ask(method: string, at: string, options: Asking = {}): Promise<Reply> {
+    const { body = {}, ifMatch } = options
     const changes = { 'content-type': 'application/json' }
     const response = await fetch(`${this.adminUrl}${at}`, {
       method,
@@ -117,7 +124,7 @@ export class Vertex {
         ...(method === 'GET' ? {} : changes),
         ...(ifMatch === undefined ? {} : { 'if-match': `"${ifMatch}"` }),
       },
-      ...(method === 'GET' ? {} : { body: JSON.stringify(body ?? {}) }),
+      ...(method === 'GET' ? {} : { body: JSON.stringify(body) }),
     })
     const text = await response.text()
     const json = response.headers.get('content-type')?.includes('json') ?? false
@@ -125,8 +132,8 @@ export class Vertex {
   }
 
   /** Calls the admin API and fails when it refuses. */
-  async change(method: string, at: string, body?: unknown): Promise<Reply> {
-    const reply = await this.ask(method, at, body)
+  async change(method: string, at: string, options: Asking = {}): Promise<Reply> {
+    const reply = await this.ask(method, at, options)
     if (reply.status >= 300) {
       throw new Error(`Cannot ${method} ${at}: ${reply.status} ${JSON.stringify(reply.body)}`)
     }
@@ -139,13 +146,14 @@ export class Vertex {
 
   /** Starts a rollout of a version. */
   deploy(version: string, targets: readonly string[]): Promise<Reply> {
-    return this.change('POST', '/v1/services/default/rollouts', { version, targets })
+    return this.change('POST', '/v1/services/default/rollouts', { body: { version, targets } })
   }
 
   /** Sets the weight by hand; in a rollout that needs the revision that it was decided on. */
   async setWeight(percent: number): Promise<Reply> {
     const { revision } = await this.service()
-    return this.ask('PUT', '/v1/services/default/weight', { candidate: percent }, revision)
+    const body = { candidate: percent }
+    return this.ask('PUT', '/v1/services/default/weight', { body, ifMatch: revision })
   }
 
   /** Waits until the rollout of `version` has ended, and says how. */

@@ -22,8 +22,7 @@ await t.test('a candidate that fails is taken out and no client sees an error', 
   t.match(view.quarantine, { bad: { evidence: String } }, 'it is quarantined')
   t.match(entry, { by: 'verdict', weight: 0 })
   const again = await pair.vertex.ask('POST', '/v1/services/default/rollouts', {
-    version: 'bad',
-    targets: [pair.candidate.url],
+    body: { version: 'bad', targets: [pair.candidate.url] },
   })
   t.equal(again.status, 409, 'it cannot be deployed again')
   const page = await until(() => pair.webhook.pages[0] ?? null, {
@@ -87,7 +86,7 @@ await t.test('kill -9 in a rollout: the weight is what the journal says', async 
   const { vertex } = pair
   const load = await startLoad({ port: vertex.port, rate: 200, connections: 8 })
   await deployAt(pair, 'v2', 10)
-  await vertex.change('POST', '/v1/services/default/rollout/promote', {})
+  await vertex.change('POST', '/v1/services/default/rollout/promote')
   await until(async () => ((await vertex.service()).candidate?.weight === 30 ? true : null), {
     what: 'the next step is reached',
     withinMs: 10_000,
@@ -102,7 +101,7 @@ await t.test('kill -9 in a rollout: the weight is what the journal says', async 
     candidate: { version: 'v2', weight: 30 },
     rollout: { phase: 'shifting', step: 2 },
   })
-  await vertex.change('POST', '/v1/services/default/rollout/abort', {})
+  await vertex.change('POST', '/v1/services/default/rollout/abort')
   await vertex.end('SIGKILL')
   await vertex.start()
   t.match(await vertex.service(), {

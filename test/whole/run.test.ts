@@ -53,7 +53,7 @@ await t.test('weights change under load without a failed request', async (t) => 
   const load = await startLoad({ port: pair.vertex.port, rate: 500, connections: 16 })
   for (let i = 0; i < 100; i++) {
     const reply = await pair.vertex.ask('PUT', '/v1/services/default/weight', {
-      candidate: 1 + ((i * 37) % 50),
+      body: { candidate: 1 + ((i * 37) % 50) },
     })
     if (reply.status !== 200) t.fail(`a weight was refused: ${JSON.stringify(reply.body)}`)
     await sleep(10)
