@@ -1,0 +1,96 @@
+// What every verb that speaks with a node is given: the client, how to print, and which service is
+// meant when none was named. Flags win over the environment, the environment over defaults.
+
+import { readFileSync } from 'node:fs'
+import type { ServiceView } from '../core/command.ts'
+import { AdminClient, type Changed } from './admin-client.ts'
+import { EXIT, failure, type Result, success } from './exit.ts'
+import { summaryLine } from './status-table.ts'
+
+const DEFAULT_ADMIN = 'http://127.0.0.1:9900'
+
+/** The flags that all verbs share, as commander leaves them. */
+export interface GlobalFlags {
+  readonly admin?: string
+  readonly tokenFile?: string
+  readonly output?: 'table' | 'json'
+  readonly color?: boolean
+}
+
+export interface Context {
+  readonly client: AdminClient
+  readonly output: 'table' | 'json'
+  readonly colour: boolean
+}
+
+function readToken(file: string): Result<string> {
+  try {
+    return success(readFileSync(file, 'utf8').trim())
+  } catch (error) {
+    const line = `Cannot read the token as its file cannot be read: ${(error as Error).message}`
+    return failure(EXIT.usage, line)
+  }
+}
+
+function findToken(flags: GlobalFlags, env: NodeJS.ProcessEnv): Result<string | null> {
+  if (flags.tokenFile !== undefined) return readToken(flags.tokenFile)
+  const { VERTEX_ADMIN_TOKEN: token, VERTEX_ADMIN_TOKEN_FILE: file } = env
+  if (token !== undefined && token !== '') return success(token)
+  return file !== undefined && file !== '' ? readToken(file) : success(null)
+}
+
+function wantsColour(flags: GlobalFlags, env: NodeJS.ProcessEnv): boolean {
+  const { NO_COLOR = '', TERM } = env
+  return flags.color !== false && NO_COLOR === '' && TERM !== 'dumb' && process.stdout.isTTY
+}
+
+export function makeContext(flags: GlobalFlags, env: NodeJS.ProcessEnv): Result<Context> {
+  const given = flags.admin ?? env.VERTEX_ADMIN ?? ''
+  const url = given === '' ? DEFAULT_ADMIN : given.includes('://') ? given : `http://${given}`
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+    const line = `Cannot use the admin address as it must be an http URL: current value is ${url}`
+    return failure(EXIT.usage, line)
+  }
+  const token = findToken(flags, env)
+  if (!token.ok) return token
+  const client = new AdminClient({ url, token: token.value })
+  return success({ client, output: flags.output ?? 'table', colour: wantsColour(flags, env) })
+}
+
+/** The service that is meant: the named one, the only one, or the one called `default`. */
+export async function pickService(
+  { client }: Context,
+  name: string | undefined,
+): Promise<Result<ServiceView>> {
+  if (name !== undefined) return client.service(name)
+  const all = await client.services()
+  if (!all.ok) return all
+  const [first, ...others] = all.value
+  if (first !== undefined && others.length === 0) return success(first)
+  const usual = all.value.find((service) => service.name === 'default')
+  if (usual !== undefined) return success(usual)
+  const names = all.value.map((service) => service.name).join(', ')
+  const line = `Cannot choose a service as there are ${all.value.length}: name one of ${names}`
+  return failure(EXIT.usage, line)
+}
+
+/**
+ * Splits the words of a verb whose first one, the service, may be left out.
+ *
+ * @param words one or two words; commander has refused everything else
+ */
+export function splitWords(words: readonly string[]): {
+  service: string | undefined
+  last: string
+} {
+  const [first = '', second] = words
+  return second === undefined
+    ? { service: undefined, last: first }
+    : { service: first, last: second }
+}
+
+/** Prints what a change led to. */
+export function printChanged({ output }: Context, changed: Changed): void {
+  if (output === 'json') process.stdout.write(`${JSON.stringify(changed, null, 2)}\n`)
+  else process.stdout.write(`${changed.note}\n${summaryLine(changed)}\n`)
+}

@@ -1,0 +1,84 @@
+// `vertex journal`: the newest decisions, and with -f those that follow. Entries of the kind
+// `evidence` come every second and are left out unless asked for.
+
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { styleText } from 'node:util'
+import type { JournalEntry, JournalKind } from '../core/journal.ts'
+import type { Context } from './context.ts'
+import { EXIT, fail } from './exit.ts'
+
+const POLL_MS = 500
+const DECISIONS: readonly JournalKind[] = [
+  'start',
+  'config',
+  'rollout',
+  'raise',
+  'weight',
+  'hold',
+  'pause',
+  'resume',
+  'promoted',
+  'aborted',
+  'rolled-back',
+  'quarantine',
+  'retry',
+  'targets',
+  'target',
+  'thread',
+  'page',
+]
+
+const PAINT: Partial<Record<JournalKind, Parameters<typeof styleText>[0]>> = {
+  promoted: 'green',
+  'rolled-back': 'red',
+  aborted: 'red',
+  quarantine: 'yellow',
+  raise: 'cyan',
+}
+
+export interface JournalOptions {
+  readonly service: string | undefined
+  readonly lines: number
+  readonly follow: boolean
+  /** Also entries that only carry counters. */
+  readonly all: boolean
+}
+
+function entryLine(entry: JournalEntry, { output, colour }: Context): string {
+  if (output === 'json') return JSON.stringify(entry)
+  const paint = PAINT[entry.kind]
+  const kind = entry.kind.padEnd(11)
+  const shown =
+    colour && paint !== undefined ? styleText(paint, kind, { validateStream: false }) : kind
+  return `${entry.at}  ${shown}  ${(entry.service ?? '-').padEnd(10)}  ${entry.text}`
+}
+
+async function print(entries: readonly JournalEntry[], context: Context): Promise<void> {
+  if (entries.length === 0) return
+  const text = entries.map((entry) => `${entryLine(entry, context)}\n`).join('')
+  if (!process.stdout.write(text)) await once(process.stdout, 'drain')
+}
+
+export async function journal(context: Context, options: JournalOptions): Promise<number> {
+  const { service, lines, follow, all } = options
+  const query = {
+    ...(service === undefined ? {} : { service }),
+    ...(all ? {} : { kind: DECISIONS.join(',') }),
+  }
+  const newest = await context.client.journal({ ...query, limit: String(lines) })
+  if (!newest.ok) return fail(newest)
+  await print(newest.value.entries, context)
+  let after = newest.value.last ?? 0
+  while (follow) {
+    const page = await context.client.journal({ ...query, after: String(after), limit: '1000' })
+    // A node that is restarting is asked again; the journal goes on where it was.
+    if (!page.ok && page.exit !== EXIT.unreachable) return fail(page)
+    if (page.ok) {
+      await print(page.value.entries, context)
+      after = page.value.last ?? after
+    }
+    if (!page.ok || page.value.next === null) await sleep(POLL_MS)
+  }
+  return EXIT.done
+}

@@ -1,0 +1,310 @@
+// The command line: which verbs there are, what they take, and how a run ends. Every verb lives in a
+// file of its own that is loaded only when it is called, so that `vertex healthcheck` does not pay for
+// the proxy. This file prints mistakes in the command line; verbs print their own failures.
+
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import type { Word } from './completion.ts'
+import type { Context, GlobalFlags } from './context.ts'
+import { readDuration } from './duration.ts'
+import { EXIT } from './exit.ts'
+import { vertexVersion } from './version.ts'
+
+type Verb = (context: Context) => Promise<number>
+
+const DEFAULT_CONFIG = 'vertex.yaml'
+
+function duration(text: string): number {
+  const ms = readDuration(text)
+  if (ms === null) throw new InvalidArgumentError('It must be like 500ms, 30s, 10m or 1h.')
+  return ms
+}
+
+function whole(text: string): number {
+  if (/^\d{1,9}$/.test(text) && Number(text) > 0) return Number(text)
+  throw new InvalidArgumentError('It must be a whole number above 0.')
+}
+
+function revision(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It must be a whole number.')
+}
+
+function oneOrTwo(word: string, before: readonly string[] | undefined): readonly string[] {
+  if ((before?.length ?? 0) >= 2) {
+    throw new InvalidArgumentError('There is at most a service before it.')
+  }
+  return [...(before ?? []), word]
+}
+
+function collect(value: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), value]
+}
+
+/** Runs a verb that speaks with a node: makes its context and closes it again. */
+async function speak(command: Command, verb: Verb): Promise<void> {
+  const { makeContext } = await import('./context.ts')
+  const { fail } = await import('./exit.ts')
+  const context = makeContext(command.optsWithGlobals<GlobalFlags>(), process.env)
+  if (!context.ok) {
+    process.exitCode = fail(context)
+    return
+  }
+  process.exitCode = await verb(context.value)
+  await context.value.client.close()
+}
+
+function configOf(command: Command): string {
+  const { config } = command.optsWithGlobals<{ config?: string }>()
+  const { VERTEX_CONFIG: fromEnv = '' } = process.env
+  return config ?? (fromEnv === '' ? DEFAULT_CONFIG : fromEnv)
+}
+
+function localVerbs(program: Command): void {
+  program
+    .command('run')
+    .description('start the proxy')
+    .action(async (_: unknown, command: Command) => {
+      const { run } = await import('./run.ts')
+      process.exitCode = await run({ config: configOf(command) })
+    })
+  program
+    .command('demo')
+    .description('see a good and a bad deployment, with nothing to set up')
+    .option('--once', 'end when the story is told', false)
+    .action(async ({ once }: { once: boolean }) => {
+      const { demo } = await import('./demo.ts')
+      process.exitCode = await demo({ once })
+    })
+  program
+    .command('validate')
+    .description('check a config file without starting')
+    .action(async (_: unknown, command: Command) => {
+      const { validate } = await import('./validate.ts')
+      process.exitCode = await validate({ config: configOf(command) })
+    })
+  program
+    .command('completion')
+    .description('print a completion script for bash, zsh or fish')
+    .argument('<shell>', 'bash, zsh or fish')
+    .action(async (shell: string) => {
+      const { completion } = await import('./completion.ts')
+      process.exitCode = completion(shell, wordsOf(program))
+    })
+  program
+    .command('version')
+    .description('print the release')
+    .action(() => {
+      process.stdout.write(`vertex ${vertexVersion()} (node ${process.versions.node})\n`)
+    })
+}
+
+function lookingVerbs(program: Command): void {
+  program
+    .command('status')
+    .description('show services, their versions, figures and rollouts')
+    .argument('[service]')
+    .option('-w, --watch', 'go on until interrupted', false)
+    .option('--interval <duration>', 'how often to look with --watch', duration, 1000)
+    .option('--count <n>', 'stop --watch after so many looks', whole)
+    .action(
+      async (
+        service: string | undefined,
+        flags: { watch: boolean; interval: number; count?: number },
+        command: Command,
+      ) => {
+        const { status } = await import('./status.ts')
+        const { watch, interval: intervalMs, count = null } = flags
+        await speak(command, (context) => status(context, { service, watch, intervalMs, count }))
+      },
+    )
+  program
+    .command('journal')
+    .description('show the newest decisions')
+    .argument('[service]')
+    .option('-n, --lines <n>', 'how many, at most 1000', whole, 20)
+    .option('-f, --follow', 'go on until interrupted', false)
+    .option('-a, --all', 'also entries that only carry counters', false)
+    .action(
+      async (
+        service: string | undefined,
+        flags: { lines: number; follow: boolean; all: boolean },
+        command: Command,
+      ) => {
+        const { journal } = await import('./journal.ts')
+        await speak(command, (context) => journal(context, { service, ...flags }))
+      },
+    )
+  program
+    .command('healthcheck')
+    .description('say by the exit code whether the node is ready')
+    .option('--live', 'only ask whether it answers', false)
+    .action(async ({ live }: { live: boolean }, command: Command) => {
+      const { healthcheck } = await import('./healthcheck.ts')
+      await speak(command, (context) => healthcheck(context, live))
+    })
+}
+
+function splitVerbs(program: Command): void {
+  program
+    .command('deploy')
+    .description('start the rollout of a version')
+    .usage('[service] <version> --target <url> [options]')
+    .argument('<version...>', 'the version, after its service if there are several', oneOrTwo)
+    .option('-t, --target <url>', 'where the version listens; may be repeated', collect, [])
+    .option('--wait', 'wait for the end: 0 promoted, 4 taken out, 5 not in time', false)
+    .option('--replace', 'supersede a rollout that runs', false)
+    .option('--timeout <duration>', 'how long --wait waits', duration, 3_600_000)
+    .action(
+      async (
+        words: readonly string[],
+        flags: { target: readonly string[]; wait: boolean; replace: boolean; timeout: number },
+        command: Command,
+      ) => {
+        const { deploy } = await import('./deploy.ts')
+        const { target: targets, timeout: timeoutMs, wait, replace } = flags
+        const options = { targets, wait, replace, timeoutMs }
+        await speak(command, (context) => deploy(context, words, options))
+      },
+    )
+  program
+    .command('weight')
+    .description("set the candidate's share by hand, in percent")
+    .usage('[service] <percent> [options]')
+    .argument('<percent...>', 'the percentage, after its service if there are several', oneOrTwo)
+    .option('--force', 'raise without the gate', false)
+    .option('--revision <n>', 'only if the service still has this revision', revision)
+    .action(
+      async (
+        words: readonly string[],
+        flags: { force: boolean; revision?: number },
+        command: Command,
+      ) => {
+        const { weight } = await import('./weight.ts')
+        const options = { force: flags.force, revision: flags.revision }
+        await speak(command, (context) => weight(context, words, options))
+      },
+    )
+}
+
+interface Post {
+  readonly about: string
+  readonly path: string
+  readonly flag?: { readonly name: 'full' | 'force'; readonly about: string }
+}
+
+/** Verbs that are one POST about a service. */
+const POSTS: Readonly<Record<string, Post>> = {
+  promote: {
+    about: 'go to the next step of the rollout now',
+    path: '/rollout/promote',
+    flag: { name: 'full', about: 'go to 100 % without gates' },
+  },
+  pause: { about: 'hold the rollout where it is', path: '/rollout/pause' },
+  resume: { about: 'let a paused rollout go on', path: '/rollout/resume' },
+  abort: { about: 'end the rollout, all traffic to stable', path: '/rollout/abort' },
+  rollback: {
+    about: 'back to stable, or to the previous stable after a promotion',
+    path: '/rollback',
+    flag: { name: 'force', about: 'even to targets that are not healthy' },
+  },
+}
+
+function postVerbs(program: Command): void {
+  for (const [name, { about, path, flag }] of Object.entries(POSTS)) {
+    const verb = program.command(name).description(about).argument('[service]')
+    if (flag !== undefined) verb.option(`--${flag.name}`, flag.about, false)
+    verb.option('--revision <n>', 'only if the service still has this revision', revision)
+    verb.action(
+      async (
+        service: string | undefined,
+        flags: { full?: boolean; force?: boolean; revision?: number },
+        command: Command,
+      ) => {
+        const { change } = await import('./change.ts')
+        const { revision: ifMatch, ...body } = flags
+        const request = { method: 'POST', path, body, ifMatch } as const
+        await speak(command, (context) => change(context, { service, request }))
+      },
+    )
+  }
+}
+
+function versionVerbs(program: Command): void {
+  program
+    .command('retry')
+    .description('lift the quarantine of a version')
+    .usage('[service] <version>')
+    .argument('<version...>', 'the version, after its service if there are several', oneOrTwo)
+    .action(async (words: readonly string[], _: unknown, command: Command) => {
+      const { retry } = await import('./version-verbs.ts')
+      await speak(command, (context) => retry(context, words))
+    })
+  program
+    .command('targets')
+    .description('replace the targets of a version')
+    .usage('[service] <version> --target <url> [options]')
+    .argument('<version...>', 'the version, after its service if there are several', oneOrTwo)
+    .requiredOption('-t, --target <url>', 'where it listens; may be repeated', collect)
+    .action(
+      async (words: readonly string[], flags: { target: readonly string[] }, command: Command) => {
+        const { targets } = await import('./version-verbs.ts')
+        await speak(command, (context) => targets(context, words, flags.target))
+      },
+    )
+}
+
+function wordsOf(program: Command): Word[] {
+  const shared = program.options.map(({ long }) => long ?? '')
+  return program.commands.map((command) => ({
+    verb: command.name(),
+    about: command.description(),
+    flags: [...command.options.map(({ long }) => long ?? ''), ...shared],
+  }))
+}
+
+function makeProgram(): Command {
+  const program = new Command('vertex')
+  program
+    .description('An edge proxy that splits traffic between two versions and takes a bad one out.')
+    .version(vertexVersion(), '-V, --version')
+    .option('-c, --config <file>', `the config file (VERTEX_CONFIG, else ${DEFAULT_CONFIG})`)
+    .option('--admin <url>', 'the admin API (VERTEX_ADMIN, else http://127.0.0.1:9900)')
+    .option('--token-file <file>', 'its token (VERTEX_ADMIN_TOKEN or VERTEX_ADMIN_TOKEN_FILE)')
+    .addOption(new Option('-o, --output <form>', 'how to print').choices(['table', 'json']))
+    .option('--no-color', 'print without colours (NO_COLOR)')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 done, 1 failed, 2 usage, 3 invalid config, 4 rolled back, 5 timed out, 6 admin unreachable',
+    )
+    .exitOverride()
+    .configureOutput({
+      outputError: (text, write) =>
+        write(text.replace(/^error: /, 'Cannot read the command line: ').replace('\n(', ' (')),
+    })
+    .showSuggestionAfterError(true)
+  localVerbs(program)
+  lookingVerbs(program)
+  splitVerbs(program)
+  postVerbs(program)
+  versionVerbs(program)
+  return program
+}
+
+/** A reader such as `head` that has seen enough is no failure. */
+function endQuietlyOnClosedPipe(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    process.exit()
+  })
+}
+
+/** Runs one command line (without the program's name) and leaves the exit code in `process`. */
+export async function main(argv: readonly string[]): Promise<void> {
+  endQuietlyOnClosedPipe()
+  try {
+    await makeProgram().parseAsync([...argv], { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage
+  }
+}
