@@ -1,12 +1,30 @@
-// The control side of a node: it carries out what core/ decides. `Control` opens the ledger, makes the
-// versions resident, runs the loop that judges, answers commands and keeps the journal.
+// The control side of a node: it carries out what core/ decides. `Control` opens the ledger and the
+// journal, makes the versions resident, runs the loop that judges, answers commands, and applies what an
+// operator has changed in the file. The decisions are in core/rollout.ts, the waiting in keeper.ts.
 
 import type { Board } from '../board/board.ts'
-import type { Config } from '../config/config.ts'
-import type { Answer, Command } from '../core/command.ts'
+import type { Config, ServiceConfig } from '../config/config.ts'
+import type { Answer, Change, Command } from '../core/command.ts'
+import type { RolloutEvent, ServiceDocument } from '../core/events.ts'
 import type { JournalEntry } from '../core/journal.ts'
+import type { Problem } from '../core/problem.ts'
+import { versionsInUse } from '../core/rollout/begin.ts'
+import { blankDocument, type Stepped } from '../core/rollout/transition.ts'
+import { step } from '../core/rollout.ts'
 import type { Strategy } from '../core/strategy.ts'
 import type { Table } from '../core/table.ts'
+import { Clock } from './clock.ts'
+import { eventOf } from './command-event.ts'
+import { JournalFile } from './journal-file.ts'
+import { Keeper, type KeeperParts } from './keeper.ts'
+import type { Ledger } from './ledger.ts'
+import { Loop } from './loop.ts'
+import { type Page, Pager } from './pager.ts'
+import { Publisher } from './publisher.ts'
+import { Residency, type Wanted } from './residency.ts'
+import { routingEvent } from './routing.ts'
+import { StateDirectory } from './state-directory.ts'
+import { serviceView } from './views.ts'
 
 /** What control asks of the edge threads. */
 export interface EdgePort {
@@ -23,53 +41,369 @@ export interface Log {
   error(fields: object, text: string): void
 }
 
+export type ParseStrategy = (
+  value: unknown,
+  base: Strategy,
+) => { readonly strategy: Strategy } | { readonly mistakes: readonly string[] }
+
 export interface ControlOptions {
   readonly config: Config
   readonly board: Board
   readonly edge: EdgePort
   readonly log: Log
   /** Completes a strategy that came with a command; `base` is the configured one. */
-  readonly parseStrategy: (
-    value: unknown,
-    base: Strategy,
-  ) => { strategy: Strategy } | { mistakes: string[] }
+  readonly parseStrategy: ParseStrategy
   /** Milliseconds that never go back; default `performance.now`. */
   readonly monotonic?: () => number
   /** Milliseconds since 1970; default `Date.now`. */
   readonly wall?: () => number
+  /** From 0 to 1, for the jitter of retries; default `Math.random`. */
+  readonly random?: () => number
+}
+
+interface Opened {
+  readonly ledger: Ledger
+  readonly journal: JournalFile
+  readonly clock: Clock
+  readonly torn: number
 }
 
 export class Control {
+  readonly #board: Board
+  readonly #edge: EdgePort
+  readonly #log: Log
+  readonly #parseStrategy: ParseStrategy
+  readonly #ledger: Ledger
+  readonly #journal: JournalFile
+  readonly #clock: Clock
+  readonly #pager: Pager
+  readonly #residency: Residency
+  readonly #publisher: Publisher
+  readonly #loop: Loop
+  readonly #keepers = new Map<string, Keeper>()
+  #config: Config
+  #problems: readonly Problem[] = []
+  #notPaged: string | null = null
+
+  private constructor(options: ControlOptions, opened: Opened) {
+    const { wall = Date.now, random = Math.random } = options
+    this.#board = options.board
+    this.#edge = options.edge
+    this.#log = options.log
+    this.#parseStrategy = options.parseStrategy
+    this.#config = options.config
+    this.#ledger = opened.ledger
+    this.#journal = opened.journal
+    this.#clock = opened.clock
+    this.#residency = new Residency(options.board)
+    this.#pager = new Pager({
+      page: options.config.page,
+      random,
+      onResult: (page, result) => this.#onPaged(page, result),
+    })
+    this.#publisher = new Publisher({
+      build: () => this.#buildTable(),
+      publish: (table) => options.edge.publish(table),
+      onAcknowledged: (revision) => this.#onAcknowledged(revision),
+      onLate: (revision) => {
+        this.#log.error({ revision }, 'an edge thread has not taken over the table yet')
+      },
+    })
+    this.#loop = new Loop({
+      board: this.#board,
+      clock: this.#clock,
+      journal: this.#journal,
+      residency: this.#residency,
+      keepers: this.#keepers,
+      memoryMs: () => this.#config.timeouts.responseHeadMs,
+      onFault: (text, error) => this.#log.error({ err: error }, text),
+    })
+    if (opened.torn > 0) {
+      const text = `the journal's last line was cut off: ${opened.torn} bytes were removed`
+      this.#log.warn({ bytes: opened.torn }, text)
+      this.#note('start', text)
+    }
+    this.#log.info({ stateDir: options.config.stateDir, wall: wall() }, 'state directory opened')
+  }
+
   /**
    * Opens the state directory, publishes the first table and the rows, and starts the loop. Edge
    * threads must be able to receive tables. Throws with one sentence when the directory is locked.
    */
-  static async open(_options: ControlOptions): Promise<Control> {
-    throw new Error('Cannot open control as it is still being written')
+  static async open(options: ControlOptions): Promise<Control> {
+    const { monotonic = () => performance.now(), wall = Date.now } = options
+    const directory = options.config.stateDir
+    const ledger = await StateDirectory.open({ directory, wall })
+    const { journal, torn } = await JournalFile.open({ directory, wall })
+    const clock = new Clock({ monotonic, wall })
+    const control = new Control(options, { ledger, journal, clock, torn })
+    await control.#openServices(options.config.services)
+    control.#loop.start()
+    return control
   }
 
-  handle(_command: Command): Promise<Answer> {
-    throw new Error('Cannot handle commands as control is still being written')
+  async handle(command: Command): Promise<Answer> {
+    if (command.do === 'node') return refused(notHere())
+    if (command.do === 'services') {
+      const services = [...this.#keepers.values()].map((keeper) => this.#view(keeper))
+      return { ok: true, answer: 'services', services }
+    }
+    const keeper = this.#keepers.get(command.service)
+    if (keeper === undefined) return refused(this.#unknownService(command.service))
+    if (command.do === 'service') return this.#serviceAnswer(keeper, '')
+    return this.#change(keeper, command)
   }
 
   /** Applies a config that was read and found good: what the file owns, and nothing else. */
-  reload(_config: Config): Promise<void> {
-    throw new Error('Cannot reload as control is still being written')
+  async reload(config: Config): Promise<void> {
+    this.#config = config
+    this.#pager.configure(config.page)
+    const names = new Set(config.services.map(({ name }) => name))
+    for (const [name, keeper] of this.#keepers) {
+      if (names.has(name)) continue
+      await keeper.settle()
+      this.#keepers.delete(name)
+      this.#note('config', `service ${name} is no longer in the file; its state is kept`)
+    }
+    const fresh = config.services.filter(({ name }) => !this.#keepers.has(name))
+    const known = config.services.filter(({ name }) => this.#keepers.has(name))
+    for (const service of known) {
+      const keeper = this.#keepers.get(service.name)
+      if (keeper !== undefined) keeper.config = service
+    }
+    await this.#openServices(fresh)
+    this.#note('config', `the file ${config.file} was read again`)
+    for (const service of known) await this.#adoptRouting(service)
   }
 
   /** Calls `listener` with every journal entry; returns how to stop that. */
-  onJournal(_listener: (entry: JournalEntry) => void): () => void {
-    throw new Error('Cannot listen as control is still being written')
+  onJournal(listener: (entry: JournalEntry) => void): () => void {
+    return this.#journal.onEntry(listener)
   }
 
   /** Journals that an edge thread was replaced. */
-  noteThread(_text: string): void {}
+  noteThread(text: string): void {
+    this.#note('thread', text)
+  }
 
   /** Sentences about what does not work as it should; empty when all is well. */
   degraded(): readonly string[] {
-    return []
+    const sentences = this.#problems.map((problem) => problem.detail)
+    for (const [name, keeper] of this.#keepers) {
+      if (keeper.fault !== null) {
+        sentences.push(`Service ${name} is frozen after a fault of Vertex itself: ${keeper.fault}`)
+      }
+      if (keeper.unsaved !== null) {
+        sentences.push(`The state of service ${name} cannot be saved: ${keeper.unsaved}`)
+      }
+    }
+    if (this.#journal.failure !== null) sentences.push(this.#journal.failure)
+    if (this.#journal.dropped > 0) {
+      sentences.push(`The journal lacks ${this.#journal.dropped} lines of evidence: slow disk`)
+    }
+    if (this.#notPaged !== null) sentences.push(this.#notPaged)
+    if (this.#publisher.isLate) {
+      sentences.push('An edge thread has not taken over the newest table yet')
+    }
+    const { unmeasured } = this.#residency
+    if (unmeasured > 0) {
+      sentences.push(`The latency of ${unmeasured} versions is not measured: the board is full`)
+    }
+    return sentences
   }
 
   /** Stops the loop, saves all evidence and releases the state directory. */
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    await this.#loop.stop()
+    for (const keeper of this.#keepers.values()) await keeper.settle()
+    await this.#pager.close()
+    await this.#journal.close()
+    await this.#ledger.close()
+  }
+
+  // --- opening ---------------------------------------------------------------------------------
+
+  async #openServices(services: readonly ServiceConfig[]): Promise<void> {
+    const opened: { keeper: Keeper; first: readonly Stepped[] }[] = []
+    for (const service of services) opened.push(await this.#openService(service))
+    await this.#publisher.publish() // one table for all of them
+    await Promise.all(opened.flatMap(({ keeper, first }) => first.map((one) => keeper.take(one))))
+    for (const { keeper } of opened) {
+      if (!keeper.assign()) this.#log.error({ service: keeper.config.name }, 'no row was published')
+      keeper.setLimits()
+      this.#loop.survey(keeper)
+    }
+  }
+
+  /** Reads a service from the ledger and decides what its first steps are; does not take them. */
+  async #openService(
+    service: ServiceConfig,
+  ): Promise<{ keeper: Keeper; first: readonly Stepped[] }> {
+    const reading = await this.#ledger.read(service.name)
+    let document = blankDocument(service.name)
+    let savedEpoch: number | null = null
+    let config = service
+    if (reading.found === 'document') {
+      this.#clock.continueFrom(reading.saved.clockMs)
+      document = reading.saved.document
+      savedEpoch = document.state.epoch
+    }
+    if (reading.found === 'damage') {
+      this.#log.error({ service: service.name }, reading.text)
+      this.#note('start', reading.text)
+      // What ran is not known, so a version that was taken out must not come back by the file.
+      config = { ...service, routing: { ...service.routing, weight: 0 } }
+    }
+    const first: Stepped[] = []
+    const now = this.#clock.now()
+    const take = (event: RolloutEvent): void => {
+      const stepped = step(document, event, now)
+      if ('refused' in stepped) throw new Error(stepped.refused.detail)
+      document = stepped.document
+      // The table is published for all services together.
+      const effects = stepped.effects.filter(({ effect }) => effect !== 'residency')
+      first.push({ ...stepped, effects })
+    }
+    const routing = routingEvent(config)
+    if (document.state.routingHash !== routing.hash) take(routing)
+    if (document.state.rollout !== null && reading.found === 'document')
+      take({ event: 'restarted' })
+    const keeper = new Keeper(service, { ...this.#keeperParts(), document, savedEpoch })
+    this.#keepers.set(service.name, keeper)
+    return { keeper, first }
+  }
+
+  #keeperParts(): KeeperParts {
+    return {
+      ledger: this.#ledger,
+      journal: this.#journal,
+      pager: this.#pager,
+      residency: this.#residency,
+      clock: this.#clock,
+      publishTable: () => this.#publisher.publish(),
+      closeTunnels: (slot) => {
+        this.#edge.closeTunnels(slot, this.#config.timeouts.tunnelDrainMs)
+      },
+    }
+  }
+
+  async #adoptRouting(service: ServiceConfig): Promise<void> {
+    const keeper = this.#keepers.get(service.name)
+    if (keeper === undefined) return
+    const routing = routingEvent(service)
+    if (keeper.document.state.routingHash === routing.hash) return
+    this.#loop.survey(keeper)
+    const decided = keeper.decide(routing)
+    if (!('refused' in decided)) await decided.done
+  }
+
+  // --- the table -------------------------------------------------------------------------------
+
+  #buildTable(): Table {
+    const { table, problems } = this.#residency.nextTable(this.#wanted())
+    this.#problems = problems
+    for (const problem of problems) this.#log.error({ code: problem.code }, problem.detail)
+    return table
+  }
+
+  #onAcknowledged(revision: number): void {
+    this.#residency.acknowledge(revision)
+    for (const keeper of this.#keepers.values()) {
+      if (keeper.fault === null && keeper.document.state.rollout?.phase === 'proving') {
+        this.#loop.survey(keeper)
+      }
+    }
+  }
+
+  #wanted(): readonly Wanted[] {
+    return [...this.#keepers.values()].map(({ config, document }) => ({
+      config,
+      salt: saltOf(document),
+      versions: versionsInUse(document.state).map((name) => ({
+        name,
+        targets: document.state.versions[name]?.targets ?? [],
+      })),
+    }))
+  }
+
+  // --- commands --------------------------------------------------------------------------------
+
+  async #change(keeper: Keeper, command: Change): Promise<Answer> {
+    if (keeper.isBusy) return refused(busy(command.service))
+    const read = eventOf(command, { keeper, parseStrategy: this.#parseStrategy })
+    if ('problem' in read) return refused(read.problem)
+    const full = this.#noRoom(command, read.event)
+    if (full !== null) return refused(full)
+    if (keeper.fault === null) this.#loop.survey(keeper)
+    const decided = keeper.decide(read.event)
+    if ('refused' in decided) return refused(decided.refused)
+    keeper.fault = null // somebody has looked
+    await decided.done
+    return this.#serviceAnswer(keeper, decided.note)
+  }
+
+  #noRoom(command: Change, event: RolloutEvent): Problem | null {
+    if (event.event !== 'deploy' && event.event !== 'targets') return null
+    const version = { name: event.version, targets: event.targets.length }
+    return this.#residency.roomFor(command.service, version)
+  }
+
+  #serviceAnswer(keeper: Keeper, note: string): Answer {
+    return { ok: true, answer: 'service', service: this.#view(keeper), note }
+  }
+
+  #view(keeper: Keeper) {
+    const parts = { board: this.#board, clock: this.#clock, residency: this.#residency }
+    return serviceView(keeper.document, parts)
+  }
+
+  #unknownService(name: string): Problem {
+    return {
+      status: 404,
+      code: 'unknown-service',
+      title: 'Unknown service',
+      detail: `Cannot find service ${name} as it is not in the config file`,
+      allowed: [...this.#keepers.keys()],
+    }
+  }
+
+  #note(kind: 'start' | 'config' | 'thread' | 'page', text: string): void {
+    void this.#journal.append({ kind, service: null, epoch: null, text, by: 'node' })
+  }
+
+  #onPaged(page: Page, result: { delivered: boolean; text: string }): void {
+    this.#notPaged = result.delivered ? null : result.text
+    const { service } = page
+    const epoch = this.#keepers.get(service)?.document.state.epoch ?? null
+    const text = `${result.text}: ${page.text}`
+    void this.#journal.append({ kind: 'page', service, epoch, text, by: 'node' })
+    if (!result.delivered) this.#log.error({ service }, text)
+  }
+}
+
+/** The same customers stay together for as long as a rollout runs, and meet no two candidates. */
+function saltOf({ state }: ServiceDocument): string {
+  return state.rollout?.id ?? `${state.service}-${state.rollouts}`
+}
+
+function refused(problem: Problem): Answer {
+  return { ok: false, problem }
+}
+
+function busy(service: string): Problem {
+  return {
+    status: 503,
+    code: 'busy',
+    title: 'Busy',
+    detail: `Cannot take more changes of ${service} as too many wait for the disk: try again`,
+  }
+}
+
+function notHere(): Problem {
+  return {
+    status: 404,
+    code: 'not-here',
+    title: 'Not here',
+    detail: 'Cannot describe the node here as only the composition root knows it',
+  }
 }

@@ -127,7 +127,7 @@ export function frozen(document: ServiceDocument, fault: string, now: number): S
   return moved(document, {
     evidence: null,
     state: {
-      weight: 0,
+      weight: document.state.stable === null ? document.state.weight : 0,
       rollout: rollout === null ? null : { ...rollout, pause: { reason, sinceMs: now } },
     },
   })

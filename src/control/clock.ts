@@ -1,0 +1,38 @@
+// The node's own time. It follows the wall clock roughly, so that it can be shown to people, but it
+// never goes back and never jumps: while the process runs it advances with the monotonic clock, and at a
+// start it goes on from the saved time, at most a day further, whatever the wall clock says.
+
+const LONGEST_LEAP_MS = 24 * 3600 * 1000
+
+export interface ClockOptions {
+  readonly monotonic: () => number
+  readonly wall: () => number
+}
+
+export class Clock {
+  readonly #monotonic: () => number
+  readonly #wall: () => number
+  readonly #startMonotonic: number
+  #start: number
+
+  constructor(options: ClockOptions) {
+    this.#monotonic = options.monotonic
+    this.#wall = options.wall
+    this.#startMonotonic = options.monotonic()
+    this.#start = options.wall()
+  }
+
+  /** Goes on from the latest time that was saved. Call it before the time is used. */
+  continueFrom(savedMs: number): void {
+    this.#start = Math.min(Math.max(savedMs, this.#wall()), savedMs + LONGEST_LEAP_MS)
+  }
+
+  now(): number {
+    return this.#start + (this.#monotonic() - this.#startMonotonic)
+  }
+
+  /** ISO 8601 of a moment of this clock, as the wall clock tells time now. */
+  iso(ms: number): string {
+    return new Date(Math.round(this.#wall() + (ms - this.now()))).toISOString()
+  }
+}

@@ -1,0 +1,57 @@
+// What control tells the rollout about the world: which targets are well, what the windows hold, and
+// whether the candidate is resident. Taken once a second and before every command.
+
+import type { Board } from '../board/board.ts'
+import type { Facts, ServiceDocument, TargetCounts, WindowFigures } from '../core/events.ts'
+import { WINDOW_MS } from '../core/window.ts'
+import { targetServed } from '../board/tallies.ts'
+import type { Residency, ResidentVersion } from './residency.ts'
+
+const NO_TARGETS: TargetCounts = { healthy: 0, total: 0 }
+const NO_FIGURES: WindowFigures = { requests: 0, errors: 0, p99Us: null }
+
+function countsOf(version: ResidentVersion | undefined): TargetCounts {
+  return version === undefined ? NO_TARGETS : version.gauge.targetCounts(version.targets)
+}
+
+/** In mode `threshold` the window is the trigger's, and never older than the rollout. */
+function windowMs({ state }: ServiceDocument, now: number): number {
+  const { rollout } = state
+  if (rollout === null || rollout.strategy.trigger.mode !== 'threshold') return WINDOW_MS
+  return Math.min(rollout.strategy.trigger.windowMs, Math.max(1000, now - rollout.startedMs))
+}
+
+export interface FactsParts {
+  readonly board: Board
+  readonly residency: Residency
+  readonly now: number
+  readonly memoryMs: number
+}
+
+/** The facts about a service now. Pours the latency counts of its versions into their windows. */
+export function takeFacts(document: ServiceDocument, parts: FactsParts): Facts {
+  const { board, memoryMs, now, residency } = parts
+  const { state } = document
+  const { service } = state
+  for (const { gauge, slot } of residency.versionsOf(service)) {
+    gauge.takeLatency(board, { slot, nowMs: now })
+  }
+  const stable = residency.version(service, state.stable)
+  const candidate = residency.version(service, state.candidate)
+  const lastMs = windowMs(document, now)
+  const served: Record<string, number> = {}
+  for (const [url, cell] of candidate?.targets ?? []) served[url] = targetServed(board, cell)
+  return {
+    candidateResident: residency.isAcknowledged(service, state.candidate),
+    stable: countsOf(stable),
+    candidate: countsOf(candidate),
+    previous: countsOf(residency.version(service, state.previous?.version ?? null)),
+    served,
+    tail: stable?.gauge.window.tail(now) ?? null,
+    memoryMs,
+    windows: {
+      candidate: candidate?.gauge.window.figures(lastMs, now) ?? NO_FIGURES,
+      stable: stable?.gauge.window.figures(lastMs, now) ?? NO_FIGURES,
+    },
+  }
+}

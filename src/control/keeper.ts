@@ -1,0 +1,246 @@
+// One service of this node: its document, and the carrying out of effects. A decision is taken over at
+// once; its effects run in their order. Those at the head of the list that cost no waiting (a weight,
+// a limit) run before this call returns, whatever still waits for the disk; the others queue up behind
+// the service's earlier ones. When a weight is reached that a later decision has replaced, it is left
+// out: that is how an abort overtakes a raise.
+
+import type { Effect, RolloutEvent, ServiceDocument } from '../core/events.ts'
+import type { Refusal } from '../core/service.ts'
+import { step } from '../core/rollout.ts'
+import { limitsOf, type Stepped } from '../core/rollout/transition.ts'
+import { frozen } from '../core/rollout/upkeep.ts'
+import type { ServiceConfig } from '../config/config.ts'
+import type { Clock } from './clock.ts'
+import type { JournalFile } from './journal-file.ts'
+import type { Ledger } from './ledger.ts'
+import type { Pager } from './pager.ts'
+import type { Residency, Row } from './residency.ts'
+
+/** Decisions of a service that wait for the disk; beyond it commands are refused. */
+const WAITING_DECISIONS = 256
+
+/** What the keepers of a node share. */
+export interface KeeperParts {
+  readonly ledger: Ledger
+  readonly journal: JournalFile
+  readonly pager: Pager
+  readonly residency: Residency
+  readonly clock: Clock
+  /** Brings the table up to date; resolves when every thread serves from it, or after a time limit. */
+  readonly publishTable: () => Promise<void>
+  readonly closeTunnels: (slot: number) => void
+}
+
+export class Keeper {
+  config: ServiceConfig
+  document: ServiceDocument
+  /** The sentence of our own fault that froze this service; null while all is well. */
+  fault: string | null = null
+  /** Why the state could not be saved; null when it was. */
+  unsaved: string | null = null
+  readonly #parts: KeeperParts
+  #savedEpoch: number | null
+  #queue: Promise<void> = Promise.resolve()
+  #waiting = 0
+  /** The epoch of the last decision that was about the weight. */
+  #weightEpoch = 0
+  #inForce: Row = { stable: null, candidate: null, weight: 0 }
+  #saving = false
+  #pages = 0
+
+  constructor(
+    config: ServiceConfig,
+    parts: KeeperParts & { document: ServiceDocument; savedEpoch: number | null },
+  ) {
+    this.config = config
+    this.document = parts.document
+    this.#savedEpoch = parts.savedEpoch
+    this.#parts = parts
+  }
+
+  get isBusy(): boolean {
+    return this.#waiting >= WAITING_DECISIONS
+  }
+
+  /** The row that is in force on the board. */
+  get inForce(): Row {
+    return this.#inForce
+  }
+
+  /** Decides. A refusal changes nothing; otherwise the promise is about the effects. */
+  decide(event: RolloutEvent): (Stepped & { done: Promise<void> }) | Refusal {
+    const stepped = step(this.document, event, this.#parts.clock.now())
+    if ('refused' in stepped) return stepped
+    return { ...stepped, done: this.take(stepped) }
+  }
+
+  /** Takes a decision over and carries its effects out. */
+  take(stepped: Stepped): Promise<void> {
+    this.document = stepped.document
+    const { effects } = stepped
+    if (effects.length === 0) return Promise.resolve()
+    const { epoch } = stepped.document.state
+    if (effects.some(({ effect }) => effect === 'assign')) this.#weightEpoch = epoch
+    let head = 0
+    for (; head < effects.length; head++) {
+      const effect = effects[head]
+      if (effect === undefined || !this.#runAtOnce(effect, epoch)) break
+    }
+    return this.#enqueue(effects.slice(head), epoch)
+  }
+
+  /** Publishes the row that the document asks for; false when a version is not resident yet. */
+  assign(): boolean {
+    const { stable, candidate, weight } = this.document.state
+    const row = { stable, candidate, weight }
+    if (!this.#parts.residency.assign(this.config.name, row)) return false
+    this.#inForce = row
+    return true
+  }
+
+  /** Measures in-flight requests against the limits that hold now. */
+  setLimits(): void {
+    const limits = limitsOf(this.document.evidence)
+    if (limits.effect !== 'limits') return
+    const { stable, candidate, weight } = this.document.state
+    this.#parts.residency.setLimits(this.config.name, {
+      row: { stable, candidate, weight },
+      stableUs: limits.stableUs,
+      candidateUs: limits.candidateUs,
+    })
+  }
+
+  /** Saves the evidence of this second; left out while the last save still goes on. */
+  saveEvidence(): void {
+    if (this.#saving || this.#waiting > 0) return
+    this.#saving = true
+    const save = async (): Promise<void> => {
+      await this.#save(this.unsaved !== null)
+      this.#saving = false
+    }
+    this.#queue = this.#queue.then(save).catch((error: unknown) => this.freeze(error))
+  }
+
+  /** Waits for everything that was decided. */
+  async settle(): Promise<void> {
+    await this.#queue
+    if (this.document.evidence !== null || this.unsaved !== null) await this.#save(true)
+  }
+
+  /** A fault of ours: the safe row first, then words. The loop and the other services go on. */
+  freeze(error: unknown): void {
+    const text = error instanceof Error ? error.message : String(error)
+    this.fault = text
+    const { state } = this.document
+    const { clock, journal, pager, residency } = this.#parts
+    if (state.stable !== null) {
+      const row = { stable: state.stable, candidate: state.candidate, weight: 0 }
+      if (residency.assign(this.config.name, row)) this.#inForce = row
+    }
+    this.document = frozen(this.document, text, clock.now())
+    const { epoch, weight, service } = this.document.state
+    this.#weightEpoch = epoch
+    this.setLimits()
+    const sentence = `service ${service} is frozen after a fault of Vertex itself: ${text}`
+    const entry = { kind: 'hold', service, epoch, text: sentence, by: 'node' } as const
+    void journal.append({ ...entry, weight: weight / 100 })
+    pager.send({
+      service,
+      text: sentence,
+      evidence: null,
+      at: clock.iso(clock.now()),
+      id: `${service}-fault-${epoch}`,
+    })
+    this.saveEvidence()
+  }
+
+  #isStale(epoch: number): boolean {
+    return epoch < this.#weightEpoch
+  }
+
+  /** Carries an effect out that costs no waiting; false when it must queue. */
+  #runAtOnce(effect: Effect, epoch: number): boolean {
+    switch (effect.effect) {
+      case 'assign':
+        if (!this.#isStale(epoch)) this.assign()
+        return true
+      case 'limits':
+        if (!this.#isStale(epoch)) this.setLimits()
+        return true
+      case 'evacuate': {
+        const version = this.#parts.residency.version(this.config.name, effect.version)
+        if (version !== undefined) this.#parts.closeTunnels(version.slot)
+        return true
+      }
+      default:
+        return false
+    }
+  }
+
+  #enqueue(effects: readonly Effect[], epoch: number): Promise<void> {
+    if (effects.length === 0) return Promise.resolve()
+    this.#waiting++
+    const run = this.#queue.then(() => this.#run(effects, epoch))
+    this.#queue = run
+      .catch((error: unknown) => this.freeze(error))
+      .finally(() => {
+        this.#waiting--
+      })
+    return this.#queue
+  }
+
+  async #run(effects: readonly Effect[], epoch: number): Promise<void> {
+    for (const [i, effect] of effects.entries()) {
+      if (this.#runAtOnce(effect, epoch)) continue
+      if (effect.effect === 'persist') {
+        const saved = await this.#save(true)
+        const raises = effects.slice(i).some((later) => later.effect === 'assign')
+        if (saved || !raises || this.#isStale(epoch)) continue
+        this.#takeBack()
+        return
+      }
+      await this.#runSlowly(effect, epoch)
+    }
+  }
+
+  async #runSlowly(effect: Effect, epoch: number): Promise<void> {
+    const { clock, journal, pager, publishTable } = this.#parts
+    const service = this.config.name
+    if (effect.effect === 'residency') await publishTable()
+    if (effect.effect === 'journal') {
+      const { kind, text, by, weight, evidence } = effect
+      const entry = { kind, service, epoch, text, by, weight: weight / 100 }
+      await journal.append(evidence === undefined ? entry : { ...entry, evidence })
+    }
+    if (effect.effect === 'page') {
+      const { text, evidence } = effect
+      const id = `${service}-${epoch}-${++this.#pages}`
+      pager.send({ service, text, evidence, at: clock.iso(clock.now()), id })
+    }
+  }
+
+  /** The raise could not be saved, so it must not happen. */
+  #takeBack(): void {
+    const { state } = this.document
+    const { weight } = this.#inForce
+    const reason = this.unsaved ?? 'the ledger refused it'
+    this.decide({ event: 'unsaved', epoch: state.epoch, weight, reason })
+  }
+
+  async #save(durable: boolean): Promise<boolean> {
+    const { document } = this
+    const { clock, ledger } = this.#parts
+    const saved = { document, clockMs: clock.now() }
+    const proposal = await ledger.propose(saved, { expectedEpoch: this.#savedEpoch, durable })
+    if (proposal.result === 'accepted') {
+      this.#savedEpoch = document.state.epoch
+      this.unsaved = null
+      return true
+    }
+    this.unsaved =
+      proposal.result === 'failed'
+        ? proposal.reason
+        : `the ledger holds revision ${proposal.epoch} of ${this.config.name}`
+    return false
+  }
+}

@@ -1,0 +1,39 @@
+// Where the truth about services is kept. The control loop speaks to this port and does not know
+// whether a directory or a fleet's Redis is behind it. A document changes only by compare-and-set on
+// its epoch; the same epoch again is the same decision with newer evidence.
+
+import type { ServiceDocument } from '../core/events.ts'
+
+export interface SavedDocument {
+  readonly document: ServiceDocument
+  /** The node's own time when it was saved, so that time goes on where it stopped. */
+  readonly clockMs: number
+}
+
+export type Reading =
+  | { readonly found: 'document'; readonly saved: SavedDocument }
+  | { readonly found: 'nothing' }
+  /** There was one, and it cannot be read; the sentence says where it was put. */
+  | { readonly found: 'damage'; readonly text: string }
+
+export type Proposal =
+  | { readonly result: 'accepted' }
+  /** Somebody else has changed it; `epoch` is the ledger's. */
+  | { readonly result: 'conflict'; readonly epoch: number }
+  | { readonly result: 'failed'; readonly reason: string }
+
+export interface Ledger {
+  /** What the ledger holds for a service. Never throws for what it finds. */
+  read(service: string): Promise<Reading>
+  /**
+   * Saves a document if the ledger's epoch is `expectedEpoch` (null: it holds none). `durable` waits
+   * until it would survive a loss of power.
+   */
+  propose(
+    saved: SavedDocument,
+    options: { expectedEpoch: number | null; durable: boolean },
+  ): Promise<Proposal>
+  /** Calls `listener` when another node has changed a document; returns how to stop that. */
+  watch(listener: (service: string) => void): () => void
+  close(): Promise<void>
+}

@@ -1,0 +1,233 @@
+// The loop that judges. It wakes when an edge thread counts an error or an exceedance, or every 20 ms;
+// reads only the slots that changed; hands each service what its two versions have counted; and once a
+// second looks at latency, health, evidence and whatever waits. A fault in one service freezes that
+// service and stops neither the loop nor the serving.
+
+import { setImmediate } from 'node:timers/promises'
+import { type Board, waitForWake, wakeCount } from '../board/board.ts'
+import { TallyReader } from '../board/tallies.ts'
+import { type ArmCounts, NO_COUNTS } from '../core/events.ts'
+import type { JournalFile } from './journal-file.ts'
+import type { Clock } from './clock.ts'
+import { takeFacts } from './facts.ts'
+import type { Keeper } from './keeper.ts'
+import type { Residency, ResidentVersion } from './residency.ts'
+
+export const TICK_MS = 20
+const SECOND_MS = 1000
+
+export interface LoopParts {
+  readonly board: Board
+  readonly clock: Clock
+  readonly journal: JournalFile
+  readonly residency: Residency
+  readonly keepers: ReadonlyMap<string, Keeper>
+  /** The response-head time-out. */
+  readonly memoryMs: () => number
+  readonly onFault: (text: string, error: unknown) => void
+}
+
+interface Arms {
+  candidate: ArmCounts
+  stable: ArmCounts
+}
+
+function plus(some: ArmCounts, more: ArmCounts): ArmCounts {
+  return {
+    good: some.good + more.good,
+    bad: some.bad + more.bad,
+    exceeded: some.exceeded + more.exceeded,
+    userErrors: some.userErrors + more.userErrors,
+  }
+}
+
+function isEmpty({ good, bad, exceeded, userErrors }: ArmCounts): boolean {
+  return good + bad + exceeded + userErrors === 0
+}
+
+function isNotable({ candidate, stable }: Arms): boolean {
+  return candidate.bad + candidate.exceeded + stable.bad + stable.exceeded > 0
+}
+
+export class Loop {
+  readonly #parts: LoopParts
+  readonly #reader: TallyReader
+  /** What each rollout has counted since its last line of evidence. */
+  readonly #unwritten = new Map<string, Arms>()
+  #stopped = false
+  #running: Promise<void> | null = null
+  #lastSecondMs = Number.NEGATIVE_INFINITY
+
+  constructor(parts: LoopParts) {
+    this.#parts = parts
+    this.#reader = new TallyReader(parts.board)
+  }
+
+  start(): void {
+    this.#running ??= this.#run()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    const { board, onFault } = this.#parts
+    while (!this.#stopped) {
+      const seen = wakeCount(board)
+      try {
+        this.pass()
+      } catch (error) {
+        onFault('the control loop failed and goes on', error)
+      }
+      // Under a storm of errors the wait ends at once; timers and sockets still get their turn.
+      await setImmediate()
+      await waitForWake(board, seen, TICK_MS)
+    }
+  }
+
+  /** One pass: what was counted, and once a second the rest. */
+  pass(): void {
+    const now = this.#parts.clock.now()
+    const counted = this.#readTallies(now)
+    for (const keeper of this.#parts.keepers.values()) {
+      const arms = counted.get(keeper.config.name)
+      this.#guarded(keeper, () => this.#tick(keeper, arms))
+    }
+    if (now - this.#lastSecondMs < SECOND_MS) return
+    this.#lastSecondMs = now
+    this.#parts.residency.reap()
+    for (const keeper of this.#parts.keepers.values()) {
+      this.#guarded(keeper, () => this.#second(keeper, now))
+    }
+  }
+
+  /** A look at targets and windows, before a command or once a second. */
+  survey(keeper: Keeper): void {
+    const { board, clock, memoryMs, residency } = this.#parts
+    const parts = { board, residency, now: clock.now(), memoryMs: memoryMs() }
+    const facts = takeFacts(keeper.document, parts)
+    keeper.decide({ event: 'survey', facts })
+  }
+
+  #guarded(keeper: Keeper, action: () => void): void {
+    if (keeper.fault !== null) return
+    try {
+      action()
+    } catch (error) {
+      this.#parts.onFault(`service ${keeper.config.name} is frozen at its safe table`, error)
+      keeper.freeze(error)
+    }
+  }
+
+  #readTallies(now: number): Map<string, Arms> {
+    const counted = new Map<string, Arms>()
+    const { keepers, residency } = this.#parts
+    for (const slot of this.#reader.dirtySlots()) {
+      const delta = this.#reader.read(slot)
+      const version = residency.inSlot(slot)
+      if (version === undefined) continue // what a version that has left still counted
+      version.gauge.addCounts(delta, now)
+      const keeper = keepers.get(version.service)
+      if (keeper === undefined) continue
+      if (delta.evidenceBad > 0) this.#judgeHealth(keeper, version)
+      const { candidate, stable } = keeper.document.state
+      const arm =
+        version.name === candidate ? 'candidate' : version.name === stable ? 'stable' : null
+      if (arm === null) continue
+      const arms = counted.get(version.service) ?? { candidate: NO_COUNTS, stable: NO_COUNTS }
+      arms[arm] = {
+        good: delta.evidenceGood,
+        bad: delta.evidenceBad,
+        exceeded: delta.exceeded,
+        userErrors: delta.userErrors,
+      }
+      counted.set(version.service, arms)
+    }
+    return counted
+  }
+
+  #tick(keeper: Keeper, arms: Arms | undefined): void {
+    const { rollout } = keeper.document.state
+    if (rollout === null) return
+    const counts = arms ?? { candidate: NO_COUNTS, stable: NO_COUNTS }
+    // The line comes before what it leads to, so that the journal reads in the order of things.
+    if (arms !== undefined) this.#noteEvidence(keeper, arms)
+    keeper.decide({ event: 'tick', ...counts })
+  }
+
+  #noteEvidence(keeper: Keeper, arms: Arms): void {
+    if (keeper.document.evidence === null) return
+    const { name } = keeper.config
+    const before = this.#unwritten.get(name) ?? { candidate: NO_COUNTS, stable: NO_COUNTS }
+    this.#unwritten.set(name, {
+      candidate: plus(before.candidate, arms.candidate),
+      stable: plus(before.stable, arms.stable),
+    })
+    if (isNotable(arms)) this.#writeEvidence(keeper)
+  }
+
+  #writeEvidence(keeper: Keeper): void {
+    const { name } = keeper.config
+    const arms = this.#unwritten.get(name)
+    this.#unwritten.delete(name)
+    if (arms === undefined || (isEmpty(arms.candidate) && isEmpty(arms.stable))) return
+    const { epoch, rollout, weight } = keeper.document.state
+    const { candidate, stable } = arms
+    const text =
+      `candidate ${candidate.good} good, ${candidate.bad} bad, ${candidate.exceeded} slow; ` +
+      `stable ${stable.good} good, ${stable.bad} bad, ${stable.exceeded} slow`
+    void this.#parts.journal.append({
+      kind: 'evidence',
+      service: name,
+      epoch,
+      text,
+      by: 'node',
+      weight: weight / 100,
+      evidence: { rollout: rollout?.id, candidate, stable },
+    })
+  }
+
+  #second(keeper: Keeper, now: number): void {
+    const { residency } = this.#parts
+    for (const version of residency.versionsOf(keeper.config.name)) {
+      this.#judgeHealth(keeper, version)
+    }
+    const { rollout, previous } = keeper.document.state
+    if (rollout !== null || previous !== null) this.survey(keeper)
+    else this.#pourLatency(keeper, now)
+    this.#writeEvidence(keeper)
+    if (keeper.document.evidence !== null || keeper.unsaved !== null) keeper.saveEvidence()
+  }
+
+  #pourLatency(keeper: Keeper, nowMs: number): void {
+    const { board, residency } = this.#parts
+    for (const { gauge, slot } of residency.versionsOf(keeper.config.name)) {
+      gauge.takeLatency(board, { slot, nowMs })
+    }
+  }
+
+  #judgeHealth(keeper: Keeper, version: ResidentVersion): void {
+    const { board, clock, journal } = this.#parts
+    const { targets, gauge } = version
+    const changes = gauge.judgeTargets(board, { targets, now: clock.now() })
+    for (const { target, health } of changes) {
+      const { epoch } = keeper.document.state
+      const what = {
+        healthy: 'is back',
+        ejected: 'is left out as it failed five requests in a row',
+        failing: 'fails, but stays as too few others are left',
+      }[health.standing]
+      const text = `target ${target} of ${version.name} ${what}`
+      const entry = {
+        kind: 'target',
+        service: keeper.config.name,
+        epoch,
+        text,
+        by: 'node',
+      } as const
+      void journal.append(entry)
+    }
+  }
+}

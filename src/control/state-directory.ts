@@ -1,0 +1,152 @@
+// The ledger of a node that works alone: one JSON file a service, replaced as a whole. A file is written
+// beside its place, flushed, renamed over it, and the directory flushed, so that after a crash there is
+// the old document or the new one and never a half. A document that cannot be read is put aside, not
+// overwritten: it may be all that is known about what was running.
+
+import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ServiceDocument } from '../core/events.ts'
+import type { Ledger, Proposal, Reading, SavedDocument } from './ledger.ts'
+import { takeLock } from './lock-file.ts'
+
+const FORMAT = 1
+
+export interface StateDirectoryOptions {
+  readonly directory: string
+  /** Milliseconds since 1970, for the names of files that are put aside. */
+  readonly wall: () => number
+}
+
+/** Flushes a directory's own entries. Systems that cannot do that need it not. */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r')
+  try {
+    await directory.sync()
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'EINVAL' && code !== 'EPERM' && code !== 'ENOTSUP') throw error
+  } finally {
+    await directory.close()
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** What is wrong with the form of a saved document; null when it can be used. */
+function complaintOf(value: unknown, service: string): string | null {
+  if (!isRecord(value)) return 'it is no object'
+  const { format, clockMs, document } = value
+  if (format !== FORMAT) return `its format is ${String(format)}, not ${FORMAT}`
+  if (typeof clockMs !== 'number') return 'it has no clock'
+  if (!isRecord(document)) return 'it holds no document'
+  const { state, facts } = document
+  if (!isRecord(state) || !isRecord(facts)) return 'it holds no state'
+  const { epoch, quarantine, service: named, versions, weight } = state
+  if (named !== service) return `it is about service ${String(named)}`
+  if (!Number.isInteger(epoch)) return 'its epoch is no whole number'
+  if (typeof weight !== 'number' || !(weight >= 0 && weight <= 10_000)) return 'it has no weight'
+  if (!isRecord(versions) || !isRecord(quarantine)) return 'it has no versions'
+  return null
+}
+
+export class StateDirectory implements Ledger {
+  readonly #services: string
+  readonly #wall: () => number
+  readonly #epochs = new Map<string, number>()
+  readonly #release: () => Promise<void>
+
+  private constructor(options: StateDirectoryOptions, release: () => Promise<void>) {
+    this.#services = join(options.directory, 'services')
+    this.#wall = options.wall
+    this.#release = release
+  }
+
+  /** Opens and locks the directory, which is made when it is missing. Throws with one sentence. */
+  static async open(options: StateDirectoryOptions): Promise<StateDirectory> {
+    const { directory } = options
+    try {
+      await mkdir(join(directory, 'services'), { recursive: true, mode: 0o700 })
+    } catch (error) {
+      const { message } = error as Error
+      throw new Error(`Cannot make the state directory as the system refuses: ${message}`)
+    }
+    const lock = await takeLock(join(directory, 'lock'))
+    if ('refused' in lock) throw new Error(lock.refused)
+    return new StateDirectory(options, lock.release)
+  }
+
+  async read(service: string): Promise<Reading> {
+    const path = this.#path(service)
+    let text: string
+    try {
+      text = await readFile(path, 'utf8')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { found: 'nothing' }
+      throw error
+    }
+    let value: unknown
+    let complaint: string | null
+    try {
+      value = JSON.parse(text)
+      complaint = complaintOf(value, service)
+    } catch (error) {
+      complaint = (error as Error).message
+    }
+    if (complaint !== null) {
+      const aside = `${path}.damaged-${this.#wall()}`
+      await rename(path, aside)
+      const sentence = `Cannot use the saved state of service ${service} as ${complaint}`
+      return { found: 'damage', text: `${sentence}: it was put aside as ${aside}` }
+    }
+    const { document, clockMs } = value as { document: ServiceDocument; clockMs: number }
+    this.#epochs.set(service, document.state.epoch)
+    return { found: 'document', saved: { document, clockMs } }
+  }
+
+  async propose(
+    saved: SavedDocument,
+    options: { expectedEpoch: number | null; durable: boolean },
+  ): Promise<Proposal> {
+    const { service, epoch } = saved.document.state
+    const held = this.#epochs.get(service) ?? null
+    if (held !== options.expectedEpoch) return { result: 'conflict', epoch: held ?? 0 }
+    try {
+      await this.#replace(this.#path(service), {
+        text: `${JSON.stringify({ format: FORMAT, ...saved })}\n`,
+        durable: options.durable,
+      })
+    } catch (error) {
+      return { result: 'failed', reason: (error as Error).message }
+    }
+    this.#epochs.set(service, epoch)
+    return { result: 'accepted' }
+  }
+
+  /** Nobody else writes here: the lock sees to that. */
+  watch(_listener: (service: string) => void): () => void {
+    return () => {}
+  }
+
+  async close(): Promise<void> {
+    await this.#release()
+  }
+
+  async #replace(path: string, content: { text: string; durable: boolean }): Promise<void> {
+    const beside = `${path}.new`
+    const file = await open(beside, 'w', 0o600)
+    try {
+      await file.writeFile(content.text)
+      await file.datasync()
+    } finally {
+      await file.close()
+    }
+    await rename(beside, path)
+    if (content.durable) await syncDirectory(this.#services)
+  }
+
+  #path(service: string): string {
+    return join(this.#services, `${encodeURIComponent(service)}.json`)
+  }
+}
