@@ -20,6 +20,7 @@ import { Keeper, type KeeperParts } from './keeper.ts'
 import type { Ledger } from './ledger.ts'
 import { Loop } from './loop.ts'
 import { type Page, Pager } from './pager.ts'
+import { busy, notHere, refused, unknownService } from './problems.ts'
 import { Publisher } from './publisher.ts'
 import { Residency, type Wanted } from './residency.ts'
 import { routingEvent } from './routing.ts'
@@ -149,7 +150,8 @@ export class Control {
       return { ok: true, answer: 'services', services }
     }
     const keeper = this.#keepers.get(command.service)
-    if (keeper === undefined) return refused(this.#unknownService(command.service))
+    if (keeper === undefined)
+      return refused(unknownService(command.service, [...this.#keepers.keys()]))
     if (command.do === 'service') return this.#serviceAnswer(keeper, '')
     return this.#change(keeper, command)
   }
@@ -309,9 +311,7 @@ export class Control {
   #onAcknowledged(revision: number): void {
     this.#residency.acknowledge(revision)
     for (const keeper of this.#keepers.values()) {
-      if (keeper.fault === null && keeper.document.state.rollout?.phase === 'proving') {
-        this.#loop.survey(keeper)
-      }
+      if (keeper.document.state.rollout?.phase === 'proving') this.#loop.survey(keeper)
     }
   }
 
@@ -334,7 +334,7 @@ export class Control {
     if ('problem' in read) return refused(read.problem)
     const full = this.#noRoom(command, read.event)
     if (full !== null) return refused(full)
-    if (keeper.fault === null) this.#loop.survey(keeper)
+    this.#loop.survey(keeper)
     const decided = keeper.decide(read.event)
     if ('refused' in decided) return refused(decided.refused)
     keeper.fault = null // somebody has looked
@@ -357,16 +357,6 @@ export class Control {
     return serviceView(keeper.document, parts)
   }
 
-  #unknownService(name: string): Problem {
-    return {
-      status: 404,
-      code: 'unknown-service',
-      title: 'Unknown service',
-      detail: `Cannot find service ${name} as it is not in the config file`,
-      allowed: [...this.#keepers.keys()],
-    }
-  }
-
   #note(kind: 'start' | 'config' | 'thread' | 'page', text: string): void {
     void this.#journal.append({ kind, service: null, epoch: null, text, by: 'node' })
   }
@@ -384,26 +374,4 @@ export class Control {
 /** The same customers stay together for as long as a rollout runs, and meet no two candidates. */
 function saltOf({ state }: ServiceDocument): string {
   return state.rollout?.id ?? `${state.service}-${state.rollouts}`
-}
-
-function refused(problem: Problem): Answer {
-  return { ok: false, problem }
-}
-
-function busy(service: string): Problem {
-  return {
-    status: 503,
-    code: 'busy',
-    title: 'Busy',
-    detail: `Cannot take more changes of ${service} as too many wait for the disk: try again`,
-  }
-}
-
-function notHere(): Problem {
-  return {
-    status: 404,
-    code: 'not-here',
-    title: 'Not here',
-    detail: 'Cannot describe the node here as only the composition root knows it',
-  }
 }

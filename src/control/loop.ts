@@ -106,9 +106,10 @@ export class Loop {
   /** A look at targets and windows, before a command or once a second. */
   survey(keeper: Keeper): void {
     const { board, clock, memoryMs, residency } = this.#parts
-    const parts = { board, residency, now: clock.now(), memoryMs: memoryMs() }
-    const facts = takeFacts(keeper.document, parts)
-    keeper.decide({ event: 'survey', facts })
+    this.#guarded(keeper, () => {
+      const parts = { board, residency, now: clock.now(), memoryMs: memoryMs() }
+      keeper.decide({ event: 'survey', facts: takeFacts(keeper.document, parts) })
+    })
   }
 
   #guarded(keeper: Keeper, action: () => void): void {
