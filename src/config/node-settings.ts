@@ -38,7 +38,7 @@ export const NODE = {
   logLevel: word('log_level', {
     words: ['trace', 'debug', 'info', 'warn', 'error', 'silent'],
     default: 'info',
-    why: 'How much is logged to standard error.',
+    why: 'How much is logged; the log is JSON lines on standard output.',
   }),
   readinessPath: orNone(
     setting('readiness', {
