@@ -38,7 +38,7 @@ await t.test('a Node that is too old gets one clear sentence', async (t) => {
     t.equal(ended.code, 1, version)
     t.equal(ended.stdout, '')
     t.match(ended.stderr, `Vertex needs Node 24.12 or newer, this is v${version}: `)
-    t.equal(ended.stderr.trimEnd().split('\n').length, 1, 'one line')
+    t.notMatch(ended.stderr, /^ +at /m, 'no stack trace')
   }
 })
 
