@@ -16,6 +16,8 @@ export const TARGET = 2
 export const VALUE = 4
 /** Bytes of a host without brackets: letters, digits, `-._~`, sub-delims without the comma, `%`. */
 export const HOST = 8
+/** Bytes of a method as they are in use: capital letters, digits, `-` and `_`. */
+export const METHOD = 16
 
 function buildClasses(): Uint8Array {
   const classes = new Uint8Array(256)
@@ -27,6 +29,7 @@ function buildClasses(): Uint8Array {
   }
   const alphanumeric = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789'
   mark(TOKEN, `${alphanumeric}!#$%&'*+-.^_\`|~`)
+  mark(METHOD, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_')
   mark(HOST, `${alphanumeric}-._~!$&'()*+;=%`)
   for (let byte = 0x21; byte <= 0x7e; byte++) {
     classes[byte] = (classes[byte] ?? 0) | VALUE | (byte === 0x23 ? 0 : TARGET)

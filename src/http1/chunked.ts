@@ -6,7 +6,12 @@
 // Bounds: a size has at most 16 hex digits and is a safe integer, extensions of one chunk take at
 // most 256 bytes, the trailer section at most 8 KiB.
 
-import { CLASSES, COLON, CR, HTAB, hexValue, LF, SP, TOKEN, VALUE } from './bytes.ts'
+import { CLASSES, COLON, CR, hexValue, LF, TOKEN, VALUE } from './bytes.ts'
+
+const QUOTE = 0x22
+const SEMICOLON = 0x3b
+const EQUALS = 0x3d
+const BACKSLASH = 0x5c
 
 const MAX_SIZE_DIGITS = 16
 const MAX_EXTENSION_BYTES = 256
@@ -14,7 +19,6 @@ const MAX_TRAILER_BYTES = 8192
 
 // States: what the next byte must be.
 const SIZE = 0
-const EXTENSION = 1
 const SIZE_LF = 2
 const DATA = 3
 const DATA_CR = 4
@@ -26,8 +30,14 @@ const FIELD_LF = 9
 const LAST_LF = 10
 const DONE = 11
 const BROKEN = 12
-const QUOTED = 13
-const QUOTED_PAIR = 14
+// Within an extension; all states from here on belong to it.
+const EXTENSION = 13 // the first byte of its name
+const EXTENSION_NAME = 14
+const EXTENSION_VALUE = 15 // the first byte of its value
+const EXTENSION_TOKEN = 16
+const QUOTED = 17
+const QUOTED_PAIR = 18
+const QUOTED_END = 19
 
 export class ChunkedDecoder {
   /** Body bytes seen so far, without framing. */
@@ -84,7 +94,7 @@ export class ChunkedDecoder {
       const before = this.#state
       const byte = bytes[at] as number
       this.#step(byte)
-      if (this.#state === BROKEN) return at
+      if (this.#state === BROKEN) break
       if (framed && hidden(before, this.#state)) {
         if (start < at) pass(start, at)
         start = at + 1
@@ -96,13 +106,10 @@ export class ChunkedDecoder {
   }
 
   #step(byte: number): void {
+    if (this.#state >= EXTENSION) return this.#readExtension(byte)
     switch (this.#state) {
       case SIZE:
         return this.#readSize(byte)
-      case EXTENSION:
-      case QUOTED:
-      case QUOTED_PAIR:
-        return this.#readExtension(byte)
       case SIZE_LF:
         if (byte !== LF) return this.#break()
         this.#last = this.#size === 0
@@ -133,26 +140,51 @@ export class ChunkedDecoder {
       if (this.#digits > MAX_SIZE_DIGITS || this.#size > Number.MAX_SAFE_INTEGER) this.#break()
     } else if (this.#digits === 0) this.#break()
     else if (byte === CR) this.#state = SIZE_LF
-    else if (byte === 0x3b) {
+    else if (byte === SEMICOLON) {
       this.#spent = 0
       this.#state = EXTENSION
     } else this.#break()
   }
 
-  /** After the semicolon: `name`, `name=value` or `name="value"`, more of them after semicolons. */
+  /**
+   * After the semicolon: `name`, `name=value` or `name="value"`, more of them after semicolons
+   * (RFC 9112 section 7.1.1). White space there is "bad" by the RFC's own word and refused.
+   */
   #readExtension(byte: number): void {
     if (++this.#spent > MAX_EXTENSION_BYTES) return this.#break()
     const classes = CLASSES[byte] as number
-    if (this.#state === QUOTED_PAIR) {
-      this.#state = (classes & VALUE) !== 0 ? QUOTED : BROKEN
-    } else if (this.#state === QUOTED) {
-      if (byte === 0x22) this.#state = EXTENSION
-      else if (byte === 0x5c) this.#state = QUOTED_PAIR
-      else if ((classes & VALUE) === 0) this.#break()
-    } else if (byte === CR) {
-      this.#state = this.#spent > 1 ? SIZE_LF : BROKEN // a lone semicolon is no extension
-    } else if (byte === 0x22) this.#state = QUOTED
-    else if ((classes & TOKEN) === 0 && byte !== 0x3d && byte !== 0x3b) this.#break()
+    const isToken = (classes & TOKEN) !== 0
+    switch (this.#state) {
+      case EXTENSION:
+        this.#state = isToken ? EXTENSION_NAME : BROKEN
+        return
+      case EXTENSION_NAME:
+        if (byte === EQUALS) this.#state = EXTENSION_VALUE
+        else if (!isToken) this.#endExtension(byte)
+        return
+      case EXTENSION_VALUE:
+        if (byte === QUOTE) this.#state = QUOTED
+        else this.#state = isToken ? EXTENSION_TOKEN : BROKEN
+        return
+      case EXTENSION_TOKEN:
+        if (!isToken) this.#endExtension(byte)
+        return
+      case QUOTED:
+        if (byte === QUOTE) this.#state = QUOTED_END
+        else if (byte === BACKSLASH) this.#state = QUOTED_PAIR
+        else if ((classes & VALUE) === 0) this.#break()
+        return
+      case QUOTED_PAIR:
+        this.#state = (classes & VALUE) !== 0 ? QUOTED : BROKEN
+        return
+      default:
+        this.#endExtension(byte)
+    }
+  }
+
+  #endExtension(byte: number): void {
+    if (byte === CR) this.#state = SIZE_LF
+    else this.#state = byte === SEMICOLON ? EXTENSION : BROKEN
   }
 
   #readTrailer(byte: number): void {
@@ -169,7 +201,7 @@ export class ChunkedDecoder {
         return
       case FIELD_VALUE:
         if (byte === CR) this.#state = FIELD_LF
-        else if ((classes & VALUE) === 0 && byte !== SP && byte !== HTAB) this.#break()
+        else if ((classes & VALUE) === 0) this.#break()
         return
       case FIELD_LF:
         this.#state = byte === LF ? LINE : BROKEN
@@ -182,7 +214,7 @@ export class ChunkedDecoder {
 
 /** Whether a byte read in state `before` that led to `after` is an extension's or a trailer's. */
 function hidden(before: number, after: number): boolean {
-  if (after === EXTENSION || after === QUOTED || after === QUOTED_PAIR) return true
+  if (after >= EXTENSION) return true
   if (before === LINE) return after === NAME
   return before === NAME || before === FIELD_VALUE || before === FIELD_LF
 }

@@ -31,6 +31,7 @@ export const FAULTS = {
   // The request line.
   'bad-line-end': client(400, 'Lines of a head must end with CR LF.'),
   'bad-method': client(400, 'The method must be a token of at most 64 bytes.'),
+  'method-unknown': client(501, 'A method is written in capital letters.'),
   'bad-target': client(400, 'The request target holds a byte or a form that is not allowed.'),
   'bad-version': client(400, 'The request line must end with HTTP/1.1 or HTTP/1.0.'),
   'version-unsupported': client(505, 'Only HTTP/1.1 and HTTP/1.0 are spoken here.'),

@@ -8,7 +8,7 @@ import { BY_LENGTH, CHUNKED, type RequestHead } from './request-head.ts'
 import type { ResponseHead } from './response-head.ts'
 
 /** The name under which we appear in Via. */
-export const VIA = '1.1 vertex'
+export const VIA_NAME = 'vertex'
 
 function flags(ids: readonly number[]): Uint8Array {
   const set = new Uint8Array(64)
@@ -34,18 +34,13 @@ const FORWARDED = [
   FIELD.forwarded,
   FIELD['x-request-id'],
 ]
-const REQUEST_DROPS_UNTRUSTED = flags([
-  ...HOP_BY_HOP,
-  ...FORWARDED,
-  FIELD['proxy-authorization'],
-  FIELD.host,
-])
-const REQUEST_DROPS_TRUSTED = flags([
-  ...HOP_BY_HOP,
-  FIELD['x-forwarded-for'],
-  FIELD['proxy-authorization'],
-  FIELD.host,
-])
+const UNTRUSTED = [...HOP_BY_HOP, ...FORWARDED, FIELD['proxy-authorization'], FIELD.host]
+const TRUSTED = [...HOP_BY_HOP, FIELD['x-forwarded-for'], FIELD['proxy-authorization'], FIELD.host]
+const REQUEST_DROPS_UNTRUSTED = flags(UNTRUSTED)
+const REQUEST_DROPS_TRUSTED = flags(TRUSTED)
+// An HTTP/1.0 client does not know what it expects: the field must not reach an HTTP/1.1 target.
+const OLD_DROPS_UNTRUSTED = flags([...UNTRUSTED, FIELD.expect])
+const OLD_DROPS_TRUSTED = flags([...TRUSTED, FIELD.expect])
 const RESPONSE_DROPS = flags([...HOP_BY_HOP, FIELD['proxy-authenticate']])
 
 /** The lines that pass, with their line ends. */
@@ -100,23 +95,31 @@ export function requestHeadOut(
   upgrade: string,
 ): string {
   const { lines } = head
-  const drops = by.trusted ? REQUEST_DROPS_TRUSTED : REQUEST_DROPS_UNTRUSTED
-  let out = `${head.method} ${head.target} HTTP/1.1\r\n`
-  if (head.host !== '') out += `Host: ${head.host}\r\n`
+  const drops = dropsFor(head, by.trusted)
+  // HTTP/1.0 may come without a host; HTTP/1.1 then has an empty field (RFC 9112 section 3.2).
+  let out = `${head.method} ${head.target} HTTP/1.1\r\nHost: ${head.host}\r\n`
   out += passingLines(lines, drops, head.named)
   out += forwardingFields(head, by, requestId)
-  if (head.acceptsTrailers) out += 'TE: trailers\r\n'
   if (head.framing === CHUNKED) out += 'Transfer-Encoding: chunked\r\n'
   else if (head.framing === BY_LENGTH) out += `Content-Length: ${head.contentLength}\r\n`
   if (upgrade !== '') return `${out}Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n\r\n`
-  return head.acceptsTrailers ? `${out}Connection: TE\r\n\r\n` : `${out}\r\n`
+  if (head.acceptsTrailers) return `${out}TE: trailers\r\nConnection: TE\r\n\r\n`
+  return `${out}\r\n`
 }
+
+function dropsFor(head: RequestHead, trusted: boolean): Uint8Array {
+  if (head.minor === 0) return trusted ? OLD_DROPS_TRUSTED : OLD_DROPS_UNTRUSTED
+  return trusted ? REQUEST_DROPS_TRUSTED : REQUEST_DROPS_UNTRUSTED
+}
+
+const VIA_1_1 = `Via: 1.1 ${VIA_NAME}\r\n`
+const VIA_1_0 = `Via: 1.0 ${VIA_NAME}\r\n`
 
 function forwardingFields(head: RequestHead, by: ForwardedBy, requestId: string): string {
   const { lines } = head
   const proto = by.proto === 'http' ? 'X-Forwarded-Proto: http\r\n' : 'X-Forwarded-Proto: https\r\n'
   const forwardedHost = head.host === '' ? '' : `X-Forwarded-Host: ${head.host}\r\n`
-  const via = `Via: ${VIA}\r\n`
+  const via = head.minor === 1 ? VIA_1_1 : VIA_1_0
   if (!by.trusted) {
     return `X-Forwarded-For: ${by.address}\r\n${proto}${forwardedHost}X-Request-Id: ${requestId}\r\n${via}`
   }
@@ -131,13 +134,15 @@ function forwardingFields(head: RequestHead, by: ForwardedBy, requestId: string)
   return out + via
 }
 
+const OUR_VIA = new RegExp(`^\\s*(HTTP/)?\\d(\\.\\d)?\\s+${VIA_NAME}\\s*$`, 'i')
+
 /** How often our own name stands in Via: twice is a loop. */
 export function timesInVia(head: RequestHead): number {
   let times = 0
   for (let line = 0; line < head.lines.count; line++) {
     if (head.lines.field(line) !== FIELD.via) continue
     for (const member of head.lines.value(line).split(',')) {
-      if (/^\s*(HTTP\/)?\d(\.\d)?\s+vertex\s*$/i.test(member)) times++
+      if (OUR_VIA.test(member)) times++
     }
   }
   return times

@@ -1,20 +1,49 @@
 // The syntax of `host[:port]` (RFC 3986 section 3.2.2, RFC 9110 section 7.2): a name, an IPv4 address
 // or a bracketed IPv6 address. No user information, no path, no list, never empty.
 
-import { CLASSES, HOST } from './bytes.ts'
+import { CLASSES, HOST, hexValue } from './bytes.ts'
 
-const IPV6 = /^\[[0-9a-fA-F:.]{2,45}\](:\d{1,5})?$/
 const MAX_HOST_CHARS = 255
 
 /** Whether the text is one valid `host` or `host:port`. */
 export function isHost(text: string): boolean {
   const { length } = text
   if (length === 0 || length > MAX_HOST_CHARS) return false
-  if (text.charCodeAt(0) === 0x5b)
-    return IPV6.test(text) && portIsValid(text, text.indexOf(']') + 1)
+  if (text.charCodeAt(0) === 0x5b) {
+    const end = text.indexOf(']')
+    return end > 0 && isIpv6(text.slice(1, end)) && portIsValid(text, end + 1)
+  }
   let at = 0
-  while (at < length && ((CLASSES[text.charCodeAt(at)] ?? 0) & HOST) !== 0) at++
+  while (at < length && ((CLASSES[text.charCodeAt(at)] ?? 0) & HOST) !== 0) {
+    if (text.charCodeAt(at) === PERCENT && !isEncoded(text, at)) return false
+    at++
+  }
   return at > 0 && portIsValid(text, at)
+}
+
+const PERCENT = 0x25
+
+function isEncoded(text: string, at: number): boolean {
+  return hexValue(text.charCodeAt(at + 1)) >= 0 && hexValue(text.charCodeAt(at + 2)) >= 0
+}
+
+const GROUPS = /^[0-9a-f]{1,4}(:[0-9a-f]{1,4})*$/i
+const IPV4 = /^(25[0-5]|2[0-4]\d|1?\d?\d)(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}$/
+
+/** Whether the text is an IPv6 address without a zone (RFC 4291 section 2.2). */
+function isIpv6(text: string): boolean {
+  // An IPv4 tail stands for the last two groups.
+  const tail = text.slice(text.lastIndexOf(':') + 1)
+  const plain = IPV4.test(tail) ? `${text.slice(0, text.length - tail.length)}0:0` : text
+  const sides = plain.split('::')
+  if (sides.length > 2) return false
+  let groups = 0
+  for (const side of sides) {
+    if (side === '' && sides.length === 2) continue
+    if (!GROUPS.test(side)) return false
+    groups += side.split(':').length
+  }
+  return sides.length === 2 ? groups <= 7 : groups === 8
 }
 
 /** Whether the rest from `at` is empty or `:` with a port (which may be empty, RFC 3986). */

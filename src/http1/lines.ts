@@ -12,11 +12,6 @@ import { fieldAt } from './fields.ts'
 /** Offsets per line: line start, name end, value start, value end, line end, field number. */
 export const LINE_CELLS = 6
 
-export interface LineLimits {
-  readonly headBytes: number
-  readonly headerLines: number
-}
-
 /** More bytes are needed. */
 export const MORE = -1
 /** The bytes are refused; the list's `fault` says why. */
@@ -79,13 +74,14 @@ export class FieldLines {
  * Reads field lines from `from` up to and including the empty line.
  *
  * @param to the end of the bytes that may be looked at; the caller cuts it at the head's limit
+ * @param maxLines more lines than this are refused
  * @returns the offset after the head, MORE or REFUSED
  */
 export function readFieldLines(
   lines: FieldLines,
   from: number,
   to: number,
-  limits: LineLimits,
+  maxLines: number,
 ): number {
   const { bytes } = lines
   let at = from
@@ -97,7 +93,7 @@ export function readFieldLines(
       return bytes[at + 1] === LF ? at + 2 : lines.refuse('bad-line-end')
     }
     if (first === SP || first === HTAB) return lines.refuse('folded-field')
-    if (lines.count >= limits.headerLines) return lines.refuse('too-many-fields')
+    if (lines.count >= maxLines) return lines.refuse('too-many-fields')
     at = readLine(lines, at, to)
     if (at < 0) return at
   }

@@ -4,7 +4,7 @@
 //
 // A RequestHead is scratch memory of the thread: what outlives the event that brought it is copied.
 
-import { CLASSES, CR, LF, SP, TARGET, TOKEN } from './bytes.ts'
+import { CLASSES, CR, LF, METHOD, SP, TARGET, TOKEN } from './bytes.ts'
 import type { Fault } from './fault.ts'
 import { equalsIgnoringCase, FIELD } from './fields.ts'
 import { isHost } from './host.ts'
@@ -25,6 +25,8 @@ export const UNTIL_CLOSE = 3
 export type Framing = typeof NO_BODY | typeof BY_LENGTH | typeof CHUNKED | typeof UNTIL_CLOSE
 
 const MAX_METHOD_BYTES = 64
+/** Each name costs a comparison a line, and no honest client names more than a few. */
+export const MAX_NAMED = 16
 
 export class RequestHead {
   readonly lines = new FieldLines()
@@ -83,6 +85,8 @@ function readWithin(
   const { lines } = head
   lines.bytes = bytes
   lines.count = 0
+  head.method = '' // what is refused must not show the last head's
+  head.target = ''
   let at = from
   if (at < to && bytes[at] === CR) {
     // One empty line before a request line is skipped (RFC 9112 section 2.2).
@@ -92,7 +96,7 @@ function readWithin(
   }
   at = readRequestLine(head, at, to, limits)
   if (at < 0) return at
-  at = readFieldLines(lines, at, to, limits)
+  at = readFieldLines(lines, at, to, limits.headerLines)
   if (at === REFUSED) return head.refuse(lines.fault)
   if (at === MORE) return MORE
   return interpret(head) ? at : REFUSED
@@ -106,12 +110,18 @@ function readRequestLine(
 ): number {
   const { bytes } = head.lines
   let at = from
-  while (at < to && ((CLASSES[bytes[at] as number] as number) & TOKEN) !== 0) {
+  let classes = METHOD
+  while (at < to) {
+    const bits = CLASSES[bytes[at] as number] as number
+    if ((bits & TOKEN) === 0) break
     if (at - from >= MAX_METHOD_BYTES) return head.refuse('bad-method')
+    classes &= bits
     at++
   }
   if (at >= to) return MORE
   if (at === from || bytes[at] !== SP) return head.refuse('bad-method')
+  // A lenient origin could read `get` as GET although methods are case-sensitive.
+  if (classes === 0) return head.refuse('method-unknown')
   head.method = methodAt(bytes, from, at)
   const targetStart = ++at
   while (at < to && ((CLASSES[bytes[at] as number] as number) & TARGET) !== 0) {
@@ -197,7 +207,9 @@ function interpret(head: RequestHead): boolean {
     } else if (field === FIELD.connection) connection = true
     else if (field === FIELD.upgrade) upgradeLine = line
     else if (field === FIELD.expect && !readExpect(head, line)) return false
-    else if (field === FIELD.te) head.acceptsTrailers ||= /\btrailers\b/i.test(lines.value(line))
+    else if (field === FIELD.te && listTokens(lines.value(line)).includes('trailers')) {
+      head.acceptsTrailers = true
+    }
   }
   if (codings > 0 && lengths > 0) return refuse(head, 'length-and-encoding')
   if (codings > 1) return refuse(head, 'encoding-unsupported')
@@ -265,7 +277,7 @@ const NOT_REMOVABLE = new Set([
 /** The options of all Connection lines (RFC 9110 section 7.6.1). */
 function readConnection(head: RequestHead, upgradeLine: number): boolean {
   const { lines } = head
-  let named: string[] | null = null
+  const named: string[] = []
   let close = false
   let keep = false
   let upgrade = false
@@ -282,10 +294,12 @@ function readConnection(head: RequestHead, upgradeLine: number): boolean {
       else if (token === 'keep-alive') keep = true
       else if (token === 'upgrade') upgrade = true
       else if (NOT_REMOVABLE.has(token)) return refuse(head, 'bad-connection')
-      else if (token !== 'te') named = named === null ? [token] : [...named, token]
+      else if (token !== 'te' && named.push(token) > MAX_NAMED) {
+        return refuse(head, 'bad-connection')
+      }
     }
   }
-  if (named !== null) head.named = named
+  if (named.length > 0) head.named = named
   head.keepAlive = !close && (head.minor === 1 || keep)
   if (upgrade && upgradeLine >= 0 && head.minor === 1) {
     head.upgrade = lines.value(upgradeLine).toLowerCase()

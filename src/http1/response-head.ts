@@ -6,7 +6,14 @@
 import { CLASSES, CR, LF, SP, VALUE } from './bytes.ts'
 import { equalsIgnoringCase, FIELD } from './fields.ts'
 import { FieldLines, MORE, REFUSED, readFieldLines } from './lines.ts'
-import { BY_LENGTH, CHUNKED, type Framing, NO_BODY, UNTIL_CLOSE } from './request-head.ts'
+import {
+  BY_LENGTH,
+  CHUNKED,
+  type Framing,
+  MAX_NAMED,
+  NO_BODY,
+  UNTIL_CLOSE,
+} from './request-head.ts'
 import { isWholeNumber, listTokens } from './values.ts'
 
 export interface ResponseLimits {
@@ -51,12 +58,7 @@ export function readResponseHead(
   head.lines.bytes = bytes
   head.lines.count = 0
   let at = readStatusLine(head, bytes, from, to)
-  if (at >= 0) {
-    at = readFieldLines(head.lines, at, to, {
-      headBytes: limits.responseHeadBytes,
-      headerLines: limits.responseHeaderLines,
-    })
-  }
+  if (at >= 0) at = readFieldLines(head.lines, at, to, limits.responseHeaderLines)
   if (at === MORE && to === from + limits.responseHeadBytes) return REFUSED
   if (at < 0) return at
   return interpret(head, toHead) ? at : REFUSED
@@ -106,6 +108,7 @@ function interpret(head: ResponseHead, toHead: boolean): boolean {
   head.contentLength = -1
   let lengths = 0
   let codings = 0
+  let connection = false
   for (let line = 0; line < lines.count; line++) {
     const field = lines.field(line)
     if (field === 0) continue
@@ -116,12 +119,13 @@ function interpret(head: ResponseHead, toHead: boolean): boolean {
       codings++
       const from = lines.valueStart(line)
       if (!equalsIgnoringCase(lines.bytes, from, lines.valueEnd(line), 'chunked')) return false
-    } else if (field === FIELD.connection) readConnection(head, line)
+    } else if (field === FIELD.connection) connection = true
     else if (field === FIELD['keep-alive']) readKeepAlive(head, line)
     else if (field === FIELD.upgrade) head.upgrade = lines.value(line).toLowerCase()
   }
   if (lengths > 1 || codings > 1 || (lengths > 0 && codings > 0)) return false
   if (codings > 0 && head.minor === 0) return false
+  if (connection && !readConnection(head)) return false
   return frame(head, toHead, codings > 0)
 }
 
@@ -146,12 +150,23 @@ function readLength(head: ResponseHead, line: number): boolean {
   return Number.isSafeInteger(head.contentLength)
 }
 
-function readConnection(head: ResponseHead, line: number): void {
-  for (const token of listTokens(head.lines.value(line))) {
-    if (token === 'close') head.keepAlive = false
-    else if (token === 'keep-alive') head.keepAlive ||= head.minor === 0
-    else if (token !== 'upgrade') head.named = [...head.named, token]
+/** The options of all Connection lines; false when they name more than anybody needs. */
+function readConnection(head: ResponseHead): boolean {
+  const { lines } = head
+  const named: string[] = []
+  let close = false
+  let keep = false
+  for (let line = 0; line < lines.count; line++) {
+    if (lines.field(line) !== FIELD.connection) continue
+    for (const token of listTokens(lines.value(line))) {
+      if (token === 'close') close = true
+      else if (token === 'keep-alive') keep = true
+      else if (token !== 'upgrade' && named.push(token) > MAX_NAMED) return false
+    }
   }
+  if (named.length > 0) head.named = named
+  head.keepAlive = !close && (head.minor === 1 || keep)
+  return true
 }
 
 function readKeepAlive(head: ResponseHead, line: number): void {
