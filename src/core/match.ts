@@ -1,21 +1,26 @@
 // Which service a request belongs to: the exact host first, then the most specific wildcard, then
 // matches for any host; within a host the longest path prefix that ends at a segment boundary. The
-// cost grows with the number of labels and segments of the request, not with the number of routes.
+// cost grows with the length of the longest route, not with the number of routes nor with the path.
 
 import type { Match } from './table.ts'
 
-type Paths<T> = Map<string, T>
+/** The routes of one host, by their prefix. */
+class Paths<T> {
+  readonly routes = new Map<string, T>()
+  longestChars = 0
+}
 
 export class Router<T> {
   readonly #exact = new Map<string, Paths<T>>()
   readonly #wildcard = new Map<string, Paths<T>>()
-  readonly #any: Paths<T> = new Map()
+  readonly #any = new Paths<T>()
 
   /** Adds a route. The first of two equal matches stays; the config refuses such pairs. */
   add(match: Match, target: T): void {
     const paths = this.#pathsOf(match.host)
     const path = prefixOf(match.path)
-    if (!paths.has(path)) paths.set(path, target)
+    if (!paths.routes.has(path)) paths.routes.set(path, target)
+    paths.longestChars = Math.max(paths.longestChars, path.length)
   }
 
   #pathsOf(host: string | null): Paths<T> {
@@ -25,7 +30,7 @@ export class Router<T> {
     const key = wildcard ? host.slice(2) : host
     let paths = map.get(key)
     if (paths === undefined) {
-      paths = new Map()
+      paths = new Paths()
       map.set(key, paths)
     }
     return paths
@@ -56,13 +61,15 @@ function prefixOf(path: string): string {
 
 function longest<T>(paths: Paths<T> | undefined, path: string): T | null {
   if (paths === undefined) return null
-  if (paths.size === 1) {
-    const root = paths.get('')
-    if (root !== undefined) return root
-  }
-  for (let end = path.length; end >= 0; end = end === 0 ? -1 : path.lastIndexOf('/', end - 1)) {
-    const found = paths.get(path.slice(0, end))
+  const { longestChars, routes } = paths
+  if (longestChars === 0) return routes.get('') ?? null
+  // What is longer than every route needs no look: a path of thousands of segments would cost a
+  // slice and a hash for each of them.
+  let end = path.length <= longestChars ? path.length : path.lastIndexOf('/', longestChars)
+  while (end >= 0) {
+    const found = routes.get(path.slice(0, end))
     if (found !== undefined) return found
+    end = end === 0 ? -1 : path.lastIndexOf('/', end - 1)
   }
   return null
 }
