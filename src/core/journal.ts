@@ -50,6 +50,8 @@ export interface JournalReading {
   readonly unreadable: number
 }
 
+const LF = 0x0a
+
 function isEntry(value: unknown): value is JournalEntry {
   return (
     typeof value === 'object' &&
@@ -68,16 +70,20 @@ function parseLine(line: string): JournalEntry | null {
   }
 }
 
-/** Reads journal text. A last line without its end is not an error: it is reported and left out. */
-export function readJournal(text: string): JournalReading {
-  const end = text.lastIndexOf('\n') + 1
+/**
+ * Reads a journal. A last line without its end is not an error: it is reported and left out. Give it
+ * bytes where `tornBytes` matters: a character that was cut in half is counted right only there.
+ */
+export function readJournal(journal: string | Uint8Array): JournalReading {
+  const bytes = typeof journal === 'string' ? new TextEncoder().encode(journal) : journal
+  const end = bytes.lastIndexOf(LF) + 1
   const entries: JournalEntry[] = []
   let unreadable = 0
-  for (const line of text.slice(0, end).split('\n')) {
+  for (const line of new TextDecoder().decode(bytes.subarray(0, end)).split('\n')) {
     if (line === '') continue
     const entry = parseLine(line)
     if (entry === null) unreadable++
     else entries.push(entry)
   }
-  return { entries, tornBytes: new TextEncoder().encode(text.slice(end)).length, unreadable }
+  return { entries, tornBytes: bytes.length - end, unreadable }
 }
