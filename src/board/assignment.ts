@@ -32,7 +32,8 @@ function rowCell(board: Board, service: number, number: number): number {
 /** Puts an assignment in force. Only the control thread calls this. Returns the row's number. */
 export function publishAssignment(board: Board, service: number, row: Assignment): number {
   const { cells } = board
-  const number = (Atomics.load(cells, numberCell(board, service)) + 1) | 0
+  // Zero says that nothing was published, so it is left out when the number wraps.
+  const number = (Atomics.load(cells, numberCell(board, service)) + 1) | 0 || 1
   const at = rowCell(board, service, number)
   Atomics.store(cells, at, row.stableSlot)
   Atomics.store(cells, at + 1, row.candidateSlot)

@@ -14,16 +14,20 @@ const SUB_BUCKET_HALF_BITS = 7 // 256 sub-buckets keep 2 significant digits; hal
 const SUB_BUCKET_HALF = 1 << SUB_BUCKET_HALF_BITS
 const NO_STRIPE = 0 // the cell holds the stripe's number plus one
 
+function clamped(us: number): number {
+  return Math.min(Math.max(us, 0), HIGHEST_US)
+}
+
 /** The cell of a latency in microseconds, clamped to 0 … 60 s. Whole numbers only. */
 export function latencyCell(us: number): number {
-  const value = us > HIGHEST_US ? HIGHEST_US : us < 0 ? 0 : us
+  const value = clamped(us)
   const bucket = 24 - Math.clz32(value | 255)
   return (bucket << SUB_BUCKET_HALF_BITS) + (value >> bucket)
 }
 
 /** The largest latency in microseconds that falls into the same cell. */
 export function highestUsOfCell(us: number): number {
-  const value = us > HIGHEST_US ? HIGHEST_US : us < 0 ? 0 : us
+  const value = clamped(us)
   const bucket = 24 - Math.clz32(value | 255)
   return ((((value >> bucket) + 1) << bucket) >>> 0) - 1
 }

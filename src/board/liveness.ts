@@ -48,9 +48,14 @@ export async function waitForTable(
   options: { readonly revision: number; readonly timeoutMs: number },
 ): Promise<boolean> {
   const cell = threadAt(board, thread) + THREAD.acknowledged
-  const seen = Atomics.load(board.cells, cell)
-  if (seen >= options.revision) return true
-  const wait = Atomics.waitAsync(board.cells, cell, seen, options.timeoutMs)
-  if (wait.async) await wait.value
-  return Atomics.load(board.cells, cell) >= options.revision
+  const until = performance.now() + options.timeoutMs
+  for (;;) {
+    const seen = Atomics.load(board.cells, cell)
+    if (seen >= options.revision) return true
+    // An earlier table may be acknowledged first: that ends a wait, but not the waiting.
+    const leftMs = until - performance.now()
+    if (leftMs <= 0) return false
+    const wait = Atomics.waitAsync(board.cells, cell, seen, leftMs)
+    if (wait.async) await wait.value
+  }
 }

@@ -80,7 +80,7 @@ export function setEjected(board: Board, target: number, ejected: boolean): void
   Atomics.store(board.cells, board.layout.targetsAt + target * TARGET.cells, ejected ? 1 : 0)
 }
 
-/** Failures in a row of a target: the smallest count that any thread which served it reports. */
+/** The sum of the threads' failures in a row of a target; health.ts says what it can tell. */
 export function targetFailuresInARow(board: Board, target: number): number {
   let sum = 0
   for (let thread = 0; thread < board.layout.threads; thread++) {
