@@ -7,6 +7,8 @@ import { parseArgs } from 'node:util'
 import { endAll } from './children.ts'
 import { type Spread, spread } from './statistics.ts'
 
+const SERIES_SAVED_MAX = 200
+
 export interface Check {
   /** What must hold, as a sentence. */
   readonly what: string
@@ -105,6 +107,9 @@ function publish(
     cores: os.availableParallelism(),
     cpu: os.cpus()[0]?.model ?? 'unknown',
   }
+  const { series, ...rest } = findings
+  // The spread says enough about a long series.
+  const short = Object.entries(series).filter(([, values]) => values.length <= SERIES_SAVED_MAX)
   save(name, {
     name,
     pass,
@@ -113,7 +118,8 @@ function publish(
     runs,
     machine,
     spreads,
-    ...findings,
+    ...rest,
+    series: Object.fromEntries(short),
   })
   console.log(`${pass ? 'PASS' : 'FAIL'}  ${name} in ${seconds.toFixed(0)} s`)
   return pass

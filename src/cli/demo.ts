@@ -18,6 +18,14 @@ const ONCE_LIMIT_MS = 57_000
 const PAGE_LIMIT_MS = 8000
 const TOLD_KINDS = ['rollout', 'raise', 'hold', 'promoted', 'rolled-back', 'quarantine']
 
+const ENDING_KINDS = ['promoted', 'rolled-back', 'aborted']
+
+/** What the journal and the page say about a rollback, as far as it is shown. */
+interface Evidence {
+  readonly texts?: readonly string[]
+  readonly figures?: { readonly candidate?: { readonly errors?: number } }
+}
+
 /** Short windows; a real node keeps the defaults of 30 s, 60 s and a warm-up of 10 s. */
 const STRATEGY = {
   type: 'canary',
@@ -52,6 +60,12 @@ const FAULTS: readonly Fault[] = [
 
 /** The story did not come true; the message is for the user. */
 class Broken extends Error {}
+
+/** The rollout is over and the journal has said so, which takes a write to the disk longer. */
+function hasEnded(view: ServiceView, told: readonly JournalEntry[]): boolean {
+  const said = told.some((entry) => ENDING_KINDS.includes(entry.kind))
+  return view.rollout === null && view.ended !== null && said
+}
 
 class Story {
   readonly #stage: Stage
@@ -100,13 +114,20 @@ class Story {
       if (!TOLD_KINDS.includes(entry.kind)) continue
       const colour =
         entry.kind === 'promoted' ? 'green' : entry.kind === 'rolled-back' ? 'red' : 'cyan'
-      this.#screen.say(entry.text, colour)
+      const { texts = [] } = (entry.evidence ?? {}) as Evidence
+      // The entry's text ends with the texts of the evidence; they are quoted below it.
+      this.#screen.say(entry.text.replace(texts.join(' '), '').trim(), colour)
+      for (const text of texts) this.#screen.quote(text)
     }
     return entries
   }
 
   /** Looks at the service every 100 ms until `good` holds; tells the journal meanwhile. */
-  async #watch(what: string, withinMs: number, good: (view: ServiceView) => boolean) {
+  async #watch(
+    what: string,
+    withinMs: number,
+    good: (view: ServiceView, told: readonly JournalEntry[]) => boolean,
+  ): Promise<{ view: ServiceView; entries: readonly JournalEntry[] }> {
     const entries: JournalEntry[] = []
     const end = performance.now() + withinMs
     for (;;) {
@@ -114,7 +135,7 @@ class Story {
       const view = (await this.#ask('/v1/services/default')) as ServiceView
       entries.push(...(await this.#tell()))
       this.#screen.show(view, this.#traffic.counts())
-      if (good(view)) return { view, entries }
+      if (good(view, entries)) return { view, entries }
       if (performance.now() > end) {
         const now = view.rollout?.reason ?? view.ended?.reason ?? 'there is no rollout'
         throw new Broken(`This did not happen within ${withinMs / 1000} s: ${what} (${now})`)
@@ -139,11 +160,7 @@ class Story {
   /** A rollout that must be promoted. */
   async healthy(version: string): Promise<void> {
     await this.#deploy(version)
-    const { view } = await this.#watch(
-      `${version} is promoted`,
-      40_000,
-      (now) => now.rollout === null && now.ended !== null,
-    )
+    const { view } = await this.#watch(`${version} is promoted`, 40_000, hasEnded)
     if (view.ended?.ending !== 'promoted' || view.stable?.version !== version) {
       throw new Broken(`The healthy ${version} was not promoted: ${view.ended?.reason}`)
     }
@@ -167,16 +184,12 @@ class Story {
     this.#screen.say(`${version} ${fault.what}.`, 'red')
     const turnedMs = performance.timeOrigin + performance.now()
     app.behave(fault.behaviour)
-    const { view, entries } = await this.#watch(
-      `${version} is rolled back`,
-      25_000,
-      (now) => now.rollout === null && now.ended !== null,
-    )
+    const { view, entries } = await this.#watch(`${version} is rolled back`, 25_000, hasEnded)
     if (view.ended?.ending !== 'rolled-back') {
       throw new Broken(`The faulty ${version} was not rolled back: ${view.ended?.ending}`)
     }
     const back = entries.find((entry) => entry.kind === 'rolled-back')
-    this.#reckon(app, { back, turnedMs, reason: view.ended.reason })
+    this.#reckon(app, { back, turnedMs })
     const seen = this.#userErrors() - errorsBefore
     if (seen > 0) {
       throw new Broken(`${seen} users saw an error, the first ${this.#traffic.firstFailure}`)
@@ -186,19 +199,25 @@ class Story {
   }
 
   /** Says how many failures the rollback took, and how long. */
-  #reckon(
-    app: App,
-    at: { back: JournalEntry | undefined; turnedMs: number; reason: string },
-  ): void {
+  #reckon(app: App, at: { back: JournalEntry | undefined; turnedMs: number }): void {
     const backMs = at.back === undefined ? Number.NaN : Date.parse(at.back.at)
-    const [firstMs] = app.failedAtMs
-    const failures = app.failedAtMs.length
-    const fromMs = firstMs ?? at.turnedMs
-    const what = failures > 0 ? `${failures} failed requests` : 'No failed request'
-    const since = failures > 0 ? 'the first of them' : 'the change'
-    const tookMs = Math.max(0, Math.round(backMs - fromMs))
-    this.#screen.say(`${what}; ${tookMs} ms from ${since} to weight 0.`, 'bold')
-    if (at.back === undefined) this.#screen.say(`Evidence: ${at.reason}`)
+    const needed = ((at.back?.evidence ?? {}) as Evidence).figures?.candidate?.errors ?? 0
+    const { failedAtMs } = app
+    const lastMs = failedAtMs[needed - 1]
+    const took = (fromMs: number): number => Math.max(0, Math.round(backMs - fromMs))
+    if (lastMs === undefined) {
+      const text = `No failed request was needed; ${took(at.turnedMs)} ms from the change to weight 0.`
+      this.#screen.say(text, 'bold')
+      return
+    }
+    const since = took(failedAtMs[0] ?? lastMs)
+    this.#screen.say(
+      `${needed} failed requests were the evidence; ${since} ms after the first and ` +
+        `${took(lastMs)} ms after the last of them the weight was 0.`,
+      'bold',
+    )
+    const more = failedAtMs.length - needed
+    if (more > 0) this.#screen.say(`${more} more had been on their way to it.`)
   }
 
   async #page(before: number): Promise<void> {
@@ -207,8 +226,9 @@ class Story {
       PAGE_LIMIT_MS,
       () => this.#stage.pages.length > before,
     )
-    this.#screen.say('On-call was paged; the webhook received:')
-    this.#screen.print(indent(this.#stage.pages[before] ?? ''), 'dim')
+    const page = this.#stage.pages[before] ?? ''
+    this.#screen.say(`On-call was paged; the webhook received ${page.length} bytes of JSON:`)
+    this.#screen.quote(summaryOf(page))
   }
 
   #userErrors(): number {
@@ -223,16 +243,14 @@ class Story {
   }
 }
 
-function indent(page: string): string {
-  let text = page
+/** A page without its long columns of figures; as it came when it is of another form. */
+function summaryOf(page: string): string {
   try {
-    text = JSON.stringify(JSON.parse(page), null, 2)
+    const { evidence, ...rest } = JSON.parse(page) as { evidence?: Evidence }
+    return JSON.stringify({ ...rest, evidence: { texts: evidence?.texts, figures: '…' } })
   } catch {
-    // Not JSON: shown as it came.
+    return page
   }
-  const lines = text.split('\n')
-  const shown = lines.length > 24 ? [...lines.slice(0, 24), '…'] : lines
-  return shown.map((line) => `           ${line.slice(0, 160)}`).join('\n')
 }
 
 async function tellStory(story: Story, options: { once: boolean; screen: Screen }): Promise<void> {

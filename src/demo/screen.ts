@@ -7,6 +7,9 @@ import type { TrafficCounts } from './traffic.ts'
 
 const LINE_EVERY_MS = 2000
 const BAR_CELLS = 20
+const RATE_OVER_MS = 1100
+const COLUMNS = 100
+const INDENT = ' '.repeat(9)
 
 type Colour = 'bold' | 'dim' | 'green' | 'red' | 'cyan'
 
@@ -15,17 +18,30 @@ function bar(percent: number): string {
   return '█'.repeat(full) + '░'.repeat(BAR_CELLS - full)
 }
 
+/** Breaks a text at blanks, so that no line is wider than `columns` where that is possible. */
+function wrap(text: string, columns: number): string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > columns) {
+      lines.push(line)
+      line = word
+    } else line = line === '' ? word : `${line} ${word}`
+  }
+  return [...lines, line]
+}
+
 function cell(value: number | null, unit = ''): string {
   return value === null ? '-' : `${value < 10 ? value.toFixed(1) : Math.round(value)}${unit}`
 }
 
-function versionRow(role: string, view: VersionView): string {
+function versionRow(role: string, view: VersionView, perSecond: number): string {
   const { weight, stats } = view
   const cells = [
     `${view.version} ${role}`.padEnd(15),
     bar(weight),
     `${weight} %`.padStart(6),
-    `${Math.round(stats.rate)} req/s`.padStart(10),
+    `${perSecond} req/s`.padStart(10),
     `${stats.errors} failed`.padStart(11),
     `p99 ${cell(stats.p99, ' ms')}`.padStart(11),
   ]
@@ -44,6 +60,7 @@ export class Screen {
   #drawn = 0
   #table: string[] = []
   #lineMs = Number.NEGATIVE_INFINITY
+  #history: { atMs: number; byVersion: TrafficCounts['byVersion'] }[] = []
 
   #paint(colour: Colour, text: string): string {
     return styleText(colour, text, { stream: process.stdout })
@@ -68,12 +85,38 @@ export class Screen {
 
   /** A line of the story, with the time since the start. */
   say(text: string, colour?: Colour): void {
-    const seconds = ((performance.now() - this.#startedMs) / 1000).toFixed(1)
-    this.print(`${`${seconds} s`.padStart(7)}  ${colour ? this.#paint(colour, text) : text}`)
+    const seconds = `${((performance.now() - this.#startedMs) / 1000).toFixed(1)} s`.padStart(7)
+    const [first = '', ...more] = wrap(text, COLUMNS - INDENT.length)
+    const paint = (line: string): string => (colour ? this.#paint(colour, line) : line)
+    this.print(`${seconds}  ${paint(first)}`)
+    for (const line of more) this.print(`${INDENT}${paint(line)}`)
+  }
+
+  /** A longer text that belongs to the line before it. */
+  quote(text: string): void {
+    for (const line of wrap(text, COLUMNS - INDENT.length - 2)) {
+      this.print(`${INDENT}  ${this.#paint('dim', line)}`)
+    }
+  }
+
+  #row(role: string, view: VersionView): string {
+    return versionRow(role, view, this.#rate(view.version))
+  }
+
+  /** Answers a second from a version, over the last second. */
+  #rate(version: string): number {
+    const [from] = this.#history
+    const to = this.#history.at(-1)
+    if (from === undefined || to === undefined || to.atMs <= from.atMs) return 0
+    const answers = (to.byVersion[version] ?? 0) - (from.byVersion[version] ?? 0)
+    return Math.round((answers * 1000) / (to.atMs - from.atMs))
   }
 
   /** The present state, for the live table. */
   show(view: ServiceView, traffic: TrafficCounts): void {
+    const nowMs = performance.now()
+    this.#history.push({ atMs: nowMs, byVersion: traffic.byVersion })
+    this.#history = this.#history.filter(({ atMs }) => atMs >= nowMs - RATE_OVER_MS)
     const users = `users: ${traffic.answered} answers, ${traffic.failed} errors`
     if (!this.#live) {
       if (performance.now() - this.#lineMs < LINE_EVERY_MS) return
@@ -86,8 +129,8 @@ export class Screen {
     this.#table = [
       '',
       this.#paint('dim', phaseOf(view)),
-      ...(view.stable ? [versionRow('stable', view.stable)] : []),
-      ...(view.candidate ? [versionRow('candidate', view.candidate)] : []),
+      ...(view.stable ? [this.#row('stable', view.stable)] : []),
+      ...(view.candidate ? [this.#row('candidate', view.candidate)] : []),
       this.#paint(traffic.failed === 0 ? 'green' : 'red', users),
     ].map((line) => `  ${line}`)
     this.#erase()
