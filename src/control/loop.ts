@@ -5,7 +5,7 @@
 
 import { setImmediate } from 'node:timers/promises'
 import { type Board, waitForWake, wakeCount } from '../board/board.ts'
-import { TallyReader } from '../board/tallies.ts'
+import { claims, TallyReader } from '../board/tallies.ts'
 import { type ArmCounts, NO_COUNTS } from '../core/events.ts'
 import type { JournalFile } from './journal-file.ts'
 import type { Clock } from './clock.ts'
@@ -90,10 +90,13 @@ export class Loop {
   /** One pass: what was counted, and once a second the rest. */
   pass(): void {
     const now = this.#parts.clock.now()
+    const inFlight = this.#readClaims()
     const counted = this.#readTallies(now)
     for (const keeper of this.#parts.keepers.values()) {
       const arms = counted.get(keeper.config.name)
-      this.#guarded(keeper, () => this.#tick(keeper, arms))
+      this.#guarded(keeper, () => {
+        this.#tick(keeper, { arms, inFlight: inFlight.get(keeper.config.name) ?? 0 })
+      })
     }
     if (now - this.#lastSecondMs < SECOND_MS) return
     this.#lastSecondMs = now
@@ -120,6 +123,18 @@ export class Loop {
       this.#parts.onFault(`service ${keeper.config.name} is frozen at its safe table`, error)
       keeper.freeze(error)
     }
+  }
+
+  /** Before the counts are read: a request that ends in between is then in one of the two. */
+  #readClaims(): Map<string, number> {
+    const inFlight = new Map<string, number>()
+    const { board, keepers, residency } = this.#parts
+    for (const [name, { document }] of keepers) {
+      if (document.evidence?.settling == null) continue
+      const candidate = residency.version(name, document.state.candidate)
+      if (candidate !== undefined) inFlight.set(name, claims(board, candidate.slot))
+    }
+    return inFlight
   }
 
   #readTallies(now: number): Map<string, Arms> {
@@ -149,13 +164,14 @@ export class Loop {
     return counted
   }
 
-  #tick(keeper: Keeper, arms: Arms | undefined): void {
+  #tick(keeper: Keeper, seen: { arms: Arms | undefined; inFlight: number }): void {
+    const { arms, inFlight } = seen
     const { rollout } = keeper.document.state
     if (rollout === null) return
     const counts = arms ?? { candidate: NO_COUNTS, stable: NO_COUNTS }
     // The line comes before what it leads to, so that the journal reads in the order of things.
     if (arms !== undefined) this.#noteEvidence(keeper, arms)
-    keeper.decide({ event: 'tick', ...counts })
+    keeper.decide({ event: 'tick', ...counts, inFlight })
   }
 
   #noteEvidence(keeper: Keeper, arms: Arms): void {

@@ -119,7 +119,13 @@ export type RolloutEvent =
       readonly strategy: Strategy
     }
   /** Requests were counted, or 20 ms passed. */
-  | { readonly event: 'tick'; readonly candidate: ArmCounts; readonly stable: ArmCounts }
+  | {
+      readonly event: 'tick'
+      readonly candidate: ArmCounts
+      readonly stable: ArmCounts
+      /** The candidate's requests in flight before the counts were read; see settle.ts. */
+      readonly inFlight: number
+    }
   /** Control looked at targets and windows. */
   | { readonly event: 'survey'; readonly facts: Facts }
   /** The process came up and found this rollout in its state. */

@@ -4,7 +4,7 @@
 
 import type { Effect, ServiceDocument } from '../events.ts'
 import type { Refusal, Rollout } from '../service.ts'
-import { noteWeightIn, withControl } from '../verdict/evidence.ts'
+import { foldLowering, withControl } from '../verdict/evidence.ts'
 import { percentFromWeight, type Weight } from '../weight.ts'
 import { endedDocument } from './end.ts'
 import { quarantineRefusal } from './quarantine.ts'
@@ -101,7 +101,7 @@ function lowered(
   const { weight, now } = order
   const change = { weight, nowMs: now, memoryMs: facts.memoryMs }
   const { trigger } = order.rollout.strategy
-  const noted = evidence === null ? null : noteWeightIn(withControl(evidence, trigger), change)
+  const noted = evidence === null ? null : foldLowering(withControl(evidence, trigger), change)
   const next = moved(document, { evidence: noted, state: { weight, rollout: order.rollout } })
   return {
     document: next,

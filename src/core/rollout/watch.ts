@@ -5,7 +5,13 @@
 import type { Effect, ServiceDocument } from '../events.ts'
 import type { Rollout } from '../service.ts'
 import { explain, figuresOf } from '../verdict/explain.ts'
-import { type Evidence, foldRaise, foldTick, noteWeightIn } from '../verdict/evidence.ts'
+import {
+  type Evidence,
+  foldLowering,
+  foldRaise,
+  foldTick,
+  noteWeightIn,
+} from '../verdict/evidence.ts'
 import { judge } from '../verdict/judge.ts'
 import { type Hold, stepHold, targetsHold } from '../verdict/readiness.ts'
 import { isWarm } from '../verdict/warm-up.ts'
@@ -151,8 +157,9 @@ function reopen(document: ServiceDocument, now: number): Stepped {
     },
     rollout.strategy,
   )
+  const change = { weight: REOPENED_WEIGHT, nowMs: now, memoryMs: facts.memoryMs }
   // The candidate has served at 100 % and is warm.
-  const compared = { ...folded, warmUp: evidence.warmUp }
+  const compared = { ...foldLowering(folded, change), warmUp: evidence.warmUp }
   const next = moved(document, {
     evidence: compared,
     state: { weight: REOPENED_WEIGHT, rollout: { ...rollout, raises, reopened: true } },

@@ -102,11 +102,12 @@ export function meanAbsolute(scores: Scores, bound: number): number {
   return meanScore(active)
 }
 
-/** The multiple whose bet does best, for people: "looks like 30 times worse". */
-export function bestTimes(scores: Scores, times: readonly number[]): number {
+/** The multiple whose bet does best, for people; null while no bet has won anything. */
+export function bestTimes(scores: Scores, times: readonly number[]): number | null {
   let best = 0
   for (let j = 1; j < scores.length; j++) {
-    if ((scores[j] ?? 0) > (scores[best] ?? 0)) best = j
+    // Of several at the cap the largest is meant: the others were left behind long ago.
+    if ((scores[j] ?? 0) >= (scores[best] ?? 0)) best = j
   }
-  return times[best] ?? 1
+  return (scores[best] ?? 0) > 1 ? (times[best] ?? 1) : null
 }

@@ -24,6 +24,7 @@ import {
   TAIL_TIMES,
 } from './engine.ts'
 import { raiseShare, timeShare } from './schedule.ts'
+import { forgive, settle, type Settling } from './settle.ts'
 import { type WarmUp, warmUpAfterRaise } from './warm-up.ts'
 import { largestShare, noteWeight, type WeightLog } from './weights.ts'
 
@@ -56,6 +57,8 @@ export interface Evidence {
   /** Σγ so far, at most 1. */
   readonly granted: number
   readonly weights: WeightLog
+  /** Failures to forgive after the weight was lowered; null when there are none. */
+  readonly settling: Settling | null
   readonly absolute: Scores
   readonly relative: Scores
   readonly tail: Scores
@@ -88,6 +91,7 @@ export function noEvidence(rollout: string, options: { nowMs: number; theta: num
     raises: 0,
     granted: 0,
     weights: { current: 0, past: [] },
+    settling: null,
     absolute: noScores(ABSOLUTE_TIMES),
     relative: noScores(ERROR_TIMES),
     tail: noScores(TAIL_TIMES),
@@ -130,6 +134,8 @@ function added(totals: ArmTotals, counts: ArmCounts, measuring: boolean): ArmTot
 export interface Tick {
   readonly candidate: ArmCounts
   readonly stable: ArmCounts
+  /** The candidate's requests in flight before the counts were read. */
+  readonly inFlight: number
   readonly nowMs: number
   /** How long before its end a request may have been drawn: the response-head time-out. */
   readonly memoryMs: number
@@ -154,24 +160,26 @@ export function foldTick(evidence: Evidence, tick: Tick, trigger: Trigger): Evid
   const cap = capOf(trigger)
   const measuring = now.warmUp === null && now.anchor !== null
   const slow = measuring ? candidate.exceeded : 0
+  const compared = forgive(now.settling, tick)
   const judged = candidate.good + candidate.bad
   const fast = Math.max(0, judged - now.owed - slow)
   return {
     ...now,
     elapsedMs,
+    settling: compared.settling,
     seenMs: Math.max(evidence.seenMs, tick.nowMs),
     absolute: betAbsolute(now.absolute, { ...candidate, bound: now.bound, cap }),
     relative: betRelative(now.relative, {
       times: ERROR_TIMES,
       w,
-      candidate: candidate.bad,
+      candidate: compared.bad,
       stable: stable.bad,
       cap,
     }),
     tail: betRelative(now.tail, {
       times: TAIL_TIMES,
       w,
-      candidate: slow,
+      candidate: measuring ? compared.exceeded : 0,
       stable: measuring ? stable.exceeded : 0,
       cap,
     }),
@@ -251,12 +259,24 @@ export function foldRaise(evidence: Evidence, raise: Raise, strategy: Strategy):
   }
 }
 
-/** Takes in a weight that was lowered or is in force again; grants nothing. */
+/** Takes in a weight that is in force again; grants nothing. */
 export function noteWeightIn(
   evidence: Evidence,
   change: { weight: Weight; nowMs: number; memoryMs: number },
 ): Evidence {
   return { ...evidence, weights: noteWeight(evidence.weights, change) }
+}
+
+/** Takes in a lower weight: earlier draws are dealt with one by one, see settle.ts. */
+export function foldLowering(
+  evidence: Evidence,
+  change: { weight: Weight; nowMs: number; memoryMs: number },
+): Evidence {
+  return {
+    ...evidence,
+    weights: { current: change.weight, past: [] },
+    settling: settle(change.nowMs, change.memoryMs),
+  }
 }
 
 /** Back to comparing with stable for good: the bounds of 100 % no longer hold. */

@@ -31,6 +31,10 @@ function errorsOf(totals: ArmTotals): string {
   return share(totals.errors, totals.requests)
 }
 
+function looksLike(times: number | null, words: string): string {
+  return times === null ? '' : `, looks like ${times} ${words}`
+}
+
 function inverse(value: number): string {
   return `1/E = ${value > 1 ? amount(1 / value) : '1'}`
 }
@@ -76,7 +80,7 @@ function explainErrors(on: Case, memoryMs: number): EvidenceView {
   const { evidence, strategy } = on
   const values = readEvidence(evidence)
   const { trigger } = strategy
-  const raised = evidence.bound > trigger.errorRateThreshold ? ' (raised, as stable fails too)' : ''
+  const raised = evidence.bound > trigger.errorRateThreshold ? ' (as far as stable went)' : ''
   const note =
     values.absolute >= barOf(trigger) && values.relative < barOf(trigger)
       ? ' The candidate fails too often, but stable is equally bad.'
@@ -87,10 +91,10 @@ function explainErrors(on: Case, memoryMs: number): EvidenceView {
     bar: barOf(trigger),
     text:
       `errors: candidate ${errorsOf(evidence.candidate)}, stable ${errorsOf(evidence.stable)}. ` +
-      `Against ${percent(evidence.bound)}${raised} E = ${amount(values.absolute)}, looks like ` +
-      `${bestTimes(evidence.absolute, ABSOLUTE_TIMES)} times that; against stable ` +
-      `E = ${amount(values.relative)}, looks like ` +
-      `${bestTimes(evidence.relative, ERROR_TIMES)} times worse. Evidence ` +
+      `Against ${percent(evidence.bound)}${raised} E = ${amount(values.absolute)}` +
+      `${looksLike(bestTimes(evidence.absolute, ABSOLUTE_TIMES), 'times that')}; against stable ` +
+      `E = ${amount(values.relative)}` +
+      `${looksLike(bestTimes(evidence.relative, ERROR_TIMES), 'times worse')}. Evidence ` +
       `${amount(values.errors)} (${inverse(values.errors)}), ` +
       `${whatWouldChange(on, values.errors, memoryMs)}.${note}`,
   }
@@ -117,8 +121,9 @@ function explainTail(on: Case): EvidenceView {
     text:
       `p99: candidate ${share(candidate.exceeded, candidate.measured)} over ` +
       `${milliseconds(anchor.candidateUs)}, stable ${share(stable.exceeded, stable.measured)} over ` +
-      `${milliseconds(anchor.stableUs)} (which is the slowest ${level} of stable). Looks like ` +
-      `${bestTimes(evidence.tail, TAIL_TIMES)} times more often slow. Evidence ${amount(value)} ` +
+      `${milliseconds(anchor.stableUs)} (which is the slowest ${level} of stable)` +
+      `${looksLike(bestTimes(evidence.tail, TAIL_TIMES), 'times more often slow')}. ` +
+      `Evidence ${amount(value)} ` +
       `(${inverse(value)}), rolled back from ${amount(bar)} on.${warming}`,
   }
 }
