@@ -1,6 +1,6 @@
 // Reads pages of the journal from the state directory without loading it whole: `seq` grows along the
 // file, so the place after a given seq is found by halving byte ranges, and the newest entries are
-// found from the end. One page looks at no more than 8 MiB. The files are `journal.jsonl` and, after
+// found from the end. One page looks at no more than 32 MiB. The files are `journal.jsonl` and, after
 // a rotation, the older `journal.1.jsonl`; nothing is ever written here.
 
 import { type FileHandle, open } from 'node:fs/promises'
@@ -11,7 +11,7 @@ const CURRENT = 'journal.jsonl'
 const ROTATED = 'journal.1.jsonl'
 const BLOCK_BYTES = 256 * 1024
 /** Bounds the work that one request can ask for; a filter that matches little ends a page early. */
-const PAGE_BYTES = 8 * 1024 * 1024
+const PAGE_BYTES = 32 * 1024 * 1024
 
 export interface PageRequest {
   /** Entries with a greater seq, oldest first; null asks for the newest ones. */

@@ -3,7 +3,7 @@
 // neither the network nor the terminal.
 
 import { styleText } from 'node:util'
-import type { EvidenceView, RolloutView, ServiceView, VersionView } from '../core/command.ts'
+import type { RolloutView, ServiceView, VersionView } from '../core/command.ts'
 
 type Paint = Parameters<typeof styleText>[0]
 
@@ -71,9 +71,18 @@ function rolloutText({ phase, step, steps, paused }: RolloutView): string {
   return `${phase}${where}${path}${paused ? ', paused' : ''}`
 }
 
-function evidenceText({ metric, value, bar, text }: EvidenceView): string {
-  const figure = value === null ? '–' : Number(value.toPrecision(3)).toString()
-  return `${metric.padEnd(6)} ${figure} of ${Number(bar.toPrecision(3))}  ${text}`
+/** Breaks a sentence at spaces; later lines are indented. */
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(' ')) {
+    const longer = line === '' ? word : `${line} ${word}`
+    if (longer.length > width && line.trim() !== '') {
+      lines.push(line)
+      line = `  ${word}`
+    } else line = longer
+  }
+  return [...lines, line]
 }
 
 /** What stands below the rows of a service. */
@@ -82,7 +91,7 @@ function notes(service: ServiceView): Cell[] {
   const lines: Cell[] = []
   if (rollout !== null) {
     lines.push({ text: rollout.reason })
-    for (const one of rollout.evidence) lines.push({ text: evidenceText(one), paint: 'dim' })
+    for (const one of rollout.evidence) lines.push({ text: one.text, paint: 'dim' })
   } else if (ended !== null) {
     const paint = ended.ending === 'promoted' ? 'green' : 'red'
     lines.push({ text: `last rollout ${ended.id} ${ended.ending}: ${ended.reason}`, paint })
@@ -112,8 +121,21 @@ function align(rows: readonly (readonly Cell[])[], colour: boolean): string[] {
   })
 }
 
+export interface Paper {
+  readonly colour: boolean
+  /** Columns at which sentences are broken; null where lines may be long. */
+  readonly width: number | null
+}
+
+function noteLines({ text, paint }: Cell, { colour, width }: Paper): string[] {
+  const lines = width === null ? [text] : wrap(text, Math.max(40, width - 2))
+  const cells = lines.map((line) => (paint === undefined ? { text: line } : { text: line, paint }))
+  return cells.map((cell) => `  ${painted(cell, colour)}`)
+}
+
 /** One service as lines of text. */
-export function serviceLines(service: ServiceView, colour: boolean): string[] {
+function serviceLines(service: ServiceView, paper: Paper): string[] {
+  const { colour } = paper
   const { name, revision, stable, candidate, rollout } = service
   const state = rollout === null ? 'no rollout' : rolloutText(rollout)
   const paint = rollout === null ? 'dim' : rollout.paused ? 'yellow' : 'cyan'
@@ -124,14 +146,14 @@ export function serviceLines(service: ServiceView, colour: boolean): string[] {
   return [
     `${title}  revision ${revision}  ${painted({ text: state, paint }, colour)}`,
     ...(rows.length > 1 ? align(rows, colour) : ['  no version is resident']),
-    ...notes(service).map((cell) => `  ${painted(cell, colour)}`),
+    ...notes(service).flatMap((cell) => noteLines(cell, paper)),
   ]
 }
 
 /** All services, an empty line between them. */
-export function statusText(services: readonly ServiceView[], colour: boolean): string {
+export function statusText(services: readonly ServiceView[], paper: Paper): string {
   if (services.length === 0) return 'No service is configured'
-  return services.map((service) => serviceLines(service, colour).join('\n')).join('\n\n')
+  return services.map((service) => serviceLines(service, paper).join('\n')).join('\n\n')
 }
 
 /** One line about a service, for the end of a verb. */

@@ -12,8 +12,9 @@ import { statusText } from './status-table.ts'
 const HOME = '\x1b[H'
 const CLEAR_BELOW = '\x1b[J'
 const CLEAR_LINE_END = '\x1b[K'
-const ENTER = '\x1b[?1049h\x1b[?25l'
-const LEAVE = '\x1b[?25h\x1b[?1049l'
+/** Another screen, no cursor, and lines that are too long are cut instead of wrapped. */
+const ENTER = '\x1b[?1049h\x1b[?25l\x1b[?7l'
+const LEAVE = '\x1b[?7h\x1b[?25h\x1b[?1049l'
 
 export interface StatusOptions {
   readonly service: string | undefined
@@ -33,7 +34,11 @@ async function look(
 }
 
 function render(services: readonly ServiceView[], { output, colour }: Context): string {
-  return output === 'json' ? JSON.stringify({ services }) : statusText(services, colour)
+  if (output === 'json') return JSON.stringify({ services })
+  return statusText(services, {
+    colour,
+    width: process.stdout.isTTY ? process.stdout.columns : null,
+  })
 }
 
 /** Draws over the last block without a moment of emptiness, cut to the size of the screen. */
@@ -83,7 +88,7 @@ export async function status(context: Context, options: StatusOptions): Promise<
   const text =
     context.output === 'json'
       ? JSON.stringify({ services: got.value }, null, 2)
-      : statusText(got.value, context.colour)
+      : render(got.value, context)
   process.stdout.write(`${text}\n`)
   return EXIT.done
 }

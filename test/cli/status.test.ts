@@ -6,6 +6,7 @@ import { cli } from './run-cli.ts'
 
 const admin = await startAdmin()
 t.teardown(() => admin.stop())
+const plain = { colour: false, width: null }
 const env = { VERTEX_ADMIN: admin.url }
 
 await t.test('status shows versions, figures, the rollout and its evidence', async (t) => {
@@ -18,7 +19,7 @@ await t.test('status shows versions, figures, the rollout and its evidence', asy
   stable     v1       ███████████████████░ 95 %   16.7     5 %  1.5 ms  3.0 ms  12.3 ms     1      1/1
   candidate  v2       █░░░░░░░░░░░░░░░░░░░ 5 %    16.7     5 %  1.5 ms  3.0 ms  12.3 ms     1      1/1
   Watching step 1 for another 12 s
-  errors 1.2 of 20  Nothing speaks against v2.
+  Nothing speaks against v2.
 `,
   )
   const json = await cli('status shop -o json', { env })
@@ -66,14 +67,28 @@ await t.test('what ended, what is kept and what is quarantined is shown', async 
         quarantine: { v2: { reason: 'errors', evidence: 'three', at: '2026-01-01T00:00:00.000Z' } },
       }),
     ],
-    false,
+    plain,
   )
   t.match(text, 'no rollout')
   t.match(text, 'last rollout shop-1 rolled-back: three of three failed')
   t.match(text, 'previous v0, not healthy, kept until 2026-01-02T00:00:00.000Z')
   t.match(text, 'quarantined v2 since 2026-01-01T00:00:00.000Z: errors')
-  t.match(statusText([], false), 'No service')
-  t.ok(statusText([serviceView('shop')], true).includes('\x1b['), 'in colour when it is wanted')
+  t.match(statusText([], plain), 'No service')
+  t.ok(
+    statusText([serviceView('shop')], { ...plain, colour: true }).includes('\x1b['),
+    'in colour when it is wanted',
+  )
+})
+
+await t.test('long sentences are broken at the width of the terminal', async (t) => {
+  const reason = 'word '.repeat(40).trim()
+  const ended = { id: 'shop-1', ending: 'rolled-back', reason } as const
+  const service = serviceView('shop', { rollout: null, ended })
+  const text = statusText([service], { colour: false, width: 60 })
+  const notes = text.split('\n').slice(4)
+  t.ok(notes.length > 3)
+  for (const line of notes) t.ok(line.length <= 60, line)
+  t.equal(text.match(/word/g)?.length, 40)
 })
 
 await t.test('a bar is empty at 0 only and full at 100 only, and never shrinks', async (t) => {
