@@ -66,6 +66,14 @@ const TABLE: { readonly [K in EventName]: Row<K> } = {
   unsaved:   [ignore,     takeBack,    takeBack,    takeBack,   takeBack],
 }
 
+/** Events whose names are no verbs, as messages call them. */
+const ACTION: Readonly<Partial<Record<EventName, string>>> = {
+  weight: 'set the weight',
+  targets: 'set the targets',
+  retry: 'lift the quarantine',
+  rollback: 'roll back',
+}
+
 /**
  * What an event does to a service at time `now`.
  *
@@ -85,7 +93,7 @@ export function step(
       code: 'revision-mismatch',
       title: 'Revision mismatch',
       detail:
-        `Cannot ${event.event} as the service has changed meanwhile: ` +
+        `Cannot ${ACTION[event.event] ?? event.event} as the service has changed meanwhile: ` +
         `current revision is ${epoch}, not ${event.ifMatch}`,
     })
   }

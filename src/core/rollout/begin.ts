@@ -228,15 +228,12 @@ export function adopt(document: ServiceDocument, event: EventOf<'routing'>, now:
   const running = state.rollout === null ? '' : `; rollout ${state.rollout.id} is superseded`
   const text = `the file's routing was applied: stable ${event.stable}${candidate}${running}`
   const next = moved(kept, { state: {} })
-  const applied: Effect[] = [
-    { effect: 'journal', kind: 'config', text, by: 'operator', weight: 0 },
-    PERSIST,
-    RESIDENCY,
-  ]
-  const alone: Effect[] = [...applied, assignmentOf(next.state), NO_LIMITS]
+  const noted: Effect = { effect: 'journal', kind: 'config', text, by: 'operator', weight: 0 }
+  const rows: Effect[] = [assignmentOf(next.state), NO_LIMITS]
+  const alone: Effect[] = [noted, PERSIST, RESIDENCY, ...rows]
   if (event.weight === 0) return { document: next, note: text, effects: alone }
   const { weight, strategy } = event
-  // Residency comes first in the list, so by the time of the store every thread knows the candidate.
+  // Residency comes before the store in the list, so by then every thread knows the candidate.
   const facts = { ...next.facts, candidateResident: true }
   const order = { event: 'weight', weight, strategy, ifMatch: null } as const
   const opened = openManual({ ...next, facts }, order, now)
@@ -244,5 +241,8 @@ export function adopt(document: ServiceDocument, event: EventOf<'routing'>, now:
     const note = `${text}. ${opened.refused.detail}`
     return { document: next, note, effects: alone }
   }
-  return { document: opened.document, note: text, effects: [...applied, ...opened.effects] }
+  const journaled = opened.effects.filter(({ effect }) => effect === 'journal')
+  const stored = opened.effects.filter(({ effect }) => effect === 'assign' || effect === 'limits')
+  const effects = [noted, ...journaled, PERSIST, RESIDENCY, ...stored]
+  return { document: opened.document, note: text, effects }
 }

@@ -6,11 +6,13 @@ import type { Effect, ServiceDocument } from '../events.ts'
 import type { Rollout } from '../service.ts'
 import { explain, figuresOf } from '../verdict/explain.ts'
 import {
+  barOf,
   type Evidence,
   foldLowering,
   foldRaise,
   foldTick,
   noteWeightIn,
+  readEvidence,
 } from '../verdict/evidence.ts'
 import { judge } from '../verdict/judge.ts'
 import { type Hold, stepHold, targetsHold } from '../verdict/readiness.ts'
@@ -106,12 +108,23 @@ function decide(document: ServiceDocument, now: number): Stepped {
   if (evidence === null) return advance(document, now)
   const judgement = judge(caseOf(document, rollout, evidence))
   if (judgement === 'roll-back' || judgement === 'reopen') {
-    if (!hasSomewhereToGo(document)) return tellOnce(document, evidence)
+    if (!hasSomewhereToGo(document)) {
+      // Reopening is asked for on a mere suspicion; nobody is called out of bed for that.
+      return isBeyondDoubt(evidence, rollout) ? tellOnce(document, evidence) : unchanged(document)
+    }
     if (judgement === 'roll-back') return rollBackByVerdict(document, now)
     return reopen(document, now)
   }
   if (judgement === 'restore' && rollout.pause === null) return restore(document, now)
   return advance(document, now)
+}
+
+function isBeyondDoubt(evidence: Evidence, rollout: Rollout): boolean {
+  const { trigger } = rollout.strategy
+  const { errors, absolute, tail, tailAbsolute } = readEvidence(evidence)
+  if (trigger.mode === 'threshold') return true
+  const alone = evidence.weights.current === FULL_WEIGHT ? Math.max(absolute, tailAbsolute) : 0
+  return Math.max(errors, tail, alone) >= barOf(trigger)
 }
 
 function hasSomewhereToGo({ state, facts }: ServiceDocument): boolean {

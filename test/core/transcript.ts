@@ -1,0 +1,208 @@
+// Reads and writes transcripts of rollouts: an event, `----`, then the state after it and the effects,
+// in the order in which they are carried out. Blocks are separated by an empty line; `#` begins a
+// comment. An event may be preceded by the time that has passed since the last one, such as `+30s`.
+
+import type {
+  ArmCounts,
+  Effect,
+  Facts,
+  RolloutEvent,
+  ServiceDocument,
+} from '../../src/core/events.ts'
+import { step } from '../../src/core/rollout.ts'
+import { blankDocument, standingOf } from '../../src/core/rollout/transition.ts'
+import type { Strategy } from '../../src/core/strategy.ts'
+import { readEvidence } from '../../src/core/verdict/evidence.ts'
+import { amount } from '../../src/core/verdict/words.ts'
+import { percentFromWeight } from '../../src/core/weight.ts'
+import { GOOD_FACTS, STRATEGY } from './rollout-play.ts'
+
+export interface Block {
+  /** Comment lines above the event, as they stand. */
+  readonly comments: readonly string[]
+  readonly event: string
+  readonly expected: string
+}
+
+export function parseTranscript(text: string): Block[] {
+  const blocks: Block[] = []
+  for (const part of text.trimEnd().split(/\n\n+/)) {
+    const lines = part.split('\n')
+    const comments = lines.filter((line) => line.startsWith('#'))
+    const rest = lines.filter((line) => !line.startsWith('#'))
+    const [event] = rest
+    if (event === undefined) blocks.push({ comments, event: '', expected: '' })
+    else blocks.push({ comments, event, expected: rest.slice(2).join('\n') })
+  }
+  return blocks
+}
+
+export function writeTranscript(blocks: readonly Block[]): string {
+  return `${blocks
+    .map(({ comments, event, expected }) => {
+      const body = event === '' ? [] : [event, '----', expected]
+      return [...comments, ...body].join('\n')
+    })
+    .join('\n\n')}\n`
+}
+
+type Words = Readonly<Record<string, string>>
+
+function counts(text: string | undefined): ArmCounts {
+  const [good = 0, bad = 0, exceeded = 0] = (text ?? '').split('/').map(Number)
+  return { good, bad, exceeded, userErrors: 0 }
+}
+
+function targets(text: string): { healthy: number; total: number } {
+  const [healthy = 0, total = 0] = text.split('/').map(Number)
+  return { healthy, total }
+}
+
+function factsFrom(before: Facts, words: Words): Facts {
+  const next = { ...before }
+  for (const [key, value] of Object.entries(words)) {
+    if (key === 'resident') Object.assign(next, { candidateResident: value === 'yes' })
+    if (key === 'stable' || key === 'candidate' || key === 'previous') {
+      Object.assign(next, { [key]: targets(value) })
+    }
+    if (key === 'served') Object.assign(next, { served: { 'http://b:1': Number(value) } })
+    if (key === 'tail') {
+      Object.assign(next, { tail: { ...GOOD_FACTS.tail, requests: Number(value) } })
+    }
+  }
+  return next
+}
+
+/** Plays one transcript line after the other. */
+export class Player {
+  document: ServiceDocument = blankDocument('shop')
+  now = 0
+  #strategy: Strategy = STRATEGY
+
+  /** Plays an event and describes what came of it. */
+  play(line: string): string {
+    const [, seconds, rest = line] = /^\+([\d.]+)s (.*)$/.exec(line) ?? []
+    this.now += Number(seconds ?? 0) * 1000
+    const [verb = '', ...args] = rest.split(' ')
+    const words = Object.fromEntries(
+      args.filter((arg) => arg.includes('=')).map((arg) => arg.split('=', 2)),
+    ) as Words
+    const plain = args.filter((arg) => !arg.includes('='))
+    if (verb === 'strategy') {
+      this.#strategy = { ...this.#strategy, ...JSON.parse(plain.join(' ')) }
+      return 'ok'
+    }
+    const stepped = step(this.document, this.#event(verb, { words, plain }), this.now)
+    if ('refused' in stepped) {
+      const { status, code, detail } = stepped.refused
+      return `refused ${status} ${code}: ${detail}`
+    }
+    this.document = stepped.document
+    const note = stepped.note === '' || stepped.effects.length > 0 ? [] : [`note: ${stepped.note}`]
+    return [this.#describe(), ...stepped.effects.map(describeEffect), ...note].join('\n')
+  }
+
+  #event(verb: string, said: { words: Words; plain: readonly string[] }): RolloutEvent {
+    const { plain, words } = said
+    const [first = ''] = plain
+    const ifMatch = words['if'] === undefined ? null : Number(words['if'])
+    const strategy = this.#strategy
+    switch (verb) {
+      case 'file': {
+        const versions = { v1: ['http://a:1'], v2: [words['v2'] ?? 'http://b:1'] }
+        const weight = Number(words['weight'] ?? 0) * 100
+        const { stable = null, candidate = null } = words
+        const hash = `${stable}-${candidate}-${weight}.${words['v2'] ?? ''}`
+        return { event: 'routing', versions, stable, candidate, weight, hash, strategy }
+      }
+      case 'deploy': {
+        const replace = plain.includes('replace')
+        const urls = plain.slice(1).filter((word) => word !== 'replace')
+        return { event: 'deploy', version: first, targets: urls, replace, strategy, ifMatch }
+      }
+      case 'weight':
+        return { event: 'weight', weight: Number(first) * 100, strategy, ifMatch }
+      case 'promote':
+        return { event: 'promote', full: first === 'full', ifMatch }
+      case 'pause':
+      case 'resume':
+      case 'abort':
+        return { event: verb, ifMatch }
+      case 'rollback':
+        return { event: 'rollback', force: first === 'force', ifMatch }
+      case 'retry':
+        return { event: 'retry', version: first, ifMatch }
+      case 'targets':
+        return { event: 'targets', version: first, targets: plain.slice(1), ifMatch }
+      case 'tick': {
+        const candidate = counts(words['candidate'])
+        return { event: 'tick', candidate, stable: counts(words['stable']), inFlight: 0 }
+      }
+      case 'survey': {
+        const before = this.document.facts.memoryMs === 0 ? GOOD_FACTS : this.#facts()
+        return { event: 'survey', facts: factsFrom(before, words) }
+      }
+      case 'restarted':
+        return { event: 'restarted' }
+      case 'unsaved': {
+        const weight = Number(words['weight']) * 100
+        const epoch = ifMatch ?? this.document.state.epoch
+        return { event: 'unsaved', epoch, weight, reason: 'the disk is full' }
+      }
+      default:
+        throw new Error(`unknown event ${verb}`)
+    }
+  }
+
+  /** The facts of the last survey; good ones before the first. */
+  #facts(): Facts {
+    const { facts } = this.document
+    return facts.stable.total === 0 ? GOOD_FACTS : { ...facts, candidateResident: true }
+  }
+
+  #describe(): string {
+    const { state, evidence } = this.document
+    const { rollout } = state
+    const lines = [
+      `${this.now / 1000}s epoch ${state.epoch} ${standingOf(state)}` +
+        (rollout === null ? '' : ` ${rollout.id} step ${rollout.step + 1}`) +
+        ` | stable ${state.stable}, candidate ${state.candidate} ` +
+        `${percentFromWeight(state.weight)} %`,
+    ]
+    if (rollout?.pause) lines.push(`paused: ${rollout.pause.reason}`)
+    if (rollout?.reopened) lines.push('reopened')
+    if (state.ended !== null) lines.push(`ended: ${state.ended.ending}`)
+    if (state.previous !== null) lines.push(`previous: ${state.previous.version}`)
+    const quarantined = Object.keys(state.quarantine)
+    if (quarantined.length > 0) lines.push(`quarantine: ${quarantined.join(', ')}`)
+    if (evidence !== null) {
+      const values = readEvidence(evidence)
+      const warm = evidence.warmUp === null ? '' : ', warming up'
+      lines.push(
+        `evidence: errors ${amount(values.errors)}, p99 ${amount(values.tail)}, ` +
+          `γ ${amount(evidence.granted)}${warm}`,
+      )
+    }
+    return lines.join('\n')
+  }
+}
+
+function describeEffect(effect: Effect): string {
+  switch (effect.effect) {
+    case 'assign': {
+      const { stable, candidate, weight } = effect
+      const percent = percentFromWeight(weight)
+      return `> assign stable ${stable}, candidate ${candidate} at ${percent} %`
+    }
+    case 'journal':
+      return `> journal ${effect.kind} by ${effect.by}: ${effect.text}`
+    case 'page':
+      return `> page ${effect.text}`
+    case 'limits':
+      return `> limits stable ${effect.stableUs} µs, candidate ${effect.candidateUs} µs`
+    case 'evacuate':
+      return `> evacuate ${effect.version}`
+    default:
+      return `> ${effect.effect}`
+  }
+}
