@@ -72,7 +72,7 @@ await bench(
           value: `${worst.toFixed(1)} MiB at most`,
           pass: worst < GROWTH_MAX_MIB,
         },
-        { what: 'every byte arrived', value: `${lost} bytes off`, pass: lost === 0 },
+        { what: 'every byte arrived as it was sent', value: `${lost} bytes off`, pass: lost === 0 },
       ],
     }
   },

@@ -17,7 +17,7 @@ export interface BulkSpec {
 
 export interface Bulk {
   readonly originUrl: string
-  /** Sends one body through the proxy; returns the bytes that arrived at the far end. */
+  /** Sends one body through the proxy; returns the bytes that arrived as they were sent. */
   exchange(spec: BulkSpec): Promise<number>
 }
 
