@@ -71,7 +71,7 @@ async function readAt({ handle, size }: Part, from: number): Promise<Buffer> {
 async function entryFrom(part: Part, from: number): Promise<JournalEntry | null> {
   const text = await readAt(part, from === 0 ? 0 : from - 1)
   const start = from === 0 ? 0 : text.indexOf(10) + 1
-  const end = text.lastIndexOf(10) + 1
+  const end = text.indexOf(10, start) + 1
   return readJournal(text.subarray(start, Math.max(start, end)).toString()).entries[0] ?? null
 }
 

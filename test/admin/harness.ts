@@ -142,9 +142,9 @@ export interface Admin {
 }
 
 export async function startAdmin(
-  options: { token?: string | null; host?: string } = {},
+  options: { token?: string | null; host?: string; port?: number } = {},
 ): Promise<Admin> {
-  const { token = null, host = '127.0.0.1' } = options
+  const { token = null, host = '127.0.0.1', port: wanted = 0 } = options
   const stateDir = await mkdtemp(join(tmpdir(), 'vertex-admin-'))
   const { port1, port2 } = new MessageChannel()
   const board = shareBoard(
@@ -153,7 +153,7 @@ export async function startAdmin(
   const workerData: AdminData = {
     port: port2,
     board,
-    listen: { host, port: 0 },
+    listen: { host, port: wanted },
     token,
     stateDir,
     version: '1.2.3',

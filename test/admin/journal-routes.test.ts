@@ -1,7 +1,8 @@
-import { appendFile, writeFile } from 'node:fs/promises'
+import { appendFile, link, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { request } from 'undici'
+import { readJournalPage } from '../../src/admin/journal-file.ts'
 import type { JournalEntry } from '../../src/core/journal.ts'
 import { call, entry, startAdmin } from './harness.ts'
 
@@ -86,6 +87,35 @@ await t.test('in a long journal any place is found', async (t) => {
     after = next
   }
   t.equal(seen, 12_000)
+})
+
+await t.test('around every place that the search looks at, no entry is skipped', async (t) => {
+  const sizes = range(1, 9000, { text: 'x'.repeat(300) }).map((one) => lines([one]).length)
+  const total = sizes.reduce((sum, size) => sum + size, 0)
+  const wrong: number[] = []
+  let at = 0
+  for (const [i, size] of sizes.entries()) {
+    // Halving a file in 32 parts looks at these places and at no others.
+    const part = Math.floor(((at + size) / total) * 32)
+    if (part !== Math.floor((at / total) * 32)) {
+      for (let after = i - 2; after < i + 8; after++) {
+        const ask = { after, limit: 2, wanted: () => true }
+        const { entries } = await readJournalPage(admin.stateDir, ask)
+        if (entries.map(({ seq }) => seq - after).join() !== '1,2') wrong.push(after)
+      }
+    }
+    at += size
+  }
+  t.same(wrong, [])
+})
+
+await t.test('a file that is seen under both names in a rotation is read once', async (t) => {
+  const stateDir = t.testdir({ 'journal.jsonl': lines(range(1, 3)) })
+  await link(join(stateDir, 'journal.jsonl'), join(stateDir, 'journal.1.jsonl'))
+  for (const after of [null, 0]) {
+    const { entries } = await readJournalPage(stateDir, { after, limit: 9, wanted: () => true })
+    t.same(entries, range(1, 3))
+  }
 })
 
 /** Reads a stream until `enough` of its text has come, then gives it up. */
