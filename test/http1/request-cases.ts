@@ -1,5 +1,6 @@
-// Request heads as raw bytes, each with what the parser must make of it: the facts, or the fault. One
-// row a rule of the wire; the tests read the same rows whole, cut at every byte, and forwarded.
+// Request heads as raw bytes, each with what the parser must make of it: the facts, or the fault.
+// One row a rule of the wire; the tests read the same rows whole, cut at every byte, and
+// forwarded.
 
 import type { Fault } from '../../src/http1/fault.ts'
 import type { RequestHead, RequestLimits } from '../../src/http1/request-head.ts'

@@ -1,5 +1,5 @@
-// Heads of answers: a table of raw bytes with the facts that must come of them, each row cut at every
-// byte, and random bytes.
+// Heads of answers: a table of raw bytes with the facts that must come of them, each row cut at
+// every byte, and random bytes.
 
 import fc from 'fast-check'
 import t from 'tap'
