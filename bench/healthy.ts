@@ -1,6 +1,6 @@
-// Does a healthy candidate get through? 20 rollouts with short windows under 1,000 requests a second:
-// each must be promoted. The versions take turns, so that every rollout moves all traffic from one
-// origin to the other.
+// Does a healthy candidate get through? 20 rollouts with short windows under 1,000 requests a
+// second: each must be promoted. The versions take turns, so that every rollout moves all traffic
+// from one origin to the other.
 
 import { monotonicMs } from './lab/clock.ts'
 import { startLoad, summarise } from './lab/load.ts'

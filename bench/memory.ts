@@ -1,6 +1,7 @@
-// Does a large body stay out of memory? 1 GiB goes up and 1 GiB comes down, framed by Content-Length
-// and chunked, through readers that stop reading from time to time: then the proxy must stop the
-// sender instead of collecting. The resident memory of the whole process is sampled all the while.
+// Does a large body stay out of memory? 1 GiB goes up and 1 GiB comes down, framed by
+// Content-Length and chunked, through readers that stop reading from time to time: then the proxy
+// must stop the sender instead of collecting. The resident memory of the whole process is sampled
+// all the while.
 
 import { type BulkSpec, startBulk } from './lab/bulk.ts'
 import { memoryBytes } from './lab/proc.ts'

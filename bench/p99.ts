@@ -1,5 +1,5 @@
-// How soon does slowness end? The latency of a candidate with 25 % of 1,000 requests a second doubles
-// after the warm-up (which is shortened here from 10 s to 2 s); no request fails.
+// How soon does slowness end? The latency of a candidate with 25 % of 1,000 requests a second
+// doubles after the warm-up (which is shortened here from 10 s to 2 s); no request fails.
 
 import { monotonicOfWall } from './lab/clock.ts'
 import { startLoad, summarise } from './lab/load.ts'

@@ -1,7 +1,7 @@
-// Is a switch a switch? 100 promotions and rollbacks at full load. The moment of each switch is when
-// its acknowledgement has been read; a request that its client sent after that moment must not reach
-// the version that the switch ended (its sending time travels in the request, and both times are on
-// the same clock). What was in flight at the switch is served to its end.
+// Is a switch a switch? 100 promotions and rollbacks at full load. The moment of each switch is
+// when its acknowledgement has been read; a request that its client sent after that moment must
+// not reach the version that the switch ended (its sending time travels in the request, and both
+// times are on the same clock). What was in flight at the switch is served to its end.
 
 import { monotonicMs, sleep, until } from './lab/clock.ts'
 import { startLoad, summarise } from './lab/load.ts'

@@ -1,6 +1,6 @@
 // All measurements, one after the other: what the first version must show. Ends with 1 when one of
-// them misses its bar. `--quick` makes each of them short: it then shows that they run, not that the
-// bars hold.
+// them misses its bar. `--quick` makes each of them short: it then shows that they run, not that
+// the bars hold.
 
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'

@@ -1,6 +1,6 @@
-// Is the split what the weight says, and is it random? 100,000 requests at 5 %: the candidate's share
-// must lie within ±0.3 points (four standard deviations), and the order of the picks must pass a
-// runs test, which a smooth round robin or picks that stick to connections would not.
+// Is the split what the weight says, and is it random? 100,000 requests at 5 %: the candidate's
+// share must lie within ±0.3 points (four standard deviations), and the order of the picks must
+// pass a runs test, which a smooth round robin or picks that stick to connections would not.
 
 import { startPair } from './lab/pair.ts'
 import { runLoad, summarise } from './lab/load.ts'

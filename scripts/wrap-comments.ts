@@ -1,6 +1,6 @@
-// Wraps comments that run over 100 columns, which the formatter leaves alone. A paragraph of a `//`
-// comment is filled again as a whole; lines that are indented after the slashes (tables, examples) and
-// code stay as they are. Part of `npm run fix`.
+// Wraps comments that run over 100 columns, which the formatter leaves alone. A paragraph of a
+// `//` comment is filled again as a whole; lines that are indented after the slashes (tables,
+// examples) and code stay as they are. Part of `npm run fix`.
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

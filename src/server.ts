@@ -1,6 +1,6 @@
-// The composition root: the one place where edge, control and admin meet. It makes the board, starts
-// the edge threads, opens control, listens, and serves the admin API; and it ends them in the order
-// in which no request is lost. It decides nothing.
+// The composition root: the one place where edge, control and admin meet. It makes the board,
+// starts the edge threads, opens control, listens, and serves the admin API; and it ends them in
+// the order in which no request is lost. It decides nothing.
 
 import { readFileSync } from 'node:fs'
 import { AdminHost } from './admin/host.ts'

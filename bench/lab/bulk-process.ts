@@ -1,7 +1,7 @@
-// Both ends of large bodies as a process of its own: an origin that sends or swallows a body of any
-// size, and a client that does the same, each of which can stop reading for a while. The reader
-// compares every byte with what must stand at its place. Bodies flow through small buffers here, so what grows in between is the
-// proxy's.
+// Both ends of large bodies as a process of its own: an origin that sends or swallows a body of
+// any size, and a client that does the same, each of which can stop reading for a while. The
+// reader compares every byte with what must stand at its place. Bodies flow through small buffers
+// here, so what grows in between is the proxy's.
 
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'

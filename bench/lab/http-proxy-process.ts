@@ -1,5 +1,6 @@
-// The baseline: http-proxy, what a Node user would pick instead of Vertex, in its usual form with a
-// keep-alive agent. It is measured here and carries nobody's traffic: it is unmaintained since 2020.
+// The baseline: http-proxy, what a Node user would pick instead of Vertex, in its usual form with
+// a keep-alive agent. It is measured here and carries nobody's traffic: it is unmaintained since
+// 2020.
 
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'

@@ -1,8 +1,8 @@
-// A load generator as a process of its own: keep-alive connections over raw sockets, either open loop
-// (requests become due at a fixed rate, whether earlier ones were answered or not, so that a stall of
-// the proxy is not hidden by a pause of its clients) or closed loop (each connection sends its next
-// request when the last was answered). It keeps for every request when it was sent, how long the
-// answer took from the moment it was due, its status and the version that answered.
+// A load generator as a process of its own: keep-alive connections over raw sockets, either open
+// loop (requests become due at a fixed rate, whether earlier ones were answered or not, so that a
+// stall of the proxy is not hidden by a pause of its clients) or closed loop (each connection
+// sends its next request when the last was answered). It keeps for every request when it was sent,
+// how long the answer took from the moment it was due, its status and the version that answered.
 
 import net from 'node:net'
 import { monotonicMs } from './clock.ts'

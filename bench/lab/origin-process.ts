@@ -1,10 +1,10 @@
 // A measuring origin: one app version as a process of its own. It answers small requests over raw
-// sockets, so that it is not what a measurement measures; it can be told to fail, to be slow, to hang
-// or to vanish; and it keeps for every request when its client sent it (header `x-sent-ns`), when it
-// arrived and when it was answered, all on the machine's monotonic clock.
+// sockets, so that it is not what a measurement measures; it can be told to fail, to be slow, to
+// hang or to vanish; and it keeps for every request when its client sent it (header `x-sent-ns`),
+// when it arrived and when it was answered, all on the machine's monotonic clock.
 //
-// It understands requests without a body or with Content-Length, one at a time per connection, which
-// is what a proxy sends.
+// It understands requests without a body or with Content-Length, one at a time per connection,
+// which is what a proxy sends.
 
 import net from 'node:net'
 import { monotonicMs } from './clock.ts'

@@ -1,5 +1,5 @@
-// The handle of a measuring origin (origin-process.ts): start it, tell it how to behave, ask it what
-// it has seen.
+// The handle of a measuring origin (origin-process.ts): start it, tell it how to behave, ask it
+// what it has seen.
 
 import type { ChildProcess } from 'node:child_process'
 import { endChild, type Pin, startModule } from './children.ts'

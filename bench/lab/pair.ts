@@ -1,6 +1,6 @@
 // The usual cast of a measurement: two origins, Vertex in front of them, and a receiver of pages.
-// Origins stand for versions: as a version may be deployed only once after a rollback, each run gives
-// its candidate a new name with the same origin behind it.
+// Origins stand for versions: as a version may be deployed only once after a rollback, each run
+// gives its candidate a new name with the same origin behind it.
 
 import type { ServiceView } from '../../src/core/command.ts'
 import type { JournalEntry } from '../../src/core/journal.ts'

@@ -29,9 +29,10 @@ export function spread(values: readonly number[]): Spread {
 }
 
 /**
- * The Wald–Wolfowitz runs test: how far the number of runs (stretches of equal picks) lies from what
- * independent draws would give, in standard deviations. |z| < 3.3 is passed by 99.9 % of truly random
- * orders; a smooth round robin has far too many runs (z large), sticky picks have too few.
+ * The Wald–Wolfowitz runs test: how far the number of runs (stretches of equal picks) lies from
+ * what independent draws would give, in standard deviations. |z| < 3.3 is passed by 99.9 % of
+ * truly random orders; a smooth round robin has far too many runs (z large), sticky picks have too
+ * few.
  */
 export function runsTest(picks: readonly boolean[]): { runs: number; expected: number; z: number } {
   const n = picks.length

@@ -1,5 +1,6 @@
-// A real Vertex as a child process: a config written to a temporary folder, `vertex run` on it, and a
-// small client of its admin API. The ports come from the line that it prints when it is ready.
+// A real Vertex as a child process: a config written to a temporary folder, `vertex run` on it,
+// and a small client of its admin API. The ports come from the line that it prints when it is
+// ready.
 
 import type { ChildProcess } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

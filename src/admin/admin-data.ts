@@ -1,6 +1,6 @@
-// What the admin thread is given when it starts. It shares the board's memory for reading, and speaks
-// with the control thread over one port: `Ask` goes out, `Tell` comes in (core/command.ts). It knows
-// nothing else of the process, so that whatever goes on here cannot delay a rollback.
+// What the admin thread is given when it starts. It shares the board's memory for reading, and
+// speaks with the control thread over one port: `Ask` goes out, `Tell` comes in (core/command.ts).
+// It knows nothing else of the process, so that whatever goes on here cannot delay a rollback.
 
 import type { MessagePort } from 'node:worker_threads'
 import type { SharedBoard } from '../board/board.ts'

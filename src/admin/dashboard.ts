@@ -1,5 +1,6 @@
-// Serves the dashboard's three files, read once at the start. The page is static and holds no data: what
-// it shows it asks of the API, under the API's own rules. Nothing from elsewhere may run in it.
+// Serves the dashboard's three files, read once at the start. The page is static and holds no
+// data: what it shows it asks of the API, under the API's own rules. Nothing from elsewhere may
+// run in it.
 
 import { readFileSync } from 'node:fs'
 import type { FastifyInstance } from 'fastify'

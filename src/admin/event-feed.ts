@@ -1,7 +1,7 @@
-// Live decisions for everybody who listens: each entry that the control thread tells is handed to all
-// streams and kept for a while, so that a listener who was away for a moment finds what it missed.
-// A stream that does not read is ended instead of filling memory; its reader comes back with the
-// last id it saw and goes on from the journal.
+// Live decisions for everybody who listens: each entry that the control thread tells is handed to
+// all streams and kept for a while, so that a listener who was away for a moment finds what it
+// missed. A stream that does not read is ended instead of filling memory; its reader comes back
+// with the last id it saw and goes on from the journal.
 //
 // It also counts decisions by kind for the metrics. It knows nothing of HTTP beyond a writable.
 

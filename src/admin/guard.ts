@@ -1,7 +1,7 @@
-// Who may ask. Two dangers stand behind these rules: somebody on the network without the token, and a
-// web page in the operator's own browser, which can reach a loopback address although the network
-// cannot. The second is met in three ways: without a token the Host must be loopback (a rebound DNS
-// name is not), a foreign Origin may not change anything, and a change must be sent as
+// Who may ask. Two dangers stand behind these rules: somebody on the network without the token,
+// and a web page in the operator's own browser, which can reach a loopback address although the
+// network cannot. The second is met in three ways: without a token the Host must be loopback (a
+// rebound DNS name is not), a foreign Origin may not change anything, and a change must be sent as
 // application/json, which no plain form can do and which makes a browser ask first.
 //
 // It decides from the request's head alone and reads no clock and no state.

@@ -1,5 +1,6 @@
-// The main thread's end of the admin API: starts its thread, answers its questions, passes the journal
-// on to it, and starts it again when it dies. Its death costs operators an answer, never a request.
+// The main thread's end of the admin API: starts its thread, answers its questions, passes the
+// journal on to it, and starts it again when it dies. Its death costs operators an answer, never a
+// request.
 
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { type Board, shareBoard } from '../board/board.ts'

@@ -1,7 +1,7 @@
-// Reads pages of the journal from the state directory without loading it whole: `seq` grows along the
-// file, so the place after a given seq is found by halving byte ranges, and the newest entries are
-// found from the end. One page looks at no more than 32 MiB. The files are `journal.jsonl` and, after
-// a rotation, the older `journal.1.jsonl`; nothing is ever written here.
+// Reads pages of the journal from the state directory without loading it whole: `seq` grows along
+// the file, so the place after a given seq is found by halving byte ranges, and the newest entries
+// are found from the end. One page looks at no more than 32 MiB. The files are `journal.jsonl`
+// and, after a rotation, the older `journal.1.jsonl`; nothing is ever written here.
 
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -75,7 +75,9 @@ async function entryFrom(part: Part, from: number): Promise<JournalEntry | null>
   return readJournal(text.subarray(start, Math.max(start, end)).toString()).entries[0] ?? null
 }
 
-/** A byte at or before the first entry with a seq greater than `after`, at most a block before it. */
+/**
+ * A byte at or before the first entry with a seq greater than `after`, at most a block before it.
+ */
 async function placeAfter(part: Part, after: number): Promise<number> {
   let low = 0
   let high = part.size

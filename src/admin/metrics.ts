@@ -1,6 +1,7 @@
-// The Prometheus text form (version 0.0.4) of what the control thread answers. Each metric is one row:
-// name, type, help and a function that lists its samples. The values live in other threads, so a
-// client library with a registry of its own would only copy them; the text form itself is small.
+// The Prometheus text form (version 0.0.4) of what the control thread answers. Each metric is one
+// row: name, type, help and a function that lists its samples. The values live in other threads,
+// so a client library with a registry of its own would only copy them; the text form itself is
+// small.
 
 import type { NodeView, ServiceView, VersionView } from '../core/command.ts'
 import type { JournalKind } from '../core/journal.ts'

@@ -1,6 +1,6 @@
-// Refusals as RFC 9457 documents. A `Problem` of the core becomes one as it is; what only HTTP can get
-// wrong (a method, a media type, a token) is a `WebProblem` made here. This is the one file that turns
-// failures of the admin API into status codes.
+// Refusals as RFC 9457 documents. A `Problem` of the core becomes one as it is; what only HTTP can
+// get wrong (a method, a media type, a token) is a `WebProblem` made here. This is the one file
+// that turns failures of the admin API into status codes.
 
 import type { FastifyError, FastifyReply } from 'fastify'
 import type { Problem } from '../core/problem.ts'

@@ -15,7 +15,8 @@ const Count = Type.Integer({ minimum: 0 })
 const Percent = Type.Number({ minimum: 0, maximum: 100 })
 const strict = { additionalProperties: false }
 
-// --- what is sent to us ---------------------------------------------------------------------------
+// --- what is sent to us
+// ---------------------------------------------------------------------------
 
 export const ServiceParams = Type.Object({ service: Name })
 export const VersionParams = Type.Object({ service: Name, version: Name })
@@ -86,7 +87,8 @@ export type TargetsBody = Static<typeof TargetsBody>
 export type JournalQuery = Static<typeof JournalQuery>
 export type EventsQuery = Static<typeof EventsQuery>
 
-// --- what is answered -----------------------------------------------------------------------------
+// --- what is answered
+// -----------------------------------------------------------------------------
 
 export const ProblemSchema = Type.Object(
   {

@@ -1,6 +1,6 @@
 // The routes about services: each turns a request into one `Command`, asks the control thread, and
-// gives its answer back. Whether a change may be carried out is the control thread's judgement; here
-// only the form of a request is checked.
+// gives its answer back. Whether a change may be carried out is the control thread's judgement;
+// here only the form of a request is checked.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Command } from '../core/command.ts'

@@ -1,11 +1,12 @@
-// The only switch there is. Per service one cell holds the number of the current assignment row; the
-// row says which slots are stable and candidate and at which weight. Publishing writes a new row and
-// then stores its number: weight change, promote, rollback and abort are all this one store.
+// The only switch there is. Per service one cell holds the number of the current assignment row;
+// the row says which slots are stable and candidate and at which weight. Publishing writes a new
+// row and then stores its number: weight change, promote, rollback and abort are all this one
+// store.
 //
-// Rows live in a ring of 16. A reader loads the number, reads the row, raises its claim and loads the
-// number again. The row of number n is overwritten only after n + 15 was published, so when the
-// second load still gives n, nobody touched the row meanwhile, and the publisher of any later row is
-// bound to see the claim (all operations are sequentially consistent).
+// Rows live in a ring of 16. A reader loads the number, reads the row, raises its claim and loads
+// the number again. The row of number n is overwritten only after n + 15 was published, so when
+// the second load still gives n, nobody touched the row meanwhile, and the publisher of any later
+// row is bound to see the claim (all operations are sequentially consistent).
 
 import type { Weight } from '../core/weight.ts'
 import type { Board } from './board.ts'

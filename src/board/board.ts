@@ -1,6 +1,6 @@
 // The shared memory itself, as both sides receive it: the control thread makes it, an edge thread
-// gets `share()` through its workerData and opens it again. What the cells mean stands in layout.ts;
-// the protocols on them stand in assignment.ts, tallies.ts, latency.ts and liveness.ts.
+// gets `share()` through its workerData and opens it again. What the cells mean stands in
+// layout.ts; the protocols on them stand in assignment.ts, tallies.ts, latency.ts and liveness.ts.
 
 import { type BoardLayout, type BoardSize, layOut } from './layout.ts'
 

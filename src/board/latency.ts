@@ -1,5 +1,5 @@
-// Latency counts with the bucket layout of an HDR histogram (2 significant digits, 1 µs to 60 s), so
-// that the control thread can pour them into hdr-histogram-js without recomputing anything. The
+// Latency counts with the bucket layout of an HDR histogram (2 significant digits, 1 µs to 60 s),
+// so that the control thread can pour them into hdr-histogram-js without recomputing anything. The
 // formula is HdrHistogram's own: a value belongs to the bucket of its highest bit above the 8 bits
 // of a sub-bucket, and to the sub-bucket of its next 8 bits.
 

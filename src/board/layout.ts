@@ -1,7 +1,8 @@
-// The memory that edge threads and the control thread share, laid out in one place. Everything is an
-// Int32 cell of one SharedArrayBuffer and is touched through Atomics only. Each cell has one writer:
-// an edge thread (its stripe of tallies, claims, latency counts and its heartbeat) or the control
-// thread (assignments, limits, ejections). Counters wrap at 2^32; readers take differences.
+// The memory that edge threads and the control thread share, laid out in one place. Everything is
+// an Int32 cell of one SharedArrayBuffer and is touched through Atomics only. Each cell has one
+// writer: an edge thread (its stripe of tallies, claims, latency counts and its heartbeat) or the
+// control thread (assignments, limits, ejections). Counters wrap at 2^32; readers take
+// differences.
 //
 //   header      wake
 //   threads     heartbeat, acknowledged table revision, connections        one row a thread

@@ -1,6 +1,6 @@
-// Counting. An edge thread counts into its own stripe; the control thread sums the stripes of a slot.
-// `TallyReader` remembers what it saw last and hands out differences, which are right across the wrap
-// of a counter and across the replacement of a thread (a stripe is never reset).
+// Counting. An edge thread counts into its own stripe; the control thread sums the stripes of a
+// slot. `TallyReader` remembers what it saw last and hands out differences, which are right across
+// the wrap of a counter and across the replacement of a thread (a stripe is never reset).
 
 import { OUTCOMES } from '../core/outcome.ts'
 import type { Board } from './board.ts'
@@ -49,7 +49,9 @@ export function targetInFlight(board: Board, target: number): number {
   return sum
 }
 
-/** Records that a target answered (`good`) or failed. Returns the failures in a row of this thread. */
+/**
+ * Records that a target answered (`good`) or failed. Returns the failures in a row of this thread.
+ */
 export function countTarget(board: Board, thread: number, target: number, good: boolean): number {
   const at = targetTallyAt(board, thread, target)
   Atomics.add(board.cells, at + TARGET_TALLY.served, 1)

@@ -1,5 +1,5 @@
-// `vertex completion SHELL`: a script that completes verbs and flags. It is made of the same command
-// definitions that parse the command line, so it cannot fall behind them.
+// `vertex completion SHELL`: a script that completes verbs and flags. It is made of the same
+// command definitions that parse the command line, so it cannot fall behind them.
 
 import { EXIT, fail, failure } from './exit.ts'
 

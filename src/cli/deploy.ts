@@ -1,6 +1,7 @@
-// `vertex deploy`: registers a version as candidate and starts its rollout. With --wait it follows the
-// rollout to its end and tells a pipeline by the exit code how it went: 0 promoted, 4 taken out,
-// 5 not decided in time. While it waits, a node that cannot be reached for a moment is no failure.
+// `vertex deploy`: registers a version as candidate and starts its rollout. With --wait it follows
+// the rollout to its end and tells a pipeline by the exit code how it went: 0 promoted, 4 taken
+// out, 5 not decided in time. While it waits, a node that cannot be reached for a moment is no
+// failure.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ServiceView } from '../core/command.ts'

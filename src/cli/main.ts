@@ -1,6 +1,7 @@
-// The command line: which verbs there are, what they take, and how a run ends. Every verb lives in a
-// file of its own that is loaded only when it is called, so that `vertex healthcheck` does not pay for
-// the proxy. This file prints mistakes in the command line; verbs print their own failures.
+// The command line: which verbs there are, what they take, and how a run ends. Every verb lives in
+// a file of its own that is loaded only when it is called, so that `vertex healthcheck` does not
+// pay for the proxy. This file prints mistakes in the command line; verbs print their own
+// failures.
 
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { Word } from './completion.ts'

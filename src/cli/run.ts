@@ -1,5 +1,6 @@
-// `vertex run`: starts a node in the foreground and listens to signals. TERM and INT drain, a second
-// one ends at once; HUP reads the config again and keeps the old one when the new one is wrong.
+// `vertex run`: starts a node in the foreground and listens to signals. TERM and INT drain, a
+// second one ends at once; HUP reads the config again and keeps the old one when the new one is
+// wrong.
 
 import pino from 'pino'
 import type { Config } from '../config/config.ts'

@@ -1,6 +1,6 @@
-// How a service looks on a terminal: a line about the rollout, a row a version with its weight as a
-// bar and its figures over the window, and the sentences of the evidence. Text in, text out; it knows
-// neither the network nor the terminal.
+// How a service looks on a terminal: a line about the rollout, a row a version with its weight as
+// a bar and its figures over the window, and the sentences of the evidence. Text in, text out; it
+// knows neither the network nor the terminal.
 
 import { styleText } from 'node:util'
 import type { RolloutView, ServiceView, VersionView } from '../core/command.ts'

@@ -1,6 +1,6 @@
-// `vertex status`: the services once, or with -w again and again until interrupted. On a terminal the
-// table is redrawn in place; elsewhere one block follows another. While watching, a node that cannot
-// be reached is shown as that and asked again, since it is likely to be restarting.
+// `vertex status`: the services once, or with -w again and again until interrupted. On a terminal
+// the table is redrawn in place; elsewhere one block follows another. While watching, a node that
+// cannot be reached is shown as that and asked again, since it is likely to be restarting.
 
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'

@@ -1,5 +1,5 @@
-// `vertex weight`: sets the split by hand. The revision that the CLI has just read goes along, so that
-// a change which came in between is not overwritten unseen.
+// `vertex weight`: sets the split by hand. The revision that the CLI has just read goes along, so
+// that a change which came in between is not overwritten unseen.
 
 import { weightFromPercent } from '../core/weight.ts'
 import { type Context, pickService, printChanged, splitWords } from './context.ts'

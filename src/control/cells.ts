@@ -1,6 +1,6 @@
-// A stock of numbered cells of the board. A cell that is given back is held until two things are sure:
-// every thread serves from a table without it, and nothing that was begun in it is still going on. Only
-// then may it mean something else.
+// A stock of numbered cells of the board. A cell that is given back is held until two things are
+// sure: every thread serves from a table without it, and nothing that was begun in it is still
+// going on. Only then may it mean something else.
 
 interface Returned {
   readonly cell: number

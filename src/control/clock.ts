@@ -1,6 +1,7 @@
-// The node's own time. It follows the wall clock roughly, so that it can be shown to people, but it
-// never goes back and never jumps: while the process runs it advances with the monotonic clock, and at a
-// start it goes on from the saved time, at most a day further, whatever the wall clock says.
+// The node's own time. It follows the wall clock roughly, so that it can be shown to people, but
+// it never goes back and never jumps: while the process runs it advances with the monotonic clock,
+// and at a start it goes on from the saved time, at most a day further, whatever the wall clock
+// says.
 
 const LONGEST_LEAP_MS = 24 * 3600 * 1000
 

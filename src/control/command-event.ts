@@ -1,5 +1,6 @@
-// Turns a command into an event of the rollout: completes the strategy, brings targets into their one
-// form, and refuses what cannot mean anything. Whether it may be done now is the rollout's business.
+// Turns a command into an event of the rollout: completes the strategy, brings targets into their
+// one form, and refuses what cannot mean anything. Whether it may be done now is the rollout's
+// business.
 
 import type { Change } from '../core/command.ts'
 import type { RolloutEvent } from '../core/events.ts'

@@ -1,6 +1,7 @@
-// The control side of a node: it carries out what core/ decides. `Control` opens the ledger and the
-// journal, makes the versions resident, runs the loop that judges, answers commands, and applies what an
-// operator has changed in the file. The decisions are in core/rollout.ts, the waiting in keeper.ts.
+// The control side of a node: it carries out what core/ decides. `Control` opens the ledger and
+// the journal, makes the versions resident, runs the loop that judges, answers commands, and
+// applies what an operator has changed in the file. The decisions are in core/rollout.ts, the
+// waiting in keeper.ts.
 
 import type { Board } from '../board/board.ts'
 import type { Config, ServiceConfig } from '../config/config.ts'

@@ -1,5 +1,5 @@
-// What control tells the rollout about the world: which targets are well, what the windows hold, and
-// whether the candidate is resident. Taken once a second and before every command.
+// What control tells the rollout about the world: which targets are well, what the windows hold,
+// and whether the candidate is resident. Taken once a second and before every command.
 
 import type { Board } from '../board/board.ts'
 import type { Facts, ServiceDocument, TargetCounts, WindowFigures } from '../core/events.ts'

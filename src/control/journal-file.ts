@@ -1,6 +1,6 @@
-// Writes the journal: one JSON object a line, appended in order, flushed for decisions. Numbers go on
-// where the last run stopped. A last line that a crash has cut off is removed and noted. At 64 MiB the
-// file becomes journal.1.jsonl, in the place of an older one, and a new one begins.
+// Writes the journal: one JSON object a line, appended in order, flushed for decisions. Numbers go
+// on where the last run stopped. A last line that a crash has cut off is removed and noted. At 64
+// MiB the file becomes journal.1.jsonl, in the place of an older one, and a new one begins.
 //
 // Listeners hear of an entry at once; the promise of `append` resolves when it is on the disk.
 

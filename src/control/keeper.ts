@@ -1,8 +1,8 @@
-// One service of this node: its document, and the carrying out of effects. A decision is taken over at
-// once; its effects run in their order. Those at the head of the list that cost no waiting (a weight,
-// a limit) run before this call returns, whatever still waits for the disk; the others queue up behind
-// the service's earlier ones. When a weight is reached that a later decision has replaced, it is left
-// out: that is how an abort overtakes a raise.
+// One service of this node: its document, and the carrying out of effects. A decision is taken
+// over at once; its effects run in their order. Those at the head of the list that cost no waiting
+// (a weight, a limit) run before this call returns, whatever still waits for the disk; the others
+// queue up behind the service's earlier ones. When a weight is reached that a later decision has
+// replaced, it is left out: that is how an abort overtakes a raise.
 
 import type { Effect, RolloutEvent, ServiceDocument } from '../core/events.ts'
 import type { Refusal } from '../core/service.ts'
@@ -26,7 +26,9 @@ export interface KeeperParts {
   readonly pager: Pager
   readonly residency: Residency
   readonly clock: Clock
-  /** Brings the table up to date; resolves when every thread serves from it, or after a time limit. */
+  /**
+   * Brings the table up to date; resolves when every thread serves from it, or after a time limit.
+   */
   readonly publishTable: () => Promise<void>
   readonly closeTunnels: (slot: number) => void
 }

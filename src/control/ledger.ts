@@ -1,6 +1,6 @@
 // Where the truth about services is kept. The control loop speaks to this port and does not know
-// whether a directory or a fleet's Redis is behind it. A document changes only by compare-and-set on
-// its epoch; the same epoch again is the same decision with newer evidence.
+// whether a directory or a fleet's Redis is behind it. A document changes only by compare-and-set
+// on its epoch; the same epoch again is the same decision with newer evidence.
 
 import type { ServiceDocument } from '../core/events.ts'
 
@@ -26,8 +26,8 @@ export interface Ledger {
   /** What the ledger holds for a service. Never throws for what it finds. */
   read(service: string): Promise<Reading>
   /**
-   * Saves a document if the ledger's epoch is `expectedEpoch` (null: it holds none). `durable` waits
-   * until it would survive a loss of power.
+   * Saves a document if the ledger's epoch is `expectedEpoch` (null: it holds none). `durable`
+   * waits until it would survive a loss of power.
    */
   propose(
     saved: SavedDocument,

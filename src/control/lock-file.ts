@@ -1,6 +1,6 @@
-// One process per state directory. The lock names the process and when it was started, so that a lock
-// which a killed process left behind is told from a living one, also when its number has been given to
-// another process since (as in a container, where everything is number 1).
+// One process per state directory. The lock names the process and when it was started, so that a
+// lock which a killed process left behind is told from a living one, also when its number has been
+// given to another process since (as in a container, where everything is number 1).
 
 import { readFileSync } from 'node:fs'
 import { open, readFile, unlink } from 'node:fs/promises'

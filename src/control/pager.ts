@@ -1,6 +1,6 @@
-// Tells on-call: one POST of a JSON page to a webhook, tried again with growing, jittered pauses when
-// it fails. Nothing waits for it, least of all a rollback. Pages wait in a short queue; a webhook that
-// is down for longer than the attempts last loses the page, and the journal says so.
+// Tells on-call: one POST of a JSON page to a webhook, tried again with growing, jittered pauses
+// when it fails. Nothing waits for it, least of all a rollback. Pages wait in a short queue; a
+// webhook that is down for longer than the attempts last loses the page, and the journal says so.
 
 import { request } from 'undici'
 import type { PageConfig } from '../config/config.ts'

@@ -1,6 +1,6 @@
-// Brings the edge threads to a new table. Tables go out one after the other; everybody who asks while
-// one is on its way shares the next. A thread that does not take a table over in time is waited for in
-// the background: the versions of that table count as resident only when it has.
+// Brings the edge threads to a new table. Tables go out one after the other; everybody who asks
+// while one is on its way shares the next. A thread that does not take a table over in time is
+// waited for in the background: the versions of that table count as resident only when it has.
 
 import type { Table } from '../core/table.ts'
 
@@ -31,7 +31,9 @@ export class Publisher {
     return this.#isLate
   }
 
-  /** Resolves when every thread serves from a table that was built after this call, or it is late. */
+  /**
+   * Resolves when every thread serves from a table that was built after this call, or it is late.
+   */
   publish(): Promise<void> {
     if (this.#current === null) {
       this.#current = this.#publishNow().finally(() => {

@@ -1,7 +1,7 @@
 // Which version sits in which cells of the board, and the table that tells the edge threads so. A
-// version becomes resident when every live thread has acknowledged a table that holds it; only then may
-// an assignment row name its slot. A cell is given to another version only when no table holds it and
-// nothing that was begun in it goes on (see cells.ts).
+// version becomes resident when every live thread has acknowledged a table that holds it; only
+// then may an assignment row name its slot. A cell is given to another version only when no table
+// holds it and nothing that was begun in it goes on (see cells.ts).
 
 import { NO_SLOT, publishAssignment } from '../board/assignment.ts'
 import type { Board } from '../board/board.ts'

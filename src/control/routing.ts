@@ -1,6 +1,6 @@
-// The part of the config file that the ledger takes over: which versions there are and how they share
-// the traffic. It is hashed, so that an edit of the file is noticed and an unchanged file, read again at
-// every start, resets nothing.
+// The part of the config file that the ledger takes over: which versions there are and how they
+// share the traffic. It is hashed, so that an edit of the file is noticed and an unchanged file,
+// read again at every start, resets nothing.
 
 import { createHash } from 'node:crypto'
 import type { ServiceConfig } from '../config/config.ts'

@@ -1,7 +1,7 @@
-// The ledger of a node that works alone: one JSON file a service, replaced as a whole. A file is written
-// beside its place, flushed, renamed over it, and the directory flushed, so that after a crash there is
-// the old document or the new one and never a half. A document that cannot be read is put aside, not
-// overwritten: it may be all that is known about what was running.
+// The ledger of a node that works alone: one JSON file a service, replaced as a whole. A file is
+// written beside its place, flushed, renamed over it, and the directory flushed, so that after a
+// crash there is the old document or the new one and never a half. A document that cannot be read
+// is put aside, not overwritten: it may be all that is known about what was running.
 
 import { mkdir, open, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'

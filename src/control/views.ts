@@ -1,5 +1,5 @@
-// What an operator sees of a service: the document, the gauges and the verdict's own words, put into
-// the form of the API. Nothing is decided here.
+// What an operator sees of a service: the document, the gauges and the verdict's own words, put
+// into the form of the API. Nothing is decided here.
 
 import type { Board } from '../board/board.ts'
 import { claims, targetInFlight } from '../board/tallies.ts'

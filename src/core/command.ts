@@ -1,6 +1,6 @@
-// What an operator can ask of a node and what the node answers: the vocabulary between the admin API
-// (which runs in a thread of its own) and the control loop. Everything here can be posted between
-// threads: plain data, no functions. The admin API adds only HTTP to it.
+// What an operator can ask of a node and what the node answers: the vocabulary between the admin
+// API (which runs in a thread of its own) and the control loop. Everything here can be posted
+// between threads: plain data, no functions. The admin API adds only HTTP to it.
 
 import type { JournalEntry } from './journal.ts'
 import type { Outcome } from './outcome.ts'

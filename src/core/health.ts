@@ -1,11 +1,11 @@
-// Passive ejection: a target that fails five requests in a row is left out for 30 s, for longer each
-// time it happens again, at most for 5 minutes. At most half of a version's targets are out at a time
-// and never the last one, as a bad answer may still be better than none; a target that cannot be taken
-// out for this reason counts as failing, which is enough to hold a raise.
+// Passive ejection: a target that fails five requests in a row is left out for 30 s, for longer
+// each time it happens again, at most for 5 minutes. At most half of a version's targets are out
+// at a time and never the last one, as a bad answer may still be better than none; a target that
+// cannot be taken out for this reason counts as failing, which is enough to hold a raise.
 //
-// Threads count on their own, so what control sees are sums: how many requests a target has served and
-// the sum of the threads' streaks of failures. When both grew by the same number, everything in between
-// has failed; any success makes the streaks grow by less.
+// Threads count on their own, so what control sees are sums: how many requests a target has served
+// and the sum of the threads' streaks of failures. When both grew by the same number, everything
+// in between has failed; any success makes the streaks grow by less.
 
 const FAILURES_IN_A_ROW = 5
 const EJECTION_MS = 30_000

@@ -71,8 +71,9 @@ function parseLine(line: string): JournalEntry | null {
 }
 
 /**
- * Reads a journal. A last line without its end is not an error: it is reported and left out. Give it
- * bytes where `tornBytes` matters: a character that was cut in half is counted right only there.
+ * Reads a journal. A last line without its end is not an error: it is reported and left out. Give
+ * it bytes where `tornBytes` matters: a character that was cut in half is counted right only
+ * there.
  */
 export function readJournal(journal: string | Uint8Array): JournalReading {
   const bytes = typeof journal === 'string' ? new TextEncoder().encode(journal) : journal

@@ -1,6 +1,6 @@
 // How one request ended, seen from the version that the draw chose, and whose fault that was. The
-// outcomes are disjoint: each finished request adds one to exactly one of them, so that their sum is
-// the number of requests and no pair of counters can be read torn.
+// outcomes are disjoint: each finished request adds one to exactly one of them, so that their sum
+// is the number of requests and no pair of counters can be read torn.
 
 /** The counters of a version on the board, in the order of their cells. */
 export const OUTCOMES = [

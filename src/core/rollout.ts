@@ -1,7 +1,7 @@
-// The life of a rollout: one table. A row is an event, a column is where the service stands, a cell is
-// the function that answers with the next document and the effects, or refuses. What the cells do is
-// in rollout/: begin, raise, by-hand, watch, end, quarantine, upkeep. A transition that is not in this
-// table does not exist.
+// The life of a rollout: one table. A row is an event, a column is where the service stands, a
+// cell is the function that answers with the next document and the effects, or refuses. What the
+// cells do is in rollout/: begin, raise, by-hand, watch, end, quarantine, upkeep. A transition
+// that is not in this table does not exist.
 //
 //   idle      no rollout: stable serves everything
 //   proving   the candidate is resident at 0 %
@@ -9,8 +9,8 @@
 //   baking    100 %, the old stable still ready
 //   manual    a weight set by hand, the verdict armed
 //
-// An abort is a cell of every column, so it preempts everything. Nothing here knows a clock, a disk or a
-// thread; `now` is the node's own time in milliseconds, which never goes back.
+// An abort is a cell of every column, so it preempts everything. Nothing here knows a clock, a
+// disk or a thread; `now` is the node's own time in milliseconds, which never goes back.
 
 import type { EventName, RolloutEvent, ServiceDocument } from './events.ts'
 import { adopt, begin, replace } from './rollout/begin.ts'

@@ -1,14 +1,14 @@
-// The truth about one service, as it is kept in the ledger: which versions are resident, which of them
-// is stable and which is the candidate, and the rollout between them. Plain JSON throughout.
+// The truth about one service, as it is kept in the ledger: which versions are resident, which of
+// them is stable and which is the candidate, and the rollout between them. Plain JSON throughout.
 
 import type { Problem } from './problem.ts'
 import type { Strategy } from './strategy.ts'
 import type { Weight } from './weight.ts'
 
 /**
- * Where a rollout stands.
- * proving: the candidate is resident at 0 % (gates run here); shifting: a step's weight is in force;
- * baking: 100 %, the old stable still ready; manual: a weight set by hand, the verdict armed.
+ * Where a rollout stands. proving: the candidate is resident at 0 % (gates run here); shifting: a
+ * step's weight is in force; baking: 100 %, the old stable still ready; manual: a weight set by
+ * hand, the verdict armed.
  */
 export type Phase = 'proving' | 'shifting' | 'baking' | 'manual'
 

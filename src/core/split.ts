@@ -1,8 +1,8 @@
-// Which of the two versions a request gets. A random ticket, drawn for each request, or the bucket of
-// its customer, is held against the candidate's weight: below it the candidate, otherwise stable. As
-// the comparison is with the same number at every weight, a customer who is in at 5 % stays in at
-// 25 %. Draws are independent and random, never a smooth round robin, since the verdict takes the
-// coin flip itself as its null hypothesis.
+// Which of the two versions a request gets. A random ticket, drawn for each request, or the bucket
+// of its customer, is held against the candidate's weight: below it the candidate, otherwise
+// stable. As the comparison is with the same number at every weight, a customer who is in at 5 %
+// stays in at 25 %. Draws are independent and random, never a smooth round robin, since the
+// verdict takes the coin flip itself as its null hypothesis.
 
 import type { Weight } from './weight.ts'
 
@@ -22,8 +22,8 @@ export function ticketFrom(uniform: number): number {
 }
 
 /**
- * The bucket of a customer: FNV-1a over salt and key, then the finaliser of MurmurHash3, so that keys
- * that differ in one character spread evenly.
+ * The bucket of a customer: FNV-1a over salt and key, then the finaliser of MurmurHash3, so that
+ * keys that differ in one character spread evenly.
  *
  * @see http://www.isthe.com/chongo/tech/comp/fnv/
  */

@@ -1,6 +1,6 @@
-// What an operator wants of a rollout, after defaults: the steps, how long each is watched, and what
-// makes a candidate bad. It is plain data: the config produces it, a rollout keeps its own copy of
-// it, and the verdict and the state machine read it.
+// What an operator wants of a rollout, after defaults: the steps, how long each is watched, and
+// what makes a candidate bad. It is plain data: the config produces it, a rollout keeps its own
+// copy of it, and the verdict and the state machine read it.
 
 import type { Weight } from './weight.ts'
 
@@ -13,7 +13,9 @@ export interface Step {
 
 /** When a candidate is bad. The letters are those of the verdict's literature. */
 export interface Trigger {
-  /** `evidence`: tests that stay sound however often one looks. `threshold`: the literal reading. */
+  /**
+   * `evidence`: tests that stay sound however often one looks. `threshold`: the literal reading.
+   */
   readonly mode: 'evidence' | 'threshold'
   /** θ: the tolerated share of failed requests, a fraction in (0, 0.5); 0.001 is 0.1 %. */
   readonly errorRateThreshold: number
@@ -41,7 +43,9 @@ export interface Strategy {
   readonly minRequests: number
   /** No raise while an evidence value stands above this. */
   readonly suspicion: number
-  /** How long the previous stable is kept after a promotion, so that `rollback` can return to it. */
+  /**
+   * How long the previous stable is kept after a promotion, so that `rollback` can return to it.
+   */
   readonly retainMs: number
   readonly trigger: Trigger
 }

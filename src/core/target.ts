@@ -1,5 +1,6 @@
-// A target as it is written (`http://127.0.0.1:9001`) and as it is dialled (host and port). Only plain
-// http with a host and perhaps a port: a path, a query or a user would be silently ignored otherwise.
+// A target as it is written (`http://127.0.0.1:9001`) and as it is dialled (host and port). Only
+// plain http with a host and perhaps a port: a path, a query or a user would be silently ignored
+// otherwise.
 
 import type { Problem } from './problem.ts'
 

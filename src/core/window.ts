@@ -1,8 +1,8 @@
-// The rolling minute of a version: what an operator sees as requests, error rate and percentiles, and
-// where the latency test takes its limit from. It is kept in slices of one second; a slice holds the
-// outcomes and the non-empty cells of an HDR histogram (2 significant digits, 1 µs to 60 s), which are
-// poured into one histogram of hdr-histogram-js when somebody asks. It decides nothing and knows no
-// clock: each call says which time it is.
+// The rolling minute of a version: what an operator sees as requests, error rate and percentiles,
+// and where the latency test takes its limit from. It is kept in slices of one second; a slice
+// holds the outcomes and the non-empty cells of an HDR histogram (2 significant digits, 1 µs to 60
+// s), which are poured into one histogram of hdr-histogram-js when somebody asks. It decides
+// nothing and knows no clock: each call says which time it is.
 
 import { build } from 'hdr-histogram-js'
 import type { TailFigures, WindowFigures } from './events.ts'

@@ -1,10 +1,11 @@
-// A small app server, one version of it, as stands behind Vertex in the demo and in the compose file:
+// A small app server, one version of it, as stands behind Vertex in the demo and in the compose
+// file:
 //
 //   node src/demo/app.ts --version v1 --port 9001 [--latency-ms 5] [--error-rate 0]
 //
-// It answers with JSON that names its version, and it can be made bad at run time, by an IPC message
-// { behave: {…} } from its parent or by POST /__behave from the same machine. It knows nothing of
-// Vertex.
+// It answers with JSON that names its version, and it can be made bad at run time, by an IPC
+// message { behave: {…} } from its parent or by POST /__behave from the same machine. It knows
+// nothing of Vertex.
 
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'

@@ -1,6 +1,6 @@
-// Everything that the demo starts and must end again: app versions and Vertex as child processes, the
-// receiver of pages, and the temporary folder with config and state. `close` ends it all, and the
-// exit of this process does so in any case, so that nothing is left behind.
+// Everything that the demo starts and must end again: app versions and Vertex as child processes,
+// the receiver of pages, and the temporary folder with config and state. `close` ends it all, and
+// the exit of this process does so in any case, so that nothing is left behind.
 
 import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -35,7 +35,9 @@ export interface Addresses {
   readonly adminUrl: string
 }
 
-/** Resolves with the first value that `read` makes of a message; rejects when the child ends first. */
+/**
+ * Resolves with the first value that `read` makes of a message; rejects when the child ends first.
+ */
 function waitFor<T>(
   child: ChildProcess,
   what: string,

@@ -1,5 +1,5 @@
-// The users of the demo: real HTTP requests to the proxy at a steady rate, whether earlier ones were
-// answered or not, and a count of what came back. It knows only the proxy's address.
+// The users of the demo: real HTTP requests to the proxy at a steady rate, whether earlier ones
+// were answered or not, and a count of what came back. It knows only the proxy's address.
 
 import { Pool } from 'undici'
 

@@ -1,5 +1,5 @@
-// The client's side of an exchange, as the steps of a request see it. HTTP/1.1 over TCP is one speaker
-// of it (client.ts); HTTP/2 streams would be another. Nothing here knows about sockets.
+// The client's side of an exchange, as the steps of a request see it. HTTP/1.1 over TCP is one
+// speaker of it (client.ts); HTTP/2 streams would be another. Nothing here knows about sockets.
 
 import type { ForwardedBy } from '../http1/forward.ts'
 

@@ -1,7 +1,7 @@
-// Picking a version and claiming it, in one synchronous block. The row is read, the claim is raised,
-// and the row's number is read again: if it changed meanwhile, the claim goes back and the pick is
-// made anew with the same ticket. Without the second look a drain on the control thread could find
-// no claim although a request is about to go to the version that it ends.
+// Picking a version and claiming it, in one synchronous block. The row is read, the claim is
+// raised, and the row's number is read again: if it changed meanwhile, the claim goes back and the
+// pick is made anew with the same ticket. Without the second look a drain on the control thread
+// could find no claim although a request is about to go to the version that it ends.
 
 import {
   assignedCandidate,

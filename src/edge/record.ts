@@ -1,6 +1,6 @@
-// What an exchange leaves on the board: the outcome of the version that the draw chose, by its first
-// attempt (intention to treat), its latency, and whether it was evidence. A rescue changes nothing of
-// that: it adds only that a user was spared, or was not.
+// What an exchange leaves on the board: the outcome of the version that the draw chose, by its
+// first attempt (intention to treat), its latency, and whether it was evidence. A rescue changes
+// nothing of that: it adds only that a user was spared, or was not.
 
 import { wakeControl } from '../board/board.ts'
 import { TALLY } from '../board/layout.ts'

@@ -1,5 +1,5 @@
-// The table as an edge thread uses it: routes to services, versions by slot, targets with their pools
-// of connections. A new table replaces it whole; targets that stay keep their pool.
+// The table as an edge thread uses it: routes to services, versions by slot, targets with their
+// pools of connections. A new table replaces it whole; targets that stay keep their pool.
 
 import type { Board } from '../board/board.ts'
 import { isEjected, targetInFlight } from '../board/tallies.ts'

@@ -1,7 +1,8 @@
-// The main thread's side of the edge: starts the threads, hands them tables and settings, and replaces
-// one that died or hangs. A thread is judged by its heartbeat on the board: silent for 2 s means that
-// its event loop does not turn. Terminating stops even a looping thread; what it had claimed is
-// released, and a new one takes its number, its stripes and its port. The others go on meanwhile.
+// The main thread's side of the edge: starts the threads, hands them tables and settings, and
+// replaces one that died or hangs. A thread is judged by its heartbeat on the board: silent for 2
+// s means that its event loop does not turn. Terminating stops even a looping thread; what it had
+// claimed is released, and a new one takes its number, its stripes and its port. The others go on
+// meanwhile.
 
 import { Worker } from 'node:worker_threads'
 import { type Board, shareBoard } from '../board/board.ts'

@@ -1,6 +1,6 @@
-// The entry of an edge thread: listens, accepts, and does what the main thread says. Everything that a
-// connection needs is in the Edge object; everything that the main thread wants to know is on the
-// board, except for three words (listening, refused, drained).
+// The entry of an edge thread: listens, accepts, and does what the main thread says. Everything
+// that a connection needs is in the Edge object; everything that the main thread wants to know is
+// on the board, except for three words (listening, refused, drained).
 
 import { createServer, type Server } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'

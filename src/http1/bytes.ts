@@ -1,6 +1,6 @@
-// Which bytes may stand where (RFC 9110 section 5.6, RFC 9112 sections 3 and 5), as one table lookup
-// a byte. Everything not listed is refused, so a byte that two parsers could read differently never
-// gets past the head.
+// Which bytes may stand where (RFC 9110 section 5.6, RFC 9112 sections 3 and 5), as one table
+// lookup a byte. Everything not listed is refused, so a byte that two parsers could read
+// differently never gets past the head.
 
 export const HTAB = 0x09
 export const LF = 0x0a

@@ -1,7 +1,7 @@
-// The chunked transfer coding (RFC 9112 section 7.1), decoded strictly and without copying. For every
-// piece of input the decoder says which ranges of it may pass on. Two uses: forwarding the framing as
-// it came (strict framing is unambiguous, so the very bytes may pass, only extensions and trailers
-// are cut out), or taking the framing off (for an HTTP/1.0 client).
+// The chunked transfer coding (RFC 9112 section 7.1), decoded strictly and without copying. For
+// every piece of input the decoder says which ranges of it may pass on. Two uses: forwarding the
+// framing as it came (strict framing is unambiguous, so the very bytes may pass, only extensions
+// and trailers are cut out), or taking the framing off (for an HTTP/1.0 client).
 //
 // Bounds: a size has at most 16 hex digits and is a safe integer, extensions of one chunk take at
 // most 256 bytes, the trailer section at most 8 KiB.

@@ -1,5 +1,6 @@
-// Everything that can go wrong with a request, what the client is told, and whose fault it is: the one
-// place where a failure becomes a status code. The name of a fault is what `x-vertex-error` says.
+// Everything that can go wrong with a request, what the client is told, and whose fault it is: the
+// one place where a failure becomes a status code. The name of a fault is what `x-vertex-error`
+// says.
 
 /** What a fault counts as, by the names of the outcomes in core. */
 export type FaultOutcome = 'refused' | 'reset' | 'timeout' | 'malformed' | 'overload' | 'unjudged'

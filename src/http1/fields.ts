@@ -1,6 +1,7 @@
-// The header fields that a proxy must understand, by number, so that the rest of the engine compares
-// integers and never strings. A name is looked up by its length and then byte by byte; names are
-// tokens by then, so setting bit 0x20 folds letters to lower case and confuses nothing else.
+// The header fields that a proxy must understand, by number, so that the rest of the engine
+// compares integers and never strings. A name is looked up by its length and then byte by byte;
+// names are tokens by then, so setting bit 0x20 folds letters to lower case and confuses nothing
+// else.
 
 const NAMES = [
   'host',

@@ -1,6 +1,6 @@
-// Rewriting heads on their way through: what passes, what goes, what is added (RFC 9110 section 7.6,
-// RFC 7230 section 6.1). Hop-by-hop fields go before our own are added. Runs of lines that pass are
-// copied in one piece; only a line with untidy white space is written anew.
+// Rewriting heads on their way through: what passes, what goes, what is added (RFC 9110 section
+// 7.6, RFC 7230 section 6.1). Hop-by-hop fields go before our own are added. Runs of lines that
+// pass are copied in one piece; only a line with untidy white space is written anew.
 
 import { FIELD } from './fields.ts'
 import type { FieldLines } from './lines.ts'

@@ -1,5 +1,5 @@
-// The syntax of `host[:port]` (RFC 3986 section 3.2.2, RFC 9110 section 7.2): a name, an IPv4 address
-// or a bracketed IPv6 address. No user information, no path, no list, never empty.
+// The syntax of `host[:port]` (RFC 3986 section 3.2.2, RFC 9110 section 7.2): a name, an IPv4
+// address or a bracketed IPv6 address. No user information, no path, no list, never empty.
 
 import { CLASSES, HOST, hexValue } from './bytes.ts'
 
@@ -57,7 +57,9 @@ function portIsValid(text: string, at: number): boolean {
   return Number(text.slice(at + 1)) <= 65_535
 }
 
-/** The host without its port, in lower case, without a trailing dot: what services match against. */
+/**
+ * The host without its port, in lower case, without a trailing dot: what services match against.
+ */
 export function matchHost(text: string): string {
   const bracket = text.lastIndexOf(']')
   const colon = text.indexOf(':', bracket + 1)

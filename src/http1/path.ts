@@ -1,9 +1,10 @@
 // The path that routes are matched against: a normalised copy, made so that a client cannot step
 // around a route by spelling it differently. The request itself is forwarded as it came.
 //
-// Dot segments are resolved (RFC 3986 section 5.2.4), double slashes are joined, and percent-encoded
-// unreserved characters are decoded, once. %2F and %5C are never decoded: a route prefix matches only
-// literal slashes. A path that climbs above the root or hides NUL, CR or LF is refused.
+// Dot segments are resolved (RFC 3986 section 5.2.4), double slashes are joined, and
+// percent-encoded unreserved characters are decoded, once. %2F and %5C are never decoded: a route
+// prefix matches only literal slashes. A path that climbs above the root or hides NUL, CR or LF is
+// refused.
 
 import { hexValue } from './bytes.ts'
 

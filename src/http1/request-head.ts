@@ -1,6 +1,7 @@
-// The head of a request: from bytes to the facts that routing and forwarding need. One pass over the
-// bytes, then one over the list of field lines. A head that two parsers could read differently is
-// refused with the fault that names the rule (RFC 9112, on the strict side wherever it says MAY).
+// The head of a request: from bytes to the facts that routing and forwarding need. One pass over
+// the bytes, then one over the list of field lines. A head that two parsers could read differently
+// is refused with the fault that names the rule (RFC 9112, on the strict side wherever it says
+// MAY).
 //
 // A RequestHead is scratch memory of the thread: what outlives the event that brought it is copied.
 

@@ -1,7 +1,8 @@
 // The head of a response: as strict as that of a request. A target that breaks the rules gives its
 // client a 502 and loses its connection, since what it says next cannot be trusted either.
 //
-// A ResponseHead is scratch memory of the thread: what outlives the event that brought it is copied.
+// A ResponseHead is scratch memory of the thread: what outlives the event that brought it is
+// copied.
 
 import { CLASSES, CR, LF, SP, VALUE } from './bytes.ts'
 import { equalsIgnoringCase, FIELD } from './fields.ts'

@@ -1,5 +1,5 @@
-// The page's script runs here against a real admin thread, with just as much of a document as it uses:
-// elements that remember their text. What a browser makes of it is not tested here.
+// The page's script runs here against a real admin thread, with just as much of a document as it
+// uses: elements that remember their text. What a browser makes of it is not tested here.
 
 import t from 'tap'
 import { call, entry, obliging, serviceView, startAdmin, versionView } from './harness.ts'

@@ -1,5 +1,5 @@
-// A real admin thread with a control side that the test plays: it answers each Ask with what the test
-// says, over the same port and with the same messages as the control thread would.
+// A real admin thread with a control side that the test plays: it answers each Ask with what the
+// test says, over the same port and with the same messages as the control thread would.
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -1,5 +1,5 @@
-// Runs many command lines in one process, one after another, and prints what each did as JSON. It is
-// started by `cliLines` where the start of a process a line would only cost time.
+// Runs many command lines in one process, one after another, and prints what each did as JSON. It
+// is started by `cliLines` where the start of a process a line would only cost time.
 
 import { main } from '../../src/cli/main.ts'
 

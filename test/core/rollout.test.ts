@@ -1,5 +1,6 @@
-// Transcripts of rollouts, in test/scenarios/rollout. Each is played from its first line to its last;
-// what comes out must be what is written. VERTEX_REWRITE=1 writes it anew: read the difference then.
+// Transcripts of rollouts, in test/scenarios/rollout. Each is played from its first line to its
+// last; what comes out must be what is written. VERTEX_REWRITE=1 writes it anew: read the
+// difference then.
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import t from 'tap'

@@ -1,6 +1,7 @@
-// Reads and writes transcripts of rollouts: an event, `----`, then the state after it and the effects,
-// in the order in which they are carried out. Blocks are separated by an empty line; `#` begins a
-// comment. An event may be preceded by the time that has passed since the last one, such as `+30s`.
+// Reads and writes transcripts of rollouts: an event, `----`, then the state after it and the
+// effects, in the order in which they are carried out. Blocks are separated by an empty line; `#`
+// begins a comment. An event may be preceded by the time that has passed since the last one, such
+// as `+30s`.
 
 import type {
   ArmCounts,

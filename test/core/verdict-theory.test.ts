@@ -189,7 +189,8 @@ await t.test(
     const tick = fc.record({ old: fc.nat(5), fresh: fc.nat(5) })
     fc.assert(
       fc.property(fc.array(tick, { minLength: 1, maxLength: 30 }), fc.nat(20), (ticks, pending) => {
-        // `pending` requests of the old weight are in flight at the first tick; some of them fail later.
+        // `pending` requests of the old weight are in flight at the first tick; some of them fail
+        // later.
         let settling: ReturnType<typeof settle> | null = settle(0, 60_000)
         let left = pending
         let counted = 0

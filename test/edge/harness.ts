@@ -1,5 +1,5 @@
-// A real edge for tests: real threads on a real port in front of real origins, with the board in the
-// test's hands instead of a control loop. Origins and clients speak raw bytes.
+// A real edge for tests: real threads on a real port in front of real origins, with the board in
+// the test's hands instead of a control loop. Origins and clients speak raw bytes.
 
 import net from 'node:net'
 import type { AddressInfo } from 'node:net'
@@ -189,8 +189,8 @@ export interface Raw {
 }
 
 /**
- * Sends raw bytes and collects the answer until `until` is true of it, the peer closes, or 3 s pass.
- * The pieces are sent one after the other, each in a packet of its own.
+ * Sends raw bytes and collects the answer until `until` is true of it, the peer closes, or 3 s
+ * pass. The pieces are sent one after the other, each in a packet of its own.
  */
 export function exchange(
   port: number,

@@ -1,6 +1,6 @@
-// The package: `npm pack` makes a tarball that runs as `vertex` in an empty folder. The network is not
-// touched: the tarball is unpacked where npm would put it, and beside it stand links to the modules
-// that it depends on.
+// The package: `npm pack` makes a tarball that runs as `vertex` in an empty folder. The network is
+// not touched: the tarball is unpacked where npm would put it, and beside it stand links to the
+// modules that it depends on.
 
 import { execFile, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'

@@ -1,5 +1,5 @@
-// The demo is the first thing that anybody runs: it must tell its story to the end, and leave nothing
-// behind.
+// The demo is the first thing that anybody runs: it must tell its story to the end, and leave
+// nothing behind.
 
 import { readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'

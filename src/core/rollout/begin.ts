@@ -1,6 +1,6 @@
-// How a rollout begins: by `deploy`, in the place of a running one with `replace`. The candidate is
-// made resident at 0 % first (phase `proving`, where gates will run); the first raise follows when every
-// edge thread knows it. Also: the file's routing block, which an operator has edited.
+// How a rollout begins: by `deploy`, in the place of a running one with `replace`. The candidate
+// is made resident at 0 % first (phase `proving`, where gates will run); the first raise follows
+// when every edge thread knows it. Also: the file's routing block, which an operator has edited.
 
 import type { Effect, ServiceDocument } from '../events.ts'
 import type { Refusal, Rollout, ServiceState, VersionRecord } from '../service.ts'

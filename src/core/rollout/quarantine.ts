@@ -1,5 +1,6 @@
-// A version that the verdict has taken out stays out until an operator lifts it: deploying it again is
-// refused with the evidence. The same name on other targets is another artifact and is not meant.
+// A version that the verdict has taken out stays out until an operator lifts it: deploying it
+// again is refused with the evidence. The same name on other targets is another artifact and is
+// not meant.
 
 import type { ServiceDocument } from '../events.ts'
 import type { Refusal, ServiceState } from '../service.ts'

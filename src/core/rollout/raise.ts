@@ -1,6 +1,6 @@
-// Raising the weight: by a step, by hand, by resuming, or straight to 100 %. All of it goes through
-// `raiseTo`, so that every raise is counted, anchored, warmed up, journaled and saved in the same way,
-// and before its weight is stored.
+// Raising the weight: by a step, by hand, by resuming, or straight to 100 %. All of it goes
+// through `raiseTo`, so that every raise is counted, anchored, warmed up, journaled and saved in
+// the same way, and before its weight is stored.
 
 import type { ServiceDocument } from '../events.ts'
 import type { JournalEntry, JournalKind } from '../journal.ts'

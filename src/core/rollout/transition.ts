@@ -1,6 +1,6 @@
-// What every transition of a rollout is made of: the document before, the document after, the effects
-// in between, and the refusals. A change of the state raises the epoch by one; evidence and facts may
-// change without it.
+// What every transition of a rollout is made of: the document before, the document after, the
+// effects in between, and the refusals. A change of the state raises the epoch by one; evidence
+// and facts may change without it.
 
 import type { Effect, EventName, Facts, RolloutEvent, ServiceDocument } from '../events.ts'
 import type { Problem } from '../problem.ts'

@@ -56,8 +56,8 @@ export function setTargets(
 }
 
 /**
- * The node came up with this rollout: its step is watched again from the beginning, its evidence goes
- * on where it was saved. A warm-up begins again too, as the counters of the targets do.
+ * The node came up with this rollout: its step is watched again from the beginning, its evidence
+ * goes on where it was saved. A warm-up begins again too, as the counters of the targets do.
  */
 export function restarted(document: ServiceDocument, _event: unknown, now: number): Stepped {
   const rollout = rolloutOf(document)

@@ -1,6 +1,6 @@
 // What a rollout does by itself: it takes in what was counted, asks the judge, and either goes on,
-// raises the next step, reopens the comparison, or takes the candidate out. The order matters: first
-// what is bad, only then what may be raised.
+// raises the next step, reopens the comparison, or takes the candidate out. The order matters:
+// first what is bad, only then what may be raised.
 
 import type { Effect, ServiceDocument } from '../events.ts'
 import type { Rollout } from '../service.ts'

@@ -1,7 +1,7 @@
-// What "slow" means for the latency test: a limit t taken from stable before the raise. Any t that is
-// fixed beforehand keeps the test sound; noise in it only costs power. So t is stable's p99 when its
-// last minute holds 1,000 requests, the tenth largest latency when it holds fewer, and below 100
-// requests there is no latency test, which is said instead of guessed.
+// What "slow" means for the latency test: a limit t taken from stable before the raise. Any t that
+// is fixed beforehand keeps the test sound; noise in it only costs power. So t is stable's p99
+// when its last minute holds 1,000 requests, the tenth largest latency when it holds fewer, and
+// below 100 requests there is no latency test, which is said instead of guessed.
 
 import { bucketEdgeUs } from '../window.ts'
 import type { TailFigures } from '../events.ts'

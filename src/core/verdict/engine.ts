@@ -1,10 +1,11 @@
-// Betting scores. A component j bets that the candidate is worse by a certain factor; its score R_j is
-// multiplied by up when an observation supports the bet and by down when it does not. When the
-// candidate is harmless each factor has mean 1 (or less), so the mean E of the scores exceeds c with
-// probability at most 1/c, however often one looks (Ville's inequality). That is the whole theory.
+// Betting scores. A component j bets that the candidate is worse by a certain factor; its score
+// R_j is multiplied by up when an observation supports the bet and by down when it does not. When
+// the candidate is harmless each factor has mean 1 (or less), so the mean E of the scores exceeds
+// c with probability at most 1/c, however often one looks (Ville's inequality). That is the whole
+// theory.
 //
-// Two engines: `absolute` bets on the share of bad requests among the candidate's own, against a bound;
-// `relative` bets on which version a bad event falls on, against the proxy's own coin flip.
+// Two engines: `absolute` bets on the share of bad requests among the candidate's own, against a
+// bound; `relative` bets on which version a bad event falls on, against the proxy's own coin flip.
 
 /** One score per component, all at least 0. */
 export type Scores = readonly number[]
@@ -39,8 +40,8 @@ export function absoluteFactors(share: number, bound: number): { up: number; dow
 }
 
 /**
- * Logarithms of the factors of an event on the candidate (`up`) and on stable (`down`), when it falls
- * on the candidate with probability at most `w` under the null hypothesis.
+ * Logarithms of the factors of an event on the candidate (`up`) and on stable (`down`), when it
+ * falls on the candidate with probability at most `w` under the null hypothesis.
  */
 export function relativeFactors(times: number, w: number): { up: number; down: number } {
   const down = -Math.log(times * w + 1 - w)
@@ -59,7 +60,10 @@ function scaled(score: number, exponent: number): number {
   return score === 0 ? 0 : score * Math.exp(Math.min(exponent, 700))
 }
 
-/** Scores after requests of the candidate were seen. Scores are capped, so that outages are forgotten. */
+/**
+ * Scores after requests of the candidate were seen. Scores are capped, so that outages are
+ * forgotten.
+ */
 export function betAbsolute(scores: Scores, bet: AbsoluteBet): Scores {
   if (bet.bad === 0 && bet.good === 0) return scores
   return scores.map((score, j) => {

@@ -1,11 +1,11 @@
-// What the tests of a rollout know, as plain JSON: it is saved every second and taken up again after a
-// restart, so that no γ is granted twice and no failure is forgotten. `foldTick` adds what was counted
-// since the last tick, `foldRaise` what a raise means. Both return a new value and judge nothing; the
-// judgement reads the values through `readEvidence`.
+// What the tests of a rollout know, as plain JSON: it is saved every second and taken up again
+// after a restart, so that no γ is granted twice and no failure is forgotten. `foldTick` adds what
+// was counted since the last tick, `foldRaise` what a raise means. Both return a new value and
+// judge nothing; the judgement reads the values through `readEvidence`.
 //
-// Three tests: errors against the threshold (absolute), errors against stable (relative), and requests
-// over the latency limit against stable (tail). At 100 % nothing is left to compare with, so errors and
-// slow requests are tested against bounds taken from stable before the raise.
+// Three tests: errors against the threshold (absolute), errors against stable (relative), and
+// requests over the latency limit against stable (tail). At 100 % nothing is left to compare with,
+// so errors and slow requests are tested against bounds taken from stable before the raise.
 
 import type { ArmCounts, TailFigures } from '../events.ts'
 import type { Strategy, Trigger } from '../strategy.ts'

@@ -1,6 +1,6 @@
-// Every verdict explains itself: counts and rates, the evidence and its inverse (a p-value that stays
-// valid however often one looks), the bar, what the limit of the latency test is and how rare it
-// really is on stable, which bet does best, and what would change the decision.
+// Every verdict explains itself: counts and rates, the evidence and its inverse (a p-value that
+// stays valid however often one looks), the bar, what the limit of the latency test is and how
+// rare it really is on stable, which bet does best, and what would change the decision.
 
 import type { EvidenceView } from '../command.ts'
 import type { Trigger } from '../strategy.ts'

@@ -15,7 +15,9 @@ import { FULL_WEIGHT } from '../weight.ts'
 import { barOf, type Evidence, type EvidenceValues, readEvidence } from './evidence.ts'
 import { thresholdCrossed } from './threshold.ts'
 
-/** Absolute evidence at 100 % above this reopens the comparison; below RESTORE it is closed again. */
+/**
+ * Absolute evidence at 100 % above this reopens the comparison; below RESTORE it is closed again.
+ */
 export const REOPEN = 10
 export const RESTORE = 1
 

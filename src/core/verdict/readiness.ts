@@ -1,6 +1,6 @@
 // When a step may end. The passing of time is not enough: a raise needs the candidate to have been
-// seen at work, nothing suspicious, and all its targets in service. Proof of harmlessness (verdict.md
-// section 5) will be one more line of the same list.
+// seen at work, nothing suspicious, and all its targets in service. Proof of harmlessness
+// (verdict.md section 5) will be one more line of the same list.
 
 import type { Facts } from '../events.ts'
 import type { Strategy } from '../strategy.ts'

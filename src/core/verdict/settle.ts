@@ -1,13 +1,13 @@
-// What to do about requests that were drawn before the weight was lowered. Their failures arrive later
-// and look as if the lower weight had drawn them, which would be unjust to the candidate. Taking the
-// largest weight of the last response-head time-out instead is just, but after 100 % it is also deaf: a
-// weight of 1 explains every failure, for as long as a time-out lasts.
+// What to do about requests that were drawn before the weight was lowered. Their failures arrive
+// later and look as if the lower weight had drawn them, which would be unjust to the candidate.
+// Taking the largest weight of the last response-head time-out instead is just, but after 100 % it
+// is also deaf: a weight of 1 explains every failure, for as long as a time-out lasts.
 //
-// So the failures are counted and the first of them are forgiven: none of the first tick counts, and
-// of the later ones as many are left out as requests were in flight at that tick. At most so many can
-// have been drawn before, so what remains is never more than what the new weight has drawn, and the
-// test stays valid (its value only grows with the candidate's failures). After a response-head time-out
-// nothing drawn before is left, and the forgiving ends.
+// So the failures are counted and the first of them are forgiven: none of the first tick counts,
+// and of the later ones as many are left out as requests were in flight at that tick. At most so
+// many can have been drawn before, so what remains is never more than what the new weight has
+// drawn, and the test stays valid (its value only grows with the candidate's failures). After a
+// response-head time-out nothing drawn before is left, and the forgiving ends.
 
 import type { ArmCounts } from '../events.ts'
 

@@ -1,7 +1,7 @@
 // `mode: threshold`, the literal reading of a rollback trigger: the window's error rate above the
 // threshold, or its p99 above stable's by more than the allowed increase, with a least number of
-// requests. It is there for those who want a plain rule; it condemns 71 to 90 % of healthy candidates
-// at 100 requests, which is why it is not the default.
+// requests. It is there for those who want a plain rule; it condemns 71 to 90 % of healthy
+// candidates at 100 requests, which is why it is not the default.
 
 import type { WindowFigures } from '../events.ts'
 import type { Trigger } from '../strategy.ts'

@@ -1,7 +1,7 @@
-// After a raise a candidate is slow for a while for harmless reasons: cold caches, code that is not
-// compiled yet, connections that must be opened. Latency of both versions is ignored until some time
-// has passed and each of the candidate's targets has answered some requests, at most three times the
-// time. Errors are never ignored. Targets that join later are not exempt.
+// After a raise a candidate is slow for a while for harmless reasons: cold caches, code that is
+// not compiled yet, connections that must be opened. Latency of both versions is ignored until
+// some time has passed and each of the candidate's targets has answered some requests, at most
+// three times the time. Errors are never ignored. Targets that join later are not exempt.
 
 import type { Strategy } from '../strategy.ts'
 

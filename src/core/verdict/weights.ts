@@ -1,10 +1,11 @@
-// Which weight may have drawn a request that ends now. A request is judged when it ends or fails, up
-// to a response-head time-out after it was drawn; if the weight was raised meanwhile, a failure of the
-// candidate looks less surprising than it was. The tests take the largest weight of that time: with the
-// weight of the moment, a stable that times out slowly beside a candidate that fails fast gives 82 %
-// false rollbacks.
+// Which weight may have drawn a request that ends now. A request is judged when it ends or fails,
+// up to a response-head time-out after it was drawn; if the weight was raised meanwhile, a failure
+// of the candidate looks less surprising than it was. The tests take the largest weight of that
+// time: with the weight of the moment, a stable that times out slowly beside a candidate that
+// fails fast gives 82 % false rollbacks.
 //
-// Only weights that a later, larger one does not cover are kept, newest last, so they fall strictly.
+// Only weights that a later, larger one does not cover are kept, newest last, so they fall
+// strictly.
 
 import { FULL_WEIGHT, type Weight } from '../weight.ts'
 
