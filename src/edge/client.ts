@@ -11,6 +11,7 @@ import { FIELD } from '../http1/fields.ts'
 import type { ForwardedBy } from '../http1/forward.ts'
 import { MORE, REFUSED } from '../http1/lines.ts'
 import { BY_LENGTH, CHUNKED, type RequestHead, readRequestHead } from '../http1/request-head.ts'
+import { BodySink } from './body-sink.ts'
 import type { ClientSide } from './client-side.ts'
 import type { Edge } from './edge.ts'
 import { Exchange } from './request.ts'
@@ -34,6 +35,7 @@ export class ClientConnection extends Timed implements ClientSide {
 
   readonly #edge: Edge
   readonly #socket: Socket
+  readonly #sink: BodySink
   #decoder: ChunkedDecoder | null = null
   #state = HEAD
   #exchange: Exchange | null = null
@@ -51,6 +53,7 @@ export class ClientConnection extends Timed implements ClientSide {
     super()
     this.#edge = edge
     this.#socket = socket
+    this.#sink = new BodySink(socket)
     const remote = socket.remoteAddress ?? ''
     const address = remote.startsWith('::ffff:') ? remote.slice(7) : remote
     this.by = {
@@ -61,11 +64,16 @@ export class ClientConnection extends Timed implements ClientSide {
     edge.connections.add(this)
     addConnection(edge.board, edge.thread, 1)
     socket.on('data', (chunk: Buffer) => this.#onData(chunk))
-    socket.on('drain', () => this.#exchange?.onClientDrain())
+    socket.on('drain', () => this.#onDrain())
     socket.on('end', () => this.#onEnd())
     socket.on('error', () => undefined) // 'close' follows and does the work
     socket.on('close', () => this.#onClose())
     edge.wheel.arm(this, edge.now() + edge.settings.timeouts.keepAliveMs)
+  }
+
+  #onDrain(): void {
+    this.#sink.drained()
+    this.#exchange?.onClientDrain()
   }
 
   get tunnelled(): boolean {
@@ -246,7 +254,7 @@ export class ClientConnection extends Timed implements ClientSide {
   }
 
   writeBytes(bytes: Buffer): boolean {
-    return this.#socket.write(bytes)
+    return this.#sink.write(bytes)
   }
 
   cork(): void {

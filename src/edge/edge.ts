@@ -21,11 +21,16 @@ import { Wheel } from './wheel.ts'
 /** How often the thread looks at what is overdue. */
 export const TICK_MS = 20
 
+/** As much as Node itself reads at once. */
+const READ_BYTES = 65_536
+
 export class Edge {
   readonly board: Board
   readonly thread: number
   readonly requestHead = new RequestHead()
   readonly responseHead = new ResponseHead()
+  /** What targets send is read into this one buffer, and used up or copied before the next read. */
+  readonly readBuffer = Buffer.allocUnsafeSlow(READ_BYTES)
   readonly wheel: Wheel
   readonly connections = new Set<ClientConnection>()
   readonly tunnels = new Set<Exchange>()

@@ -228,6 +228,7 @@ export class Exchange extends Judgement {
     this.#answerBegun = true
   }
 
+  /** @param bytes valid during the call only: what is kept is copied */
   onBody(bytes: Buffer, from: number, to: number): void {
     const { framedOut } = this
     const size = framedOut && this.#encodeChunks ? `${(to - from).toString(16)}\r\n` : ''
@@ -235,14 +236,14 @@ export class Exchange extends Judgement {
     this.#answerOut = ''
     const client = this.#client
     let more: boolean
-    if (text === '') more = client.writeBytes(bytes.subarray(from, to))
+    if (text === '') more = client.writeBytes(copyOf(bytes, from, to))
     else if (to - from <= JOIN_BYTES) {
       const end = size === '' ? '' : '\r\n'
       more = client.writeText(text + bytes.toString('latin1', from, to) + end)
     } else {
       client.cork()
       client.writeText(text)
-      more = client.writeBytes(bytes.subarray(from, to))
+      more = client.writeBytes(copyOf(bytes, from, to))
       if (size !== '') more = client.writeBytes(CHUNK_END)
       client.uncork()
     }
@@ -429,4 +430,11 @@ export class Exchange extends Judgement {
     if (this.#rescuing) this.edge.rescuesInFlight--
     if (this.#tunnel) this.edge.tunnels.delete(this)
   }
+}
+
+/** A copy in memory of its own, which the sink can give back. */
+function copyOf(bytes: Buffer, from: number, to: number): Buffer {
+  const copy = Buffer.allocUnsafeSlow(to - from)
+  bytes.copy(copy, 0, from, to)
+  return copy
 }

@@ -12,6 +12,7 @@ import type { Fault } from '../http1/fault.ts'
 import { MORE, REFUSED } from '../http1/lines.ts'
 import { BY_LENGTH, CHUNKED, type Framing, NO_BODY, UNTIL_CLOSE } from '../http1/request-head.ts'
 import { readResponseHead } from '../http1/response-head.ts'
+import { BodySink } from './body-sink.ts'
 import type { Edge } from './edge.ts'
 import type { Exchange } from './request.ts'
 import type { Target } from './routes.ts'
@@ -39,6 +40,7 @@ export class UpstreamConnection extends Timed {
   idleSinceMs = 0
 
   readonly #edge: Edge
+  readonly #sink: BodySink
   readonly #decoder = new ChunkedDecoder()
   readonly #pass: (from: number, to: number) => void
   #exchange: Exchange | null = null
@@ -66,11 +68,19 @@ export class UpstreamConnection extends Timed {
       port: target.port,
       noDelay: true,
       allowHalfOpen: true,
+      // One buffer for all connections of the thread: what it holds is used up, or copied, at once.
+      onread: {
+        buffer: edge.readBuffer,
+        callback: (length) => {
+          this.#onData(edge.readBuffer.subarray(0, length))
+          return true
+        },
+      },
     })
     this.socket = socket
+    this.#sink = new BodySink(socket)
     socket.on('connect', () => this.#onConnect())
-    socket.on('data', (chunk: Buffer) => this.#onData(chunk))
-    socket.on('drain', () => this.#exchange?.onUpstreamDrain())
+    socket.on('drain', () => this.#onDrain())
     socket.on('end', () => this.#onEnd())
     socket.on('error', () => undefined) // 'close' follows and does the work
     socket.on('close', () => this.#onClose())
@@ -95,14 +105,14 @@ export class UpstreamConnection extends Timed {
   /** Sends body bytes, framed as they are. False asks for a pause until `onUpstreamDrain`. */
   sendBody(bytes: Buffer, from: number, to: number): boolean {
     const head = this.#out
-    if (head === '') return this.socket.write(bytes.subarray(from, to))
+    if (head === '') return this.#sink.write(part(bytes, from, to))
     this.#out = ''
     if (to - from <= JOIN_BYTES) {
       return this.socket.write(head + bytes.toString('latin1', from, to), 'latin1')
     }
     this.socket.cork()
     this.socket.write(head, 'latin1')
-    const more = this.socket.write(bytes.subarray(from, to))
+    const more = this.#sink.write(part(bytes, from, to))
     this.socket.uncork()
     return more
   }
@@ -137,17 +147,23 @@ export class UpstreamConnection extends Timed {
     if (this.#requestSent) this.#waitForHead()
   }
 
+  #onDrain(): void {
+    this.#sink.drained()
+    this.#exchange?.onUpstreamDrain()
+  }
+
+  /** @param chunk valid during the call only */
   #onData(chunk: Buffer): void {
     const exchange = this.#exchange
     if (exchange === null) return this.destroy()
     this.answered = true
-    if (this.#state === TUNNEL) return exchange.onTunnelFromUpstream(chunk)
+    if (this.#state === TUNNEL) return exchange.onTunnelFromUpstream(Buffer.from(chunk))
     const bytes = this.#pending === null ? chunk : Buffer.concat([this.#pending, chunk])
     this.#pending = null
     let at = 0
     while (this.#state === HEAD) {
       const end = this.#readHead(exchange, bytes, at)
-      if (end === MORE) this.#pending = at === 0 ? bytes : bytes.subarray(at)
+      if (end === MORE) this.#pending = Buffer.from(bytes.subarray(at))
       if (end < 0 || this.#exchange !== exchange) return
       at = end
     }
@@ -170,7 +186,7 @@ export class UpstreamConnection extends Timed {
       else {
         this.#state = TUNNEL
         this.touchTunnel()
-        exchange.onSwitch(head, bytes.subarray(end))
+        exchange.onSwitch(head, Buffer.from(bytes.subarray(end)))
       }
       return REFUSED
     }
@@ -289,6 +305,11 @@ export class UpstreamConnection extends Timed {
 }
 
 const NOTHING = Buffer.alloc(0)
+
+/** The whole buffer where the range is all of it, so that the sink can give its memory back. */
+function part(bytes: Buffer, from: number, to: number): Buffer {
+  return from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to)
+}
 
 /**
  * A connection for a request: the one that was used last, or a new one.
