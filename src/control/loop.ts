@@ -4,7 +4,7 @@
 // service and stops neither the loop nor the serving.
 
 import { setImmediate } from 'node:timers/promises'
-import { type Board, waitForWake, wakeCount } from '../board/board.ts'
+import { type Board, waitForWake, wakeControl, wakeCount } from '../board/board.ts'
 import { claims, TallyReader } from '../board/tallies.ts'
 import { type ArmCounts, NO_COUNTS } from '../core/events.ts'
 import type { JournalFile } from './journal-file.ts'
@@ -56,6 +56,7 @@ export class Loop {
   readonly #unwritten = new Map<string, Arms>()
   #stopped = false
   #running: Promise<void> | null = null
+  #alive: NodeJS.Timeout | undefined
   #lastSecondMs = Number.NEGATIVE_INFINITY
 
   constructor(parts: LoopParts) {
@@ -65,11 +66,15 @@ export class Loop {
 
   start(): void {
     this.#running ??= this.#run()
+    // A wait on shared memory does not keep a process alive; as long as this loop runs, it must.
+    this.#alive ??= setInterval(() => {}, SECOND_MS)
   }
 
   async stop(): Promise<void> {
     this.#stopped = true
+    wakeControl(this.#parts.board)
     await this.#running
+    clearInterval(this.#alive)
   }
 
   async #run(): Promise<void> {

@@ -7,7 +7,7 @@ import t from 'tap'
 import { type Block, parseTranscript, Player, writeTranscript } from './transcript.ts'
 
 const FOLDER = new URL('../scenarios/rollout/', import.meta.url)
-const isRewriting = process.env['VERTEX_REWRITE'] === '1'
+const isRewriting = process.env.VERTEX_REWRITE === '1'
 
 for (const name of readdirSync(FOLDER).filter((file) => file.endsWith('.txt'))) {
   await t.test(name.replace('.txt', '').replaceAll('-', ' '), async (t) => {

@@ -106,14 +106,14 @@ export class Player {
   #event(verb: string, said: { words: Words; plain: readonly string[] }): RolloutEvent {
     const { plain, words } = said
     const [first = ''] = plain
-    const ifMatch = words['if'] === undefined ? null : Number(words['if'])
+    const ifMatch = words.if === undefined ? null : Number(words.if)
     const strategy = this.#strategy
     switch (verb) {
       case 'file': {
-        const versions = { v1: ['http://a:1'], v2: [words['v2'] ?? 'http://b:1'] }
-        const weight = Number(words['weight'] ?? 0) * 100
+        const versions = { v1: ['http://a:1'], v2: [words.v2 ?? 'http://b:1'] }
+        const weight = Number(words.weight ?? 0) * 100
         const { stable = null, candidate = null } = words
-        const hash = `${stable}-${candidate}-${weight}.${words['v2'] ?? ''}`
+        const hash = `${stable}-${candidate}-${weight}.${words.v2 ?? ''}`
         return { event: 'routing', versions, stable, candidate, weight, hash, strategy }
       }
       case 'deploy': {
@@ -136,8 +136,8 @@ export class Player {
       case 'targets':
         return { event: 'targets', version: first, targets: plain.slice(1), ifMatch }
       case 'tick': {
-        const candidate = counts(words['candidate'])
-        return { event: 'tick', candidate, stable: counts(words['stable']), inFlight: 0 }
+        const candidate = counts(words.candidate)
+        return { event: 'tick', candidate, stable: counts(words.stable), inFlight: 0 }
       }
       case 'survey': {
         const before = this.document.facts.memoryMs === 0 ? GOOD_FACTS : this.#facts()
@@ -146,7 +146,7 @@ export class Player {
       case 'restarted':
         return { event: 'restarted' }
       case 'unsaved': {
-        const weight = Number(words['weight']) * 100
+        const weight = Number(words.weight) * 100
         const epoch = ifMatch ?? this.document.state.epoch
         return { event: 'unsaved', epoch, weight, reason: 'the disk is full' }
       }

@@ -10,10 +10,6 @@ import { median, type Random, seededRandom } from './random.ts'
 
 const HEALTHY: Behaviour = { errors: () => 0.0005, slow: () => 0.01 }
 
-function failing(share: number): Behaviour {
-  return { ...HEALTHY, errors: () => share }
-}
-
 function rollouts(
   times: number,
   setup: { seed: number; rate: number; candidate: Behaviour; stable?: Behaviour; untilMs: number },

@@ -80,7 +80,30 @@ function deployRefusal(state: ServiceState, event: EventOf<'deploy'>): Refusal |
   ) {
     return otherTargets(version, known)
   }
-  return quarantineRefusal(state, version, targets)
+  return quarantineRefusal(state, version, targets) ?? sharedWithStable(state, event)
+}
+
+/** A candidate that answers from stable's own targets would be compared with itself. */
+function sharedWithStable(state: ServiceState, event: EventOf<'deploy'>): Refusal | null {
+  const { targets, version } = event
+  if (state.stable === null || version === state.stable) return null
+  const wanted = targets.length > 0 ? targets : (state.versions[version]?.targets ?? [])
+  const shared = state.versions[state.stable]?.targets.find((url) => wanted.includes(url))
+  if (shared === undefined) return null
+  return conflict(
+    'target-taken',
+    'Target belongs to stable',
+    `Cannot deploy ${version} as each target belongs to one version: ${shared} is a target of ` +
+      `${state.stable}`,
+  )
+}
+
+/** The previous stable, unless the new candidate was started in its place: then it is gone. */
+function previousAfter(state: ServiceState, targets: readonly string[]): ServiceState['previous'] {
+  const { previous } = state
+  if (previous === null) return null
+  const old = state.versions[previous.version]?.targets ?? []
+  return old.some((url) => targets.includes(url)) ? null : previous
 }
 
 /** `deploy` without a rollout. */
@@ -117,6 +140,7 @@ export function begin(
       weight: 0,
       rollout,
       ended: null,
+      previous: previousAfter(state, targets),
       rollouts: state.rollouts + 1,
     },
   })

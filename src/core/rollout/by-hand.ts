@@ -109,9 +109,9 @@ function lowered(
     effects: [
       assignmentOf(next.state),
       limitsOf(noted),
+      ...(weight === 0 ? evacuationOf(next.state) : []),
       PERSIST,
       journalWeight(order.text, weight),
-      ...(weight === 0 ? evacuationOf(next.state) : []),
     ],
   }
 }
@@ -136,9 +136,9 @@ export function changeManual(
       effects: [
         assignmentOf(next.state),
         NO_LIMITS,
+        ...evacuationOf(next.state),
         PERSIST,
         journalWeight(text, 0),
-        ...evacuationOf(next.state),
       ],
     }
   }

@@ -67,9 +67,9 @@ export function abort(
     effects: [
       assignmentOf(next.state),
       NO_LIMITS,
+      ...evacuationOf(next.state),
       PERSIST,
       { effect: 'journal', kind: 'aborted', text: reason, by: 'operator', weight: 0 },
-      ...evacuationOf(next.state),
     ],
   }
 }
@@ -102,11 +102,11 @@ export function rollBackByVerdict(document: ServiceDocument, now: number): Stepp
     effects: [
       assignmentOf(next.state),
       NO_LIMITS,
+      ...evacuationOf(next.state),
       PERSIST,
       journalOf('rolled-back', `${text}. ${sentence}`, figures),
       journalOf('quarantine', `${version} is quarantined until it is retried`, null),
       { effect: 'page', text: `${state.service}: ${text}`, evidence: figures },
-      ...evacuationOf(next.state),
     ],
   }
 }
@@ -195,9 +195,9 @@ export function swapBack(document: ServiceDocument, event: EventOf<'rollback'>):
     note: text,
     effects: [
       assignmentOf(next.state),
+      ...evacuationOf(next.state),
       PERSIST,
       { effect: 'journal', kind: 'rolled-back', text, by: 'operator', weight: 0 },
-      ...evacuationOf(next.state),
       RESIDENCY,
     ],
   }
