@@ -1,5 +1,6 @@
-// The dashboard: what `vertex status -w` shows, in a browser. It asks the admin API once a second and
-// draws the answer; it only looks and never changes anything. All text goes in as text, never as HTML.
+// The dashboard: what `vertex status -w` shows, in a browser. It asks the admin API once a second
+// and draws the answer; it only looks and never changes anything. All text goes in as text, never
+// as HTML.
 
 const POLL_MS = 1000
 const HISTORY = 120
