@@ -66,7 +66,7 @@ function wrap(text: string): string {
 
 for (const directory of process.argv.slice(2)) {
   for (const entry of readdirSync(join(root, directory), { recursive: true, encoding: 'utf8' })) {
-    if (!entry.endsWith('.ts')) continue
+    if (!/\.(ts|js)$/.test(entry)) continue
     const path = join(root, directory, entry)
     const text = readFileSync(path, 'utf8')
     const wrapped = wrap(text)

@@ -11,7 +11,8 @@ import { monotonicMs } from './clock.ts'
 import type { Behaviour, OriginReport, OriginStart } from './origin.ts'
 import { answerParent } from './rpc.ts'
 
-const RECORDS_MAX = 4_000_000 // 100 bytes each would be 400 MB: a measurement that needs more is wrong
+/** 100 bytes each would be 400 MB: a measurement that needs more is wrong. */
+const RECORDS_MAX = 4_000_000
 
 let behaviour: Behaviour = {}
 let start: OriginStart = { version: 'v1', record: true }
@@ -81,7 +82,8 @@ class Connection {
     socket.setNoDelay(true)
     socket.setEncoding('latin1')
     socket.on('data', (chunk) => this.#read(String(chunk)))
-    socket.on('error', () => socket.destroy()) // a proxy that goes away is not this process's concern
+    // A proxy that goes away is not this process's concern.
+    socket.on('error', () => socket.destroy())
     socket.on('close', () => sockets.delete(socket))
   }
 

@@ -301,7 +301,8 @@ async function setUp(
  * Tells the story. With `once` it ends when the story is told (at most 60 s), otherwise it goes on
  * until the user interrupts it.
  *
- * @returns the exit code: 0 when the story came true, 1 when it did not, 130 when `once` was interrupted
+ * @returns the exit code: 0 when the story came true, 1 when it did not, 130 when `once` was
+ *   interrupted
  */
 export async function demo(options: { once: boolean }): Promise<number> {
   const stage = new Stage()

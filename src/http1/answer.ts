@@ -34,8 +34,9 @@ export interface AnswerOptions {
 export function faultAnswer(fault: Fault, options: AnswerOptions): string {
   const { status, text } = FAULTS[fault]
   const reason = REASONS[status] ?? 'Error'
+  const problem = { type: `urn:vertex:problem:${fault}`, title: reason, status, detail: text }
   const body = options.problemJson
-    ? `${JSON.stringify({ type: `urn:vertex:problem:${fault}`, title: reason, status, detail: text })}\n`
+    ? `${JSON.stringify(problem)}\n`
     : `${status} ${reason}: ${text}\n`
   let extra = `x-vertex-error: ${fault}\r\n`
   if (status === 503) extra += 'Retry-After: 1\r\n'
