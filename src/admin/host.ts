@@ -82,7 +82,12 @@ export class AdminHost {
   }
 
   async #answer(port: MessagePort, { id, command }: Ask): Promise<void> {
-    const answer = await this.#options.answer(command)
+    let answer: Answer
+    try {
+      answer = await this.#options.answer(command)
+    } catch (error) {
+      answer = failed(command, error)
+    }
     port.postMessage({ tell: 'answer', id, answer } satisfies Tell)
   }
 
@@ -110,5 +115,15 @@ export class AdminHost {
     const force = setTimeout(() => void worker.terminate(), 3000)
     await gone
     clearTimeout(force)
+  }
+}
+
+/** A bug in answering costs this one answer, and says so. */
+function failed(command: Command, error: unknown): Answer {
+  const reason = error instanceof Error ? error.message : String(error)
+  const detail = `Cannot carry out "${command.do}" as the control thread failed: ${reason}`
+  return {
+    ok: false,
+    problem: { status: 503, code: 'control-failed', title: 'Control failed', detail },
   }
 }
