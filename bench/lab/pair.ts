@@ -80,9 +80,15 @@ export async function turnBad(
   await pair.candidate.reset()
   const turnedMs = await pair.candidate.behave(options.behaviour)
   const view = await pair.vertex.ended(version, options.withinMs)
-  const entry = pair.vertex.journal().findLast((line) => line.kind === 'rolled-back')
-  if (view.ended?.ending !== 'rolled-back' || entry === undefined) {
+  if (view.ended?.ending !== 'rolled-back') {
     throw new Error(`Cannot measure a rollback as ${version} ended ${view.ended?.ending}`)
   }
+  // The entry is written after the weight was stored, and after the ledger.
+  const mine = (line: JournalEntry): boolean =>
+    line.kind === 'rolled-back' && line.text.startsWith(`${version} `)
+  const entry = await until(() => pair.vertex.journal().findLast(mine) ?? null, {
+    what: `the journal tells of the rollback of ${version}`,
+    withinMs: 5000,
+  })
   return { turnedMs, view, entry }
 }

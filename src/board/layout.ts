@@ -4,15 +4,15 @@
 // control thread (assignments, limits, ejections). Counters wrap at 2^32; readers take
 // differences.
 //
-//   header      wake
-//   threads       heartbeat, acknowledged table revision, connections one row a thread
-//   services      number of the current assignment row, ring of rows one row a service
-//   slots         latency limit, latency stripe                     one row a version
-//   tallies       outcomes, evidence, rescued, exceeded, claims     one row a thread and slot
-//   dirty         one bit a slot                                    one row a thread
-//   targets       ejected                                           one row a target
-//   targetTallies in flight, failures in a row, served              one row a thread and target
-//   latency       HDR bucket counts                                 one row a thread and stripe
+//   header        wake
+//   threads       heartbeat, acknowledged table revision, connections  one row a thread
+//   services      number of the current assignment row, ring of rows   one row a service
+//   slots         latency limit, latency stripe                        one row a version
+//   tallies       outcomes, evidence, rescued, exceeded, claims        one row a thread and slot
+//   dirty         one bit a slot                                       one row a thread
+//   targets       ejected                                              one row a target
+//   targetTallies in flight, failures in a row, served                 one row a thread and target
+//   latency       HDR bucket counts                                    one row a thread and stripe
 
 import { OUTCOMES } from '../core/outcome.ts'
 

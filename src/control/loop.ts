@@ -1,7 +1,7 @@
-// The loop that judges. It wakes when an edge thread counts an error or an exceedance, or every 20 ms;
-// reads only the slots that changed; hands each service what its two versions have counted; and once a
-// second looks at latency, health, evidence and whatever waits. A fault in one service freezes that
-// service and stops neither the loop nor the serving.
+// The loop that judges. It wakes when an edge thread counts an error or an exceedance, or every 20
+// ms; reads only the slots that changed; hands each service what its two versions have counted;
+// and once a second looks at latency, health, evidence and whatever waits. A fault in one service
+// freezes that service and stops neither the loop nor the serving.
 
 import { setImmediate } from 'node:timers/promises'
 import { type Board, waitForWake, wakeControl, wakeCount } from '../board/board.ts'

@@ -1,6 +1,7 @@
-// Where body bytes go out. A streamed body passes through buffers of 64 KiB that the garbage collector
-// sees only as small objects: it lets tens of megabytes of them pile up. So a large buffer is given
-// back to the system as soon as the socket has written it, by transferring its memory away.
+// Where body bytes go out. A streamed body passes through buffers of 64 KiB that the garbage
+// collector sees only as small objects: it lets tens of megabytes of them pile up. So a large
+// buffer is given back to the system as soon as the socket has written it, by transferring its
+// memory away.
 
 import type { Socket } from 'node:net'
 

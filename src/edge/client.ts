@@ -1,6 +1,7 @@
-// A client's HTTP/1.1 connection: reads one request at a time, in order, hands it to an exchange and
-// writes what the exchange answers. What a client sends ahead is kept up to a bound, then reading
-// stops. After any framing error the answer says `Connection: close` and no later byte is read.
+// A client's HTTP/1.1 connection: reads one request at a time, in order, hands it to an exchange
+// and writes what the exchange answers. What a client sends ahead is kept up to a bound, then
+// reading stops. After any framing error the answer says `Connection: close` and no later byte is
+// read.
 
 import type { Socket } from 'node:net'
 import { addConnection } from '../board/liveness.ts'

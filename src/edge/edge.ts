@@ -1,5 +1,6 @@
-// What all connections of one edge thread share: the board, the routes, the clock, the wheel, and the
-// scratch memory of the parsers. One object a thread, handed to everything that carries a request.
+// What all connections of one edge thread share: the board, the routes, the clock, the wheel, and
+// the scratch memory of the parsers. One object a thread, handed to everything that carries a
+// request.
 
 import { BlockList, isIPv6 } from 'node:net'
 import { randomBytes } from 'node:crypto'
@@ -89,7 +90,9 @@ export class Edge {
     count(this.board, this.thread, slot, cell)
   }
 
-  /** The target may have this connection again, but only after the loop's turn (see upstream.ts). */
+  /**
+   * The target may have this connection again, but only after the loop's turn (see upstream.ts).
+   */
   releaseLater(connection: UpstreamConnection): void {
     if (this.#released.push(connection) === 1) setImmediate(() => this.#release())
   }

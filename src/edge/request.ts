@@ -38,7 +38,9 @@ import { takeConnection, type UpstreamConnection } from './upstream.ts'
 
 /** Methods that may be sent again without asking anybody (RFC 9110 section 9.2.1). */
 const REPEATABLE = new Set(['GET', 'HEAD', 'OPTIONS'])
-/** Rescues of one thread that are always allowed, and their share of stable's requests otherwise. */
+/**
+ * Rescues of one thread that are always allowed, and their share of stable's requests otherwise.
+ */
 const RESCUES_AT_LEAST = 3
 const RESCUE_SHARE = 0.2
 /** A small body joins its head in one write. */

@@ -1,10 +1,10 @@
-// A connection to a target: carries one request at a time, reads the answer strictly, and waits in its
-// target's pool in between. It knows nothing of services and versions; it tells its exchange what
-// came (head, body, end, failure) and forgets it.
+// A connection to a target: carries one request at a time, reads the answer strictly, and waits in
+// its target's pool in between. It knows nothing of services and versions; it tells its exchange
+// what came (head, body, end, failure) and forgets it.
 //
 // Response-queue poisoning: bytes that arrive while no request is out belong to nobody, so the
-// connection is destroyed. It goes back to the pool only after the loop's turn, for such bytes often
-// come directly behind an answer.
+// connection is destroyed. It goes back to the pool only after the loop's turn, for such bytes
+// often come directly behind an answer.
 
 import { connect, type Socket } from 'node:net'
 import { ChunkedDecoder } from '../http1/chunked.ts'
@@ -170,7 +170,9 @@ export class UpstreamConnection extends Timed {
     this.#readBody(exchange, bytes, at)
   }
 
-  /** Reads one head; returns the offset after it, MORE, or REFUSED when the connection is done for. */
+  /**
+   * Reads one head; returns the offset after it, MORE, or REFUSED when the connection is done for.
+   */
   #readHead(exchange: Exchange, bytes: Buffer, from: number): number {
     const edge = this.#edge
     const head = edge.responseHead
@@ -314,8 +316,8 @@ function part(bytes: Buffer, from: number, to: number): Buffer {
 /**
  * A connection for a request: the one that was used last, or a new one.
  *
- * @param repeatable whether the request could be sent again; if not, it takes only a connection that
- *   was used a moment ago, since the target may be closing an older one at this very time
+ * @param repeatable whether the request could be sent again; if not, it takes only a connection
+ *   that was used a moment ago, since the target may be closing an older one at this very time
  */
 export function takeConnection(
   edge: Edge,

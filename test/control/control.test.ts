@@ -1,5 +1,5 @@
-// The control side as its operator sees it: commands in, weights on the board, state and journal on the
-// disk. Edge threads are played by the test.
+// The control side as its operator sees it: commands in, weights on the board, state and journal
+// on the disk. Edge threads are played by the test.
 
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -1,4 +1,5 @@
-// The journal on the disk: in order, numbered on, cut where a crash has cut it, and never too large.
+// The journal on the disk: in order, numbered on, cut where a crash has cut it, and never too
+// large.
 
 import { appendFile, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -1,5 +1,5 @@
-// A control side under test: the real board in shared memory, a real state directory, a webhook that
-// listens on loopback. The test plays the edge threads by counting on the board; tables are
+// A control side under test: the real board in shared memory, a real state directory, a webhook
+// that listens on loopback. The test plays the edge threads by counting on the board; tables are
 // acknowledged when the test lets them be.
 
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
@@ -236,7 +236,9 @@ export async function removeDirectory(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true })
 }
 
-/** A webhook that remembers what it was sent and answers with the statuses it is given, then 200. */
+/**
+ * A webhook that remembers what it was sent and answers with the statuses it is given, then 200.
+ */
 export class Webhook {
   readonly pages: { body: Record<string, unknown>; key: string | undefined }[] = []
   readonly #server: Server

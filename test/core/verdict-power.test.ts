@@ -1,6 +1,6 @@
 // Seeded simulations of whole rollouts through the real state machine: a healthy candidate is left
-// alone, a bad one is taken out after as few requests as the theory promises. Small and fast; the large
-// runs with published results are a bench of their own.
+// alone, a bad one is taken out after as few requests as the theory promises. Small and fast; the
+// large runs with published results are a bench of their own.
 
 import t from 'tap'
 import { NO_COUNTS } from '../../src/core/events.ts'

@@ -1,5 +1,5 @@
-// The rolling minute: nothing is lost inside it, everything is gone after it, and its percentiles are
-// those of an HDR histogram of the same values.
+// The rolling minute: nothing is lost inside it, everything is gone after it, and its percentiles
+// are those of an HDR histogram of the same values.
 
 import fc from 'fast-check'
 import { build } from 'hdr-histogram-js'

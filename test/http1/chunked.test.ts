@@ -81,6 +81,7 @@ broken('LF after the size', '1\nx')
 broken('CR alone after the size', '1\rx')
 broken('LF after the data', '1\r\nx\n0\r\n\r\n', 'x')
 broken('CR alone after the data', '1\r\nx\r0\r\n\r\n', 'x')
+broken('another byte for the CR after the data', '1\r\nx\n\n0\r\n\r\n', 'x')
 broken('too much data', '1\r\nxy\r\n0\r\n\r\n', 'x')
 broken('no line end after the data', '1\r\nx0\r\n\r\n', 'x')
 for (const extension of [

@@ -1,7 +1,7 @@
-// Two readers, one meaning: whatever our parser lets through and writes anew, Node's parser (llhttp)
-// reads as exactly one request, with the same method, target, fields and body. Behind each request
-// stands a second one that must be found where it begins: if the two disagreed about the length of the
-// first by one byte, it would not be.
+// Two readers, one meaning: whatever our parser lets through and writes anew, Node's parser
+// (llhttp) reads as exactly one request, with the same method, target, fields and body. Behind
+// each request stands a second one that must be found where it begins: if the two disagreed about
+// the length of the first by one byte, it would not be.
 
 import fc from 'fast-check'
 import t from 'tap'

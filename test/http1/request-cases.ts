@@ -351,6 +351,7 @@ old('chunked in HTTP/1.0', 'Transfer-Encoding: chunked\r\n', 'encoding-in-1.0')
 
 fields('close', 'Connection: close', { keepAlive: false })
 fields('Close in a list', 'Connection: x, Close ,', { keepAlive: false, named: ['x'] })
+fields('HTAB around a member', 'Connection: x\t,\tclose\t,', { keepAlive: false, named: ['x'] })
 fields('close wins', 'Connection: close\r\nConnection: keep-alive', { keepAlive: false })
 fields('keep-alive', 'Connection: keep-alive', { keepAlive: true, named: [] })
 fields('names', 'Connection: X-One, x-two\r\nConnection: x-THREE', {

@@ -1,6 +1,6 @@
-// A weight set by an operator. Without a rollout it opens phase `manual`: no steps, the verdict armed.
-// In a rollout it pauses the steps, and needs the revision that the operator has seen. Weight 0 sends
-// nobody to the candidate any more; in phase `manual` it also ends it.
+// A weight set by an operator. Without a rollout it opens phase `manual`: no steps, the verdict
+// armed. In a rollout it pauses the steps, and needs the revision that the operator has seen.
+// Weight 0 sends nobody to the candidate any more; in phase `manual` it also ends it.
 
 import type { Effect, ServiceDocument } from '../events.ts'
 import type { Refusal, Rollout } from '../service.ts'

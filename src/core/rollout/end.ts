@@ -1,6 +1,6 @@
-// How a rollout ends: promoted (pointers are swapped and nothing else), aborted or rolled back (weight
-// 0 first, whatever is slow afterwards), or superseded. And the one thing that can still happen after
-// a promotion: swapping back to the previous stable.
+// How a rollout ends: promoted (pointers are swapped and nothing else), aborted or rolled back
+// (weight 0 first, whatever is slow afterwards), or superseded. And the one thing that can still
+// happen after a promotion: swapping back to the previous stable.
 
 import type { Effect, ServiceDocument } from '../events.ts'
 import type { Ending, Refusal } from '../service.ts'
