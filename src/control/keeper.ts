@@ -91,9 +91,9 @@ export class Keeper {
     return this.#enqueue(effects.slice(head), epoch)
   }
 
-  /** Publishes the row that the document asks for; false when a version is not resident yet. */
-  assign(): boolean {
-    const { stable, candidate, weight } = this.document.state
+  /** Publishes a row, else the document's; false when a version is not resident yet. */
+  assign(wanted: Row = this.document.state): boolean {
+    const { stable, candidate, weight } = wanted
     const row = { stable, candidate, weight }
     if (!this.#parts.residency.assign(this.config.name, row)) return false
     this.#inForce = row
@@ -164,7 +164,7 @@ export class Keeper {
   #runAtOnce(effect: Effect, epoch: number): boolean {
     switch (effect.effect) {
       case 'assign':
-        if (!this.#isStale(epoch)) this.assign()
+        if (!this.#isStale(epoch)) this.assign(effect)
         return true
       case 'limits':
         if (!this.#isStale(epoch)) this.setLimits()
