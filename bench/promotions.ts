@@ -15,9 +15,16 @@ interface Ban {
   toMs: number
 }
 
-/** Requests sent within one of the bans. Bans are in order of time. */
+/**
+ * Requests that reached a version although they were sent after it was ended. What arrives after the
+ * ban's end may have met the switch that lifted it, however early it was sent.
+ */
 function breaches(report: OriginReport, bans: readonly Ban[]): number {
-  return report.sentMs.filter((ms) => bans.some((ban) => ms > ban.fromMs && ms < ban.toMs)).length
+  const wrong = (sentMs: number, at: number): boolean => {
+    const receivedMs = report.receivedMs[at] ?? Number.NaN
+    return bans.some((ban) => sentMs > ban.fromMs && receivedMs < ban.toMs)
+  }
+  return report.sentMs.filter(wrong).length
 }
 
 async function promoted(pair: Pair, version: string): Promise<void> {
