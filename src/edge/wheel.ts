@@ -53,11 +53,11 @@ export class Wheel {
     const until = Math.floor(nowMs / WHEEL_STEP_MS)
     while (this.#step < until) {
       this.#step++
-      let entry = this.#buckets[this.#step % BUCKETS] ?? null
-      while (entry !== null) {
-        const next: Timed | null = entry.nextTimed
-        if (entry.lookAtStep <= this.#step) this.#lookAt(entry, nowMs)
-        entry = next
+      const bucket = this.#step % BUCKETS
+      // Always the first: what is due may take out or move any other entry of the bucket. This ends,
+      // since an entry that stays is put into another bucket, a step to a turn less one away.
+      for (let entry = this.#buckets[bucket]; entry; entry = this.#buckets[bucket]) {
+        this.#lookAt(entry, nowMs)
       }
     }
   }
