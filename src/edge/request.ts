@@ -4,7 +4,7 @@
 //   pick       stable or candidate: override, affinity bucket or ticket; claim it (pick.ts)
 //   choose     a target of the version
 //   forward    the head, rewritten once, on a pooled connection; the body behind it
-//   relay      the answer's head and body, with backpressure both ways
+//   relay      the answer's head and body (relay.ts), with backpressure both ways
 //   rescue     on stable, when the attempt failed and nothing has reached the client
 //   record     outcome, evidence and latency on the board (record.ts); release the claim
 //
@@ -15,24 +15,16 @@ import { randomUUID } from 'node:crypto'
 import { addInFlight, claims, countTarget, releaseClaim, targetInFlight } from '../board/tallies.ts'
 import { chooseTarget } from '../core/choose.ts'
 import type { Arm } from '../core/split.ts'
-import { faultAnswer } from '../http1/answer.ts'
 import { FAULTS, type Fault } from '../http1/fault.ts'
-import { FIELD } from '../http1/fields.ts'
-import {
-  interimHeadOut,
-  requestHeadOut,
-  responseHeadOut,
-  switchingHeadOut,
-  timesInVia,
-} from '../http1/forward.ts'
+import { requestHeadOut, switchingHeadOut, timesInVia } from '../http1/forward.ts'
 import { matchHost } from '../http1/host.ts'
 import { normalisePath } from '../http1/path.ts'
-import { CHUNKED, NO_BODY, type RequestHead, UNTIL_CLOSE } from '../http1/request-head.ts'
+import { NO_BODY, type RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import type { ClientSide } from './client-side.ts'
 import type { Edge } from './edge.ts'
 import { pickNamed, pickStable, pickVersion, ticketOf } from './pick.ts'
-import { Judgement } from './record.ts'
+import { Relay } from './relay.ts'
 import type { Service, Target, Version } from './routes.ts'
 import { takeConnection, type UpstreamConnection } from './upstream.ts'
 
@@ -43,23 +35,12 @@ const REPEATABLE = new Set(['GET', 'HEAD', 'OPTIONS'])
  */
 const RESCUES_AT_LEAST = 3
 const RESCUE_SHARE = 0.2
-/** A small body joins its head in one write. */
-const JOIN_BYTES = 8192
-const CHUNK_END = Buffer.from('\r\n')
-const LAST_CHUNK = '0\r\n\r\n'
 
-export class Exchange extends Judgement {
-  readonly isHead: boolean
+export class Exchange extends Relay {
   /** The protocol offered to the target, or ''. */
   readonly upgrade: string
-  /** Whether chunk framing of the answer goes on to the client as it came. */
-  readonly framedOut: boolean
   bodyLimitBytes = Number.POSITIVE_INFINITY
 
-  readonly #client: ClientSide
-  readonly #keepAlive: boolean
-  readonly #oldClient: boolean
-  readonly #problemJson: boolean
   readonly #repeatable: boolean
   #service: Service | null = null
   #arm: Arm = 'stable'
@@ -67,11 +48,6 @@ export class Exchange extends Judgement {
   #target: Target | null = null
   #upstream: UpstreamConnection | null = null
   #headOut = ''
-  #answerOut = ''
-  #answerExtra = ''
-  #answerBegun = false
-  #answerKeepAlive = true
-  #encodeChunks = false
   #retried = false
   #rescuing = false
   #tunnel = false
@@ -79,18 +55,11 @@ export class Exchange extends Judgement {
   #done = false
 
   constructor(edge: Edge, client: ClientSide, head: RequestHead) {
-    super(edge)
-    this.#client = client
-    this.isHead = head.method === 'HEAD'
-    this.#keepAlive = head.keepAlive
-    this.#oldClient = head.minor === 0
-    this.framedOut = head.minor === 1
+    super(edge, client, head)
     this.#repeatable = REPEATABLE.has(head.method) && head.framing === NO_BODY
     const { upgradeProtocols } = edge.settings
     const upgrades = head.upgrade !== '' && head.method === 'GET' && head.framing === NO_BODY
     this.upgrade = upgrades && upgradeProtocols.includes(head.upgrade) ? head.upgrade : ''
-    const accept = head.lines.find(FIELD.accept)
-    this.#problemJson = accept >= 0 && head.lines.value(accept).includes('application/problem+json')
   }
 
   // --- match ---------------------------------------------------------------------------------
@@ -115,13 +84,13 @@ export class Exchange extends Judgement {
       this.isEvidence = false
       this.#claimed = pickNamed(this.edge, service, override)
     } else {
-      const { address } = this.#client.by
+      const { address } = this.client.by
       const { newKey, ticket } = ticketOf(service, head, address, randomUUID)
       const pick = pickVersion(this.edge, service, ticket)
       this.#claimed = pick?.version ?? null
       this.#arm = pick?.arm ?? 'stable'
       if (newKey !== '' && service.affinity?.by === 'cookie') {
-        this.#answerExtra = `Set-Cookie: ${service.affinity.name}=${newKey}; Path=/; HttpOnly; SameSite=Lax\r\n`
+        this.answerExtra = `Set-Cookie: ${service.affinity.name}=${newKey}; Path=/; HttpOnly; SameSite=Lax\r\n`
       }
     }
     if (this.#claimed !== null) {
@@ -141,7 +110,7 @@ export class Exchange extends Judgement {
       return this.#answer(fault)
     }
     const requestId = this.edge.nextRequestId()
-    this.#headOut = requestHeadOut(head, this.#client.by, requestId, this.upgrade)
+    this.#headOut = requestHeadOut(head, this.client.by, requestId, this.upgrade)
     this.#forward()
   }
 
@@ -168,7 +137,7 @@ export class Exchange extends Judgement {
 
   /** A part of the request's body, framed as it goes on. */
   onRequestBody(bytes: Buffer, from: number, to: number): void {
-    if (this.#upstream?.sendBody(bytes, from, to) === false) this.#client.pauseRequest()
+    if (this.#upstream?.sendBody(bytes, from, to) === false) this.client.pauseRequest()
   }
 
   /** No more of the body is there yet: what was held back must not wait for it. */
@@ -181,14 +150,14 @@ export class Exchange extends Judgement {
   }
 
   onUpstreamDrain(): void {
-    if (this.#tunnel || !this.#client.requestDone) this.#client.resumeRequest()
+    if (this.#tunnel || !this.client.requestDone) this.client.resumeRequest()
   }
 
   /** The request's body breaks a rule: nobody's fault but the client's. */
   onRequestFault(fault: Fault): void {
     this.judge('unjudged')
     this.#dropUpstream()
-    if (this.#answerBegun) return this.#breakOff()
+    if (this.answerBegun) return this.#breakOff()
     this.#answer(fault)
   }
 
@@ -200,10 +169,6 @@ export class Exchange extends Judgement {
 
   // --- relay ---------------------------------------------------------------------------------
 
-  onInterim(head: ResponseHead): void {
-    if (!this.#oldClient && !this.#answerBegun) this.#client.writeText(interimHeadOut(head))
-  }
-
   onHead(head: ResponseHead): void {
     const good = head.status < 500
     if (!this.#rescuing) this.recordLatency()
@@ -213,51 +178,12 @@ export class Exchange extends Judgement {
       if (this.#rescue()) return
       this.noteUserError()
     }
-    const untilClose = head.framing === UNTIL_CLOSE || (head.framing === CHUNKED && this.#oldClient)
-    this.#encodeChunks = head.framing === UNTIL_CLOSE && !this.#oldClient
-    const chunked = this.#encodeChunks || (head.framing === CHUNKED && !this.#oldClient)
-    const closes = untilClose && !this.#encodeChunks
-    // An answer before the request's end: its rest will not be waited for.
-    const open = this.#keepAlive && !this.edge.draining && !closes && this.#client.requestDone
-    this.#answerKeepAlive = open
-    this.#answerOut = responseHeadOut(head, {
-      framing: chunked ? 'chunked' : closes ? 'close' : 'length',
-      keepAlive: open,
-      oldClient: this.#oldClient,
-      date: this.edge.date,
-      extra: this.#answerExtra,
-    })
-    this.#answerBegun = true
+    this.beginAnswer(head)
   }
 
-  /** @param bytes valid during the call only: what is kept is copied */
+  /** @param bytes valid during the call only */
   onBody(bytes: Buffer, from: number, to: number): void {
-    const { framedOut } = this
-    const size = framedOut && this.#encodeChunks ? `${(to - from).toString(16)}\r\n` : ''
-    const text = this.#answerOut + size
-    this.#answerOut = ''
-    const client = this.#client
-    let more: boolean
-    if (text === '') more = client.writeBytes(copyOf(bytes, from, to))
-    else if (to - from <= JOIN_BYTES) {
-      const end = size === '' ? '' : '\r\n'
-      more = client.writeText(text + bytes.toString('latin1', from, to) + end)
-    } else {
-      client.cork()
-      client.writeText(text)
-      more = client.writeBytes(copyOf(bytes, from, to))
-      if (size !== '') more = client.writeBytes(CHUNK_END)
-      client.uncork()
-    }
-    if (!more) this.#upstream?.socket.pause()
-  }
-
-  /** Puts an answer's head on the wire that still waits for a body. */
-  flush(): void {
-    if (this.#answerOut === '') return
-    const text = this.#answerOut
-    this.#answerOut = ''
-    this.#client.writeText(text)
+    if (!this.relayBody(bytes, from, to)) this.#upstream?.socket.pause()
   }
 
   onClientDrain(): void {
@@ -265,13 +191,12 @@ export class Exchange extends Judgement {
   }
 
   onEnd(): void {
-    if (this.#encodeChunks) this.#answerOut += LAST_CHUNK
-    this.flush()
+    this.endAnswer()
     this.judge('ok')
     this.#endAttempt()
     if (this.#rescuing) this.noteRescue()
     this.#finish()
-    this.#client.finished(this.#answerKeepAlive)
+    this.client.finished(this.answerKeepAlive)
   }
 
   onFailure(fault: Fault, connection: UpstreamConnection): void {
@@ -280,14 +205,14 @@ export class Exchange extends Judgement {
     const stale = connection.uses > 0 && !connection.answered && fault === 'upstream-reset'
     if (stale) {
       // The target closed a connection that had waited: no fault of the target, no evidence.
-      if (this.#repeatable && !this.#retried && !this.#answerBegun) {
+      if (this.#repeatable && !this.#retried && !this.answerBegun) {
         this.#retried = true
         return this.#forward()
       }
       this.isEvidence = false
     } else this.#countTarget(false)
     this.judge(FAULTS[fault].outcome)
-    if (this.#answerBegun) {
+    if (this.answerBegun) {
       this.noteUserError()
       return this.#breakOff()
     }
@@ -304,7 +229,7 @@ export class Exchange extends Judgement {
     if (this.#arm !== 'candidate' || this.#rescuing || !this.#repeatable || !service.rescue) {
       return false
     }
-    if (!this.isEvidence || this.upgrade !== '' || this.#answerBegun) return false
+    if (!this.isEvidence || this.upgrade !== '' || this.answerBegun) return false
     const stable = pickStable(this.edge, service)
     if (stable === null) return false
     const allowed = Math.max(RESCUES_AT_LEAST, RESCUE_SHARE * claims(this.edge.board, stable.slot))
@@ -334,26 +259,26 @@ export class Exchange extends Judgement {
     this.#countTarget(true)
     this.judge('ok')
     this.#tunnel = true
-    this.#answerBegun = true
+    this.answerBegun = true
     this.edge.tunnels.add(this)
-    this.#client.writeText(switchingHeadOut(head))
+    this.client.writeText(switchingHeadOut(head))
     if (rest.length > 0) this.onTunnelFromUpstream(rest)
-    this.#client.becomeTunnel()
+    this.client.becomeTunnel()
   }
 
   onTunnelFromUpstream(chunk: Buffer): void {
     this.#upstream?.touchTunnel()
-    if (!this.#client.writeBytes(chunk)) this.#upstream?.socket.pause()
+    if (!this.client.writeBytes(chunk)) this.#upstream?.socket.pause()
   }
 
   onTunnelFromClient(chunk: Buffer): void {
     this.#upstream?.touchTunnel()
-    if (this.#upstream?.socket.write(chunk) === false) this.#client.pauseRequest()
+    if (this.#upstream?.socket.write(chunk) === false) this.client.pauseRequest()
   }
 
   /** The target has ended its direction. */
   onTunnelEnd(): void {
-    this.#client.endTunnel()
+    this.client.endTunnel()
     this.#endTunnelSide()
   }
 
@@ -370,32 +295,21 @@ export class Exchange extends Judgement {
   closeTunnel(): void {
     this.#dropUpstream()
     this.#finish()
-    this.#client.finished(false)
+    this.client.finished(false)
   }
 
   // --- record --------------------------------------------------------------------------------
 
   /** Answers a fault ourselves. */
   #answer(fault: Fault): void {
-    const { edge } = this
-    const open =
-      this.#keepAlive && !FAULTS[fault].close && !edge.draining && this.#client.requestDone
     this.#finish()
-    this.#client.writeText(
-      faultAnswer(fault, {
-        keepAlive: open,
-        problemJson: this.#problemJson,
-        toHead: this.isHead,
-        date: edge.date,
-      }),
-    )
-    this.#client.finished(open)
+    this.answerFault(fault)
   }
 
   /** The answer has begun and cannot be completed. */
   #breakOff(): void {
     this.#finish()
-    this.#client.reset()
+    this.client.reset()
   }
 
   #countTarget(good: boolean): void {
@@ -432,11 +346,4 @@ export class Exchange extends Judgement {
     if (this.#rescuing) this.edge.rescuesInFlight--
     if (this.#tunnel) this.edge.tunnels.delete(this)
   }
-}
-
-/** A copy in memory of its own, which the sink can give back. */
-function copyOf(bytes: Buffer, from: number, to: number): Buffer {
-  const copy = Buffer.allocUnsafeSlow(to - from)
-  bytes.copy(copy, 0, from, to)
-  return copy
 }

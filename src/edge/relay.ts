@@ -1,0 +1,129 @@
+// The answer on its way to the client: how it is framed there, whether the client's connection stays
+// open behind it, and its bytes. It knows nothing of versions and targets; what an answer means for
+// them is the exchange's business (request.ts).
+
+import { faultAnswer } from '../http1/answer.ts'
+import { FAULTS, type Fault } from '../http1/fault.ts'
+import { FIELD } from '../http1/fields.ts'
+import { interimHeadOut, responseHeadOut } from '../http1/forward.ts'
+import { CHUNKED, type RequestHead, UNTIL_CLOSE } from '../http1/request-head.ts'
+import type { ResponseHead } from '../http1/response-head.ts'
+import type { ClientSide } from './client-side.ts'
+import type { Edge } from './edge.ts'
+import { Judgement } from './record.ts'
+
+/** A small body joins its head in one write. */
+const JOIN_BYTES = 8192
+const CHUNK_END = Buffer.from('\r\n')
+const LAST_CHUNK = '0\r\n\r\n'
+
+export class Relay extends Judgement {
+  readonly isHead: boolean
+  /** Whether chunk framing of the answer goes on to the client as it came. */
+  readonly framedOut: boolean
+
+  protected readonly client: ClientSide
+  /** Lines to add to the answer's head, or ''. */
+  protected answerExtra = ''
+  protected answerBegun = false
+  protected answerKeepAlive = true
+
+  readonly #keepAlive: boolean
+  readonly #oldClient: boolean
+  readonly #problemJson: boolean
+  /** An answer's head that waits for a first piece of body to join it. */
+  #out = ''
+  #encodeChunks = false
+
+  constructor(edge: Edge, client: ClientSide, head: RequestHead) {
+    super(edge)
+    this.client = client
+    this.isHead = head.method === 'HEAD'
+    this.#keepAlive = head.keepAlive
+    this.#oldClient = head.minor === 0
+    this.framedOut = head.minor === 1
+    const accept = head.lines.find(FIELD.accept)
+    this.#problemJson = accept >= 0 && head.lines.value(accept).includes('application/problem+json')
+  }
+
+  onInterim(head: ResponseHead): void {
+    if (!this.#oldClient && !this.answerBegun) this.client.writeText(interimHeadOut(head))
+  }
+
+  protected beginAnswer(head: ResponseHead): void {
+    const untilClose = head.framing === UNTIL_CLOSE || (head.framing === CHUNKED && this.#oldClient)
+    this.#encodeChunks = head.framing === UNTIL_CLOSE && !this.#oldClient
+    const chunked = this.#encodeChunks || (head.framing === CHUNKED && !this.#oldClient)
+    const closes = untilClose && !this.#encodeChunks
+    // An answer before the request's end: its rest will not be waited for.
+    const open = this.#keepAlive && !this.edge.draining && !closes && this.client.requestDone
+    this.answerKeepAlive = open
+    this.#out = responseHeadOut(head, {
+      framing: chunked ? 'chunked' : closes ? 'close' : 'length',
+      keepAlive: open,
+      oldClient: this.#oldClient,
+      date: this.edge.date,
+      extra: this.answerExtra,
+    })
+    this.answerBegun = true
+  }
+
+  /**
+   * Writes a part of the body. False when the client cannot take more now.
+   *
+   * @param bytes valid during the call only: what is kept is copied
+   */
+  protected relayBody(bytes: Buffer, from: number, to: number): boolean {
+    const size = this.framedOut && this.#encodeChunks ? `${(to - from).toString(16)}\r\n` : ''
+    const text = this.#out + size
+    this.#out = ''
+    const { client } = this
+    if (text === '') return client.writeBytes(copyOf(bytes, from, to))
+    if (to - from <= JOIN_BYTES) {
+      const end = size === '' ? '' : '\r\n'
+      return client.writeText(text + bytes.toString('latin1', from, to) + end)
+    }
+    client.cork()
+    client.writeText(text)
+    let more = client.writeBytes(copyOf(bytes, from, to))
+    if (size !== '') more = client.writeBytes(CHUNK_END)
+    client.uncork()
+    return more
+  }
+
+  /** Puts an answer's head on the wire that still waits for a body. */
+  flush(): void {
+    if (this.#out === '') return
+    const text = this.#out
+    this.#out = ''
+    this.client.writeText(text)
+  }
+
+  /** All of the body has been relayed. */
+  protected endAnswer(): void {
+    if (this.#encodeChunks) this.#out += LAST_CHUNK
+    this.flush()
+  }
+
+  /** Answers a fault ourselves; the exchange must be finished before. */
+  protected answerFault(fault: Fault): void {
+    const { client, edge } = this
+    const open = this.#keepAlive && !FAULTS[fault].close && !edge.draining && client.requestDone
+    client.writeText(
+      faultAnswer(fault, {
+        keepAlive: open,
+        problemJson: this.#problemJson,
+        toHead: this.isHead,
+        date: edge.date,
+      }),
+    )
+    client.finished(open)
+  }
+}
+
+/** A copy in memory of its own, which the sink can give back. */
+function copyOf(bytes: Buffer, from: number, to: number): Buffer {
+  const copy = Buffer.allocUnsafeSlow(to - from)
+  bytes.copy(copy, 0, from, to)
+  return copy
+}
