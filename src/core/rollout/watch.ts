@@ -4,11 +4,13 @@
 
 import type { Effect, ServiceDocument } from '../events.ts'
 import type { Rollout } from '../service.ts'
+import { REQUESTS_FOR_P99 } from '../verdict/anchor.ts'
 import { explain, figuresOf } from '../verdict/explain.ts'
 import {
   barOf,
   type Evidence,
   foldLowering,
+  foldLateAnchor,
   foldRaise,
   foldTick,
   noteWeightIn,
@@ -37,6 +39,9 @@ import {
 /** Half the requests: the split at which a comparison needs the fewest of them. */
 const REOPENED_WEIGHT: Weight = 5000
 
+/** Stable's tail is taken from so much of the past; after it, fewer requests must do. */
+const TAIL_WINDOW_MS = 60_000
+
 /** Requests were counted, or a tick passed. */
 export function watch(document: ServiceDocument, event: EventOf<'tick'>, now: number): Stepped {
   if (document.evidence === null) return unchanged(document)
@@ -50,7 +55,7 @@ export function survey(document: ServiceDocument, event: EventOf<'survey'>, now:
   const seen = { ...document, facts: event.facts }
   const kept = dropPrevious(seen, now)
   const before = kept.effects
-  const warmed = endWarmUp(kept.document, now)
+  const warmed = beginLatency(kept.document, now)
   const decided = decide(warmed.document, now)
   return { ...decided, effects: [...before, ...warmed.effects, ...decided.effects] }
 }
@@ -79,15 +84,19 @@ function dropPrevious(document: ServiceDocument, now: number): Stepped {
   }
 }
 
-function endWarmUp(document: ServiceDocument, now: number): Stepped {
+/** Latency begins to be judged: the candidate is warm, and stable's tail is known. */
+function beginLatency(document: ServiceDocument, now: number): Stepped {
   const { evidence, facts } = document
-  if (evidence === null || evidence.warmUp === null) return unchanged(document)
-  const { strategy } = rolloutOf(document)
-  if (!isWarm(evidence.warmUp, { nowMs: now, served: facts.served }, strategy)) {
-    return unchanged(document)
-  }
-  const warm = { ...evidence, warmUp: null }
-  return { document: { ...document, evidence: warm }, effects: [limitsOf(warm)], note: '' }
+  if (evidence === null) return unchanged(document)
+  const { strategy, stepSinceMs } = rolloutOf(document)
+  const { tail } = facts
+  const seen = { nowMs: now, served: facts.served }
+  const warm = evidence.warmUp === null || isWarm(evidence.warmUp, seen, strategy)
+  const known = (tail?.requests ?? 0) >= REQUESTS_FOR_P99 || now - stepSinceMs >= TAIL_WINDOW_MS
+  let next: Evidence = warm && evidence.warmUp !== null ? { ...evidence, warmUp: null } : evidence
+  if (warm && known) next = foldLateAnchor(next, tail, strategy.trigger)
+  if (next === evidence) return unchanged(document)
+  return { document: { ...document, evidence: next }, effects: [limitsOf(next)], note: '' }
 }
 
 /** Phase `proving`: the candidate is resident at 0 %. Gates will run here. */
@@ -254,10 +263,13 @@ function advance(document: ServiceDocument, now: number): Stepped {
   return raiseToStep(document, { step, by: 'rollout', why: seen, now })
 }
 
+/** What every step waits for, so that it is no news. */
+const QUIET: ReadonlySet<Hold['word']> = new Set(['watching', 'warming', 'resident'])
+
 /** Notes a hold, one line in the journal for each. */
 function held(document: ServiceDocument, hold: Hold): Stepped {
   const rollout = rolloutOf(document)
-  if (hold.word === 'watching' || hold.word === 'resident') return unchanged(document)
+  if (QUIET.has(hold.word)) return unchanged(document)
   if (rollout.held === hold.word) return unchanged(document)
   const { state } = document
   const entry: Effect = {

@@ -243,6 +243,21 @@ function withAnchor(evidence: Evidence, raise: Raise, trigger: Trigger): Evidenc
   return { ...evidence, anchor: null, noTail: dropped.missing }
 }
 
+/**
+ * Fixes the latency limit after the raise, when stable had not been measured enough before it. Any
+ * limit that was fixed before the requests it is held against keeps the test sound; so from here on
+ * it counts, and nothing that came before does.
+ */
+export function foldLateAnchor(
+  evidence: Evidence,
+  tail: TailFigures | null,
+  trigger: Trigger,
+): Evidence {
+  if (evidence.anchor !== null || evidence.weights.current === FULL_WEIGHT) return evidence
+  const dropped = dropAnchor(tail, trigger.p99LatencyIncrease)
+  return 'anchor' in dropped ? { ...evidence, anchor: dropped.anchor, noTail: '' } : evidence
+}
+
 /** Takes in a raise: γ for the new moment, the latency limit, the warm-up, the bounds at 100 %. */
 export function foldRaise(evidence: Evidence, raise: Raise, strategy: Strategy): Evidence {
   const { trigger } = strategy

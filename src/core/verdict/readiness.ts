@@ -4,13 +4,21 @@
 
 import type { Facts } from '../events.ts'
 import type { Strategy } from '../strategy.ts'
+import { FULL_WEIGHT } from '../weight.ts'
 import { type Evidence, readEvidence } from './evidence.ts'
 import { suspicionOf } from './judge.ts'
 import { amount, count, seconds } from './words.ts'
 
 /** Why a step does not end; the word is stable, the sentence is for people. */
 export interface Hold {
-  readonly word: 'watching' | 'resident' | 'ejected' | 'suspicion' | 'requests' | 'reopened'
+  readonly word:
+    | 'watching'
+    | 'warming'
+    | 'resident'
+    | 'ejected'
+    | 'suspicion'
+    | 'requests'
+    | 'reopened'
   readonly text: string
 }
 
@@ -47,6 +55,13 @@ export function stepHold(still: Standstill): Hold | null {
   const ejected = targetsHold(still.facts)
   if (ejected !== null) return ejected
   const { evidence, strategy } = still
+  const compared = evidence.weights.current < FULL_WEIGHT
+  if (compared && strategy.trigger.mode === 'evidence' && evidence.warmUp !== null) {
+    return {
+      word: 'warming',
+      text: 'waits until the candidate is warm, as latency is not judged yet',
+    }
+  }
   const suspicion = suspicionOf(readEvidence(evidence))
   if (strategy.trigger.mode === 'evidence' && suspicion > strategy.suspicion) {
     const limit = amount(strategy.suspicion)

@@ -1,0 +1,93 @@
+// A rollout that begins before stable has been measured gets its latency test later, not never.
+
+import t from 'tap'
+import type { RolloutEvent, ServiceDocument, TailFigures } from '../../src/core/events.ts'
+import { step } from '../../src/core/rollout.ts'
+import { blankDocument } from '../../src/core/rollout/transition.ts'
+import { GOOD_FACTS, STRATEGY } from './rollout-play.ts'
+
+const NOTHING = { good: 0, bad: 0, exceeded: 0, userErrors: 0 }
+const TAIL: TailFigures = {
+  requests: 1200,
+  p99Us: 50_000,
+  overP99: 12,
+  tenthUs: 51_000,
+  overTenth: 9,
+}
+
+function play(document: ServiceDocument, event: RolloutEvent, now: number) {
+  const stepped = step(document, event, now)
+  if ('refused' in stepped) throw new Error(stepped.refused.detail)
+  return stepped
+}
+
+function begun(): ServiceDocument {
+  const routing = {
+    event: 'routing',
+    versions: { v1: ['http://127.0.0.1:1'], v2: ['http://127.0.0.1:2'] },
+    stable: 'v1',
+    candidate: null,
+    weight: 0,
+    hash: 'a.b',
+    strategy: STRATEGY,
+  } as const
+  const deploy = {
+    event: 'deploy',
+    version: 'v2',
+    targets: [],
+    replace: false,
+    strategy: STRATEGY,
+    ifMatch: null,
+  } as const
+  const facts = { ...GOOD_FACTS, tail: { ...TAIL, requests: 20 } }
+  const known = play(blankDocument('shop'), routing, 0).document
+  const proving = play(known, deploy, 0).document
+  return play(proving, { event: 'survey', facts }, 0).document
+}
+
+await t.test(
+  'no anchor at the raise: it is dropped when stable is known and the candidate warm',
+  async (t) => {
+    const early = begun()
+    t.equal(early.evidence?.anchor, null)
+    t.match(early.evidence?.noTail, /20 requests/)
+    const served = Object.fromEntries(Object.keys(GOOD_FACTS.served).map((url) => [url, 1000]))
+    const cold = play(early, { event: 'survey', facts: { ...GOOD_FACTS, tail: TAIL } }, 1000)
+    t.equal(cold.document.evidence?.anchor, null, 'the candidate is not warm yet')
+    const few = { ...GOOD_FACTS, served, tail: { ...TAIL, requests: 300 } }
+    const waiting = play(cold.document, { event: 'survey', facts: few }, 11_000)
+    t.equal(waiting.document.evidence?.anchor, null, 'a minute may still bring 1,000 requests')
+    const enough = { ...GOOD_FACTS, served, tail: TAIL }
+    const late = play(waiting.document, { event: 'survey', facts: enough }, 12_000)
+    t.equal(late.document.evidence?.anchor?.stableUs, 50_000)
+    t.equal(late.document.evidence?.noTail, '')
+    t.ok(late.effects.some(({ effect }) => effect === 'limits'))
+  },
+)
+
+await t.test('a minute without 1,000 requests: what there is must do', async (t) => {
+  const served = Object.fromEntries(Object.keys(GOOD_FACTS.served).map((url) => [url, 1000]))
+  const facts = { ...GOOD_FACTS, served, tail: { ...TAIL, requests: 300 } }
+  const strategy = { ...STRATEGY, steps: STRATEGY.steps.map((s) => ({ ...s, observeMs: 600_000 })) }
+  const early = begun()
+  const { rollout } = early.state
+  if (rollout === null) throw new Error('no rollout')
+  const long = { ...early, state: { ...early.state, rollout: { ...rollout, strategy } } }
+  const late = play(long, { event: 'survey', facts }, 60_000)
+  t.equal(late.document.evidence?.anchor?.stableUs, TAIL.tenthUs)
+  const limits = late.effects.find(({ effect }) => effect === 'limits')
+  t.match(limits, { stableUs: TAIL.tenthUs })
+})
+
+await t.test('what was counted before the late anchor is no evidence', async (t) => {
+  const early = begun()
+  const slow = { ...NOTHING, good: 50, exceeded: 50 }
+  const ticked = play(early, { event: 'tick', candidate: slow, stable: NOTHING, inFlight: 0 }, 500)
+  t.same(
+    ticked.document.evidence?.tail,
+    early.evidence?.tail.map((score, j) => {
+      const now = ticked.document.evidence?.tail[j] ?? 0
+      return now >= score && now < score + 0.01 ? now : Number.NaN
+    }),
+  )
+})
