@@ -41,7 +41,10 @@ export function clearConnections(board: Board, thread: number): void {
   Atomics.store(board.cells, threadAt(board, thread) + THREAD.connections, 0)
 }
 
-/** Resolves when the thread serves from this revision or a later one, or after `timeoutMs`. */
+/**
+ * Resolves when the thread serves from this revision or a later one, or after `timeoutMs`. As every
+ * wait on the board it does not keep the process alive.
+ */
 export async function waitForTable(
   board: Board,
   thread: number,
