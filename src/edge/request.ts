@@ -31,9 +31,11 @@ import { takeConnection, type UpstreamConnection } from './upstream.ts'
 /** Methods that may be sent again without asking anybody (RFC 9110 section 9.2.1). */
 const REPEATABLE = new Set(['GET', 'HEAD', 'OPTIONS'])
 /**
- * Rescues of one thread that are always allowed, and their share of stable's requests otherwise.
+ * Rescues of one thread that are always allowed, and their share of stable's requests otherwise. A
+ * pause of 200 ms lets ten failures of a candidate with 50 requests a second end together, and none
+ * of them should reach a user; so the floor is higher than the three that would do on average.
  */
-const RESCUES_AT_LEAST = 3
+const RESCUES_AT_LEAST = 16
 const RESCUE_SHARE = 0.2
 
 export class Exchange extends Relay {
@@ -129,7 +131,8 @@ export class Exchange extends Relay {
   #forward(): void {
     const target = this.#target as Target
     addInFlight(this.edge.board, this.edge.thread, target.index, 1)
-    this.#upstream = takeConnection(this.edge, target, this.#repeatable && !this.#retried)
+    const freshness = this.#retried ? 'new' : this.#repeatable ? 'any' : 'recent'
+    this.#upstream = takeConnection(this.edge, target, freshness)
     this.#upstream.begin(this, this.#headOut)
     // A second attempt goes out at once: its request, which has no body, has been read long ago.
     if (this.#retried || this.#rescuing) this.#upstream.endRequest()

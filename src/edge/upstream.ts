@@ -249,6 +249,8 @@ export class UpstreamConnection extends Timed {
   becomeIdle(): void {
     if (this.#destroyed || this.#exchange !== null) return
     if (this.target.gone || this.#idleLimitMs <= 0) return this.destroy()
+    // The client of the last answer may have asked for a pause that nobody would end any more.
+    if (this.socket.isPaused()) this.socket.resume()
     this.idleSinceMs = this.#edge.now()
     this.target.idle.push(this)
     this.#edge.wheel.arm(this, this.idleSinceMs + this.#idleLimitMs)
@@ -314,21 +316,22 @@ function part(bytes: Buffer, from: number, to: number): Buffer {
 }
 
 /**
- * A connection for a request: the one that was used last, or a new one.
- *
- * @param repeatable whether the request could be sent again; if not, it takes only a connection
- *   that was used a moment ago, since the target may be closing an older one at this very time
+ * Which connection a request may take: any that waits; only one used a moment ago, since the target
+ * may be closing an older one at this very time; or only a new one.
  */
+export type Freshness = 'any' | 'recent' | 'new'
+
+/** A connection for a request: the one that was used last, or a new one. */
 export function takeConnection(
   edge: Edge,
   target: Target,
-  repeatable: boolean,
+  freshness: Freshness,
 ): UpstreamConnection {
   const { idle } = target
-  while (idle.length > 0) {
+  while (freshness !== 'new' && idle.length > 0) {
     const connection = idle.pop() as UpstreamConnection
     if (connection.destroyed) continue
-    if (!repeatable && edge.now() - connection.idleSinceMs > RECENT_MS) {
+    if (freshness === 'recent' && edge.now() - connection.idleSinceMs > RECENT_MS) {
       idle.push(connection)
       break
     }
