@@ -159,13 +159,17 @@ export class Vertex {
 
   /** Waits until the rollout of `version` has ended, and says how. */
   async ended(version: string, withinMs: number): Promise<ServiceView> {
-    return until(
-      async () => {
-        const view = await this.service()
-        return view.rollout === null && view.ended !== null ? view : null
-      },
-      { what: `the rollout of ${version} ends`, withinMs, everyMs: 25 },
-    )
+    let last: ServiceView | null = null
+    const probe = async (): Promise<ServiceView | null> => {
+      last = await this.service()
+      return last.rollout === null && last.ended !== null ? last : null
+    }
+    try {
+      return await until(probe, { what: `${version} ends`, withinMs, everyMs: 25 })
+    } catch (error) {
+      const seen = `${JSON.stringify(last)}\n${this.log.slice(-5).join('\n')}`
+      throw new Error(`The rollout of ${version} did not end; last seen: ${seen}`, { cause: error })
+    }
   }
 
   /** The journal as it stands on the disk. */
