@@ -1,5 +1,6 @@
 // What every verb that speaks with a node is given: the client, how to print, and which service is
-// meant when none was named. Flags win over the environment, the environment over defaults.
+// meant when none was named. Flags win over the environment, the environment over the config file
+// (when one was named), the file over defaults.
 
 import { readFileSync } from 'node:fs'
 import type { ServiceView } from '../core/command.ts'
@@ -11,6 +12,7 @@ const DEFAULT_ADMIN = 'http://127.0.0.1:9900'
 
 /** The flags that all verbs share, as commander leaves them. */
 export interface GlobalFlags {
+  readonly config?: string
   readonly admin?: string
   readonly tokenFile?: string
   readonly output?: 'table' | 'json'
@@ -44,16 +46,44 @@ function wantsColour(flags: GlobalFlags, env: NodeJS.ProcessEnv): boolean {
   return flags.color !== false && NO_COLOR === '' && TERM !== 'dumb' && process.stdout.isTTY
 }
 
-export function makeContext(flags: GlobalFlags, env: NodeJS.ProcessEnv): Result<Context> {
-  const given = flags.admin ?? env.VERTEX_ADMIN ?? ''
-  const url = given === '' ? DEFAULT_ADMIN : given.includes('://') ? given : `http://${given}`
+/** Where the admin API is according to the config file that was named; null without one. */
+async function adminOfFile(
+  flags: GlobalFlags,
+  env: NodeJS.ProcessEnv,
+): Promise<Result<{ url: string; token: string | null } | null>> {
+  const file = flags.config ?? env.VERTEX_CONFIG ?? ''
+  if (file === '') return success(null)
+  const { loadConfig } = await import('../config/load.ts')
+  const loaded = loadConfig({ file, env })
+  if ('mistakes' in loaded) {
+    const line = `Cannot take the admin address from ${file} as it has mistakes: see vertex validate`
+    return failure(EXIT.invalidConfig, line)
+  }
+  const { admin, adminToken } = loaded.config
+  const host = ANY_ADDRESS[admin.host] ?? admin.host
+  const authority = host.includes(':') ? `[${host}]` : host
+  return success({ url: `http://${authority}:${admin.port}`, token: adminToken })
+}
+
+/** A node that listens on every address is asked on loopback. */
+const ANY_ADDRESS: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
+
+export async function makeContext(
+  flags: GlobalFlags,
+  env: NodeJS.ProcessEnv,
+): Promise<Result<Context>> {
+  const named = flags.admin ?? env.VERTEX_ADMIN ?? ''
+  const inFile = named === '' ? await adminOfFile(flags, env) : success(null)
+  if (!inFile.ok) return inFile
+  const given = named === '' ? (inFile.value?.url ?? DEFAULT_ADMIN) : named
+  const url = given.includes('://') ? given : `http://${given}`
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
     const line = `Cannot use the admin address as it must be an http URL: current value is ${url}`
     return failure(EXIT.usage, line)
   }
   const token = findToken(flags, env)
   if (!token.ok) return token
-  const client = new AdminClient({ url, token: token.value })
+  const client = new AdminClient({ url, token: token.value ?? inFile.value?.token ?? null })
   return success({ client, output: flags.output ?? 'table', colour: wantsColour(flags, env) })
 }
 

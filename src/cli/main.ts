@@ -45,7 +45,7 @@ function collect(value: string, before: readonly string[] | undefined): readonly
 async function speak(command: Command, verb: Verb): Promise<void> {
   const { makeContext } = await import('./context.ts')
   const { fail } = await import('./exit.ts')
-  const context = makeContext(command.optsWithGlobals<GlobalFlags>(), process.env)
+  const context = await makeContext(command.optsWithGlobals<GlobalFlags>(), process.env)
   if (!context.ok) {
     process.exitCode = fail(context)
     return
