@@ -33,6 +33,8 @@ export type Job =
   | { readonly do: 'rows' }
   /** Counts one, wakes control, waits for its word; `times` times. */
   | { readonly do: 'wake'; readonly times: number }
+  /** Counts in three slots, waits until all three were read; `times` times. */
+  | { readonly do: 'marks'; readonly times: number }
   | { readonly do: 'tables'; readonly last: number }
 
 export interface CrewData {
@@ -135,6 +137,18 @@ function wakeAll({ board, thread, cells }: Crew, times: number): number[] {
   return []
 }
 
+function markAll({ board, thread, cells }: Crew, times: number): number[] {
+  for (let i = 1; i <= times; i++) {
+    for (const slot of [0, 5, 31]) count(board, thread, slot, 0)
+    for (let look = 0; Atomics.load(cells, ACKNOWLEDGED) < 3 * i; look++) {
+      // Not for ever: when a mark is lost the other side gives up.
+      if (Atomics.load(cells, STOP) !== 0) return []
+      if (look > 1000) Atomics.wait(cells, STOP, 0, 1)
+    }
+  }
+  return []
+}
+
 function work(crew: Crew, job: Job): number[] {
   switch (job.do) {
     case 'count':
@@ -148,6 +162,8 @@ function work(crew: Crew, job: Job): number[] {
       return readRows(crew)
     case 'wake':
       return wakeAll(crew, job.times)
+    case 'marks':
+      return markAll(crew, job.times)
     case 'tables':
       for (let table = 1; table <= job.last; table++) {
         acknowledgeTable(crew.board, crew.thread, table)

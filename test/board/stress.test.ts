@@ -176,6 +176,22 @@ await t.test('counts made by threads are read exactly once, marks are never lost
   t.equal(counters, OUTCOMES.length + 5)
 })
 
+await t.test('a mark that is set while another is taken is seen the next time', async (t) => {
+  const board = makeBoard()
+  const reader = new TallyReader(board)
+  const times = 20_000
+  const crew = await startCrew(board, { do: 'marks', times }, 1)
+  let counted = 0
+  const all = until(() => {
+    for (const slot of reader.dirtySlots()) counted += reader.read(slot).outcomes[0] ?? 0
+    Atomics.store(crew.cells, ACKNOWLEDGED, counted)
+    return counted === 3 * times
+  }, 8000)
+  Atomics.store(crew.cells, STOP, 1)
+  t.ok(all, `${counted} of ${3 * times}`)
+  await crew.finish()
+})
+
 await t.test('latencies are taken exactly once', async (t) => {
   const board = makeBoard()
   setLatencyStripe(board, 3, 1)
