@@ -245,10 +245,12 @@ await t.test('a table is waited for across threads', async (t) => {
   const board = makeBoard()
   const alive = setInterval(() => undefined, 1000)
   t.teardown(() => clearInterval(alive))
+  const began = performance.now()
   const waited = [0, 1].map((thread) =>
     waitForTable(board, thread, { revision: 500, timeoutMs: 10_000 }),
   )
   const crew = await startCrew(board, { do: 'tables', last: 500 })
   t.same(await Promise.all(waited), [true, true])
+  t.ok(performance.now() - began < 8000, 'by its notice, not by the time limit')
   await crew.finish()
 })
