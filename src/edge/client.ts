@@ -24,8 +24,16 @@ const LINGER = 2
 const TUNNEL = 3
 const CLOSED = 4
 
-/** Bytes that a client may send ahead of the answer to its present request. */
+// Why reading stands still, as bits: the end of one reason must not lift another.
+/** The client has sent more than we keep ahead of the answer to its present request. */
+const AHEAD = 1
+/** The target cannot take more of the request's body. */
+const HELD = 2
+/** The client does not read its answers, so it gets no further ones. */
+const UNREAD = 4
+
 const MAX_AHEAD_BYTES = 65_536
+const MAX_UNREAD_BYTES = 65_536
 /** After a refusal we read and discard for so long, so that a reset does not eat the answer. */
 const LINGER_MS = 2000
 const LINGER_BYTES = 1_048_576
@@ -46,7 +54,7 @@ export class ClientConnection extends Timed implements ClientSide {
   #chunked = false
   #bodyLimit = Number.POSITIVE_INFINITY
   #headBegun = false
-  #paused = false
+  #pauses = 0
   #reading = false
   #lingered = 0
 
@@ -66,6 +74,7 @@ export class ClientConnection extends Timed implements ClientSide {
     addConnection(edge.board, edge.thread, 1)
     socket.on('data', (chunk: Buffer) => this.#onData(chunk))
     socket.on('drain', () => this.#onDrain())
+    socket.on('finish', () => this.#onFinish())
     socket.on('end', () => this.#onEnd())
     socket.on('error', () => undefined) // 'close' follows and does the work
     socket.on('close', () => this.#onClose())
@@ -75,6 +84,9 @@ export class ClientConnection extends Timed implements ClientSide {
   #onDrain(): void {
     this.#sink.drained()
     this.#exchange?.onClientDrain()
+    if ((this.#pauses & UNREAD) === 0) return
+    this.#unpause(UNREAD)
+    this.#readHeads()
   }
 
   get tunnelled(): boolean {
@@ -82,7 +94,7 @@ export class ClientConnection extends Timed implements ClientSide {
   }
 
   get idle(): boolean {
-    return this.#state === HEAD && this.#pending === null
+    return this.#state === HEAD && this.#pending === null && this.#socket.writableLength === 0
   }
 
   #onData(chunk: Buffer): void {
@@ -96,10 +108,7 @@ export class ClientConnection extends Timed implements ClientSide {
 
   #keep(chunk: Buffer): void {
     this.#pending = this.#pending === null ? chunk : Buffer.concat([this.#pending, chunk])
-    if (this.#state === BUSY && this.#pending.length > MAX_AHEAD_BYTES) {
-      this.#paused = true
-      this.#socket.pause()
-    }
+    if (this.#state === BUSY && this.#pending.length > MAX_AHEAD_BYTES) this.#pause(AHEAD)
   }
 
   /** Reads requests as long as there are bytes and no exchange is under way. */
@@ -107,6 +116,10 @@ export class ClientConnection extends Timed implements ClientSide {
     if (this.#reading) return // an answer that was given at once has led back here
     this.#reading = true
     while (this.#state === HEAD && this.#pending !== null) {
+      if (this.#socket.writableLength > MAX_UNREAD_BYTES) {
+        this.#pause(UNREAD) // until 'drain'; the keep-alive time is the limit of it
+        break
+      }
       const bytes = this.#pending
       this.#pending = null
       if (!this.#readHead(bytes)) break
@@ -128,7 +141,10 @@ export class ClientConnection extends Timed implements ClientSide {
     }
     this.#headBegun = false
     if (end === REFUSED) {
-      this.#refuse(head.fault)
+      const accept = head.lines.find(FIELD.accept)
+      const problemJson =
+        accept >= 0 && head.lines.value(accept).includes('application/problem+json')
+      this.#refuse(head.fault, problemJson)
       return true
     }
     edge.wheel.disarm(this)
@@ -175,9 +191,10 @@ export class ClientConnection extends Timed implements ClientSide {
     let end = from
     if (this.#chunked) {
       const decoder = this.#decoder as ChunkedDecoder
-      end = decoder.decode(bytes, from, bytes.length, true, (start, stop) =>
-        exchange.onRequestBody(bytes, start, stop),
-      )
+      end = decoder.decode(bytes, from, bytes.length, true, (start, stop) => {
+        // Of a body that is too large no whole request may reach the target, not even a small one.
+        if (decoder.dataBytes <= this.#bodyLimit) exchange.onRequestBody(bytes, start, stop)
+      })
       if (decoder.broken) return exchange.onRequestFault('bad-chunk')
       if (decoder.dataBytes > this.#bodyLimit) return exchange.onRequestFault('body-too-large')
       this.requestDone = decoder.done
@@ -218,10 +235,7 @@ export class ClientConnection extends Timed implements ClientSide {
   }
 
   /** Answers a fault of the request itself and closes after lingering. */
-  #refuse(fault: Fault): void {
-    const { lines } = this.#edge.requestHead
-    const accept = lines.find(FIELD.accept)
-    const problemJson = accept >= 0 && lines.value(accept).includes('application/problem+json')
+  #refuse(fault: Fault, problemJson: boolean): void {
     const { date } = this.#edge
     this.writeText(faultAnswer(fault, { keepAlive: false, problemJson, toHead: false, date }))
     this.#linger()
@@ -232,9 +246,16 @@ export class ClientConnection extends Timed implements ClientSide {
     this.#pending = null
     this.#exchange = null
     this.#lingered = 0
-    this.#unpause()
+    this.#unpause(AHEAD | HELD | UNREAD)
+    const { responseIdleMs } = this.#edge.settings.timeouts
+    const unread = this.#socket.writableLength > 0
     this.#socket.end()
-    this.#edge.wheel.arm(this, this.#edge.now() + LINGER_MS)
+    this.#edge.wheel.arm(this, this.#edge.now() + (unread ? responseIdleMs : LINGER_MS))
+  }
+
+  /** The whole answer has gone out: the time to linger begins. */
+  #onFinish(): void {
+    if (this.#state === LINGER) this.#edge.wheel.arm(this, this.#edge.now() + LINGER_MS)
   }
 
   #discard(chunk: Buffer): void {
@@ -242,10 +263,15 @@ export class ClientConnection extends Timed implements ClientSide {
     if (this.#lingered > LINGER_BYTES) this.#socket.destroy()
   }
 
-  #unpause(): void {
-    if (!this.#paused) return
-    this.#paused = false
-    this.#socket.resume()
+  #pause(reason: number): void {
+    if (this.#pauses === 0) this.#socket.pause()
+    this.#pauses |= reason
+  }
+
+  #unpause(reasons: number): void {
+    if ((this.#pauses & reasons) === 0) return
+    this.#pauses &= ~reasons
+    if (this.#pauses === 0) this.#socket.resume()
   }
 
   // --- ClientSide ----------------------------------------------------------------------------
@@ -267,13 +293,11 @@ export class ClientConnection extends Timed implements ClientSide {
   }
 
   pauseRequest(): void {
-    if (this.#paused) return
-    this.#paused = true
-    this.#socket.pause()
+    this.#pause(HELD)
   }
 
   resumeRequest(): void {
-    this.#unpause()
+    this.#unpause(HELD)
     if (this.#state !== BUSY || this.requestDone) return
     this.#edge.wheel.arm(this, this.#edge.now() + this.#edge.settings.timeouts.requestIdleMs)
   }
@@ -282,7 +306,7 @@ export class ClientConnection extends Timed implements ClientSide {
     this.#exchange = null
     if (!keepAlive || !this.requestDone) return this.#linger()
     this.#state = HEAD
-    this.#unpause()
+    this.#unpause(AHEAD | HELD)
     this.#edge.wheel.arm(this, this.#edge.now() + this.#edge.settings.timeouts.keepAliveMs)
     if (this.#pending !== null) this.#readHeads()
   }
@@ -298,6 +322,7 @@ export class ClientConnection extends Timed implements ClientSide {
     this.#edge.wheel.disarm(this) // the target's side keeps the idle time of a tunnel
     const early = this.#pending
     this.#pending = null
+    this.#unpause(AHEAD)
     if (early !== null) this.#exchange?.onTunnelFromClient(early)
   }
 
@@ -309,7 +334,11 @@ export class ClientConnection extends Timed implements ClientSide {
 
   #onEnd(): void {
     if (this.#state === TUNNEL) return this.#exchange?.onTunnelEndFromClient()
-    if (this.#state === LINGER) return void this.#socket.destroy()
+    if (this.#state === LINGER) {
+      // What is still to be written goes out first; then the socket ends by itself.
+      if (this.#socket.writableLength === 0) this.#socket.destroy()
+      return
+    }
     // A FIN after a whole request cannot be told from a close: the client counts as gone.
     this.#gone()
     this.#socket.destroy()
@@ -330,11 +359,16 @@ export class ClientConnection extends Timed implements ClientSide {
   }
 
   override onDeadline(): void {
-    if (this.#state === HEAD && this.#pending !== null) return this.#refuse('request-timeout')
-    if (this.#state === BUSY && !this.requestDone && this.#exchange !== null) {
-      return this.#exchange.onRequestFault('request-timeout')
+    const exchange = this.#exchange
+    if (this.#state === BUSY && !this.requestDone && exchange !== null) {
+      return exchange.onRequestStalled((this.#pauses & HELD) !== 0)
     }
-    this.destroy()
+    if (this.#state === HEAD && this.#pending !== null && this.#pauses === 0) {
+      return this.#refuse('request-timeout', false)
+    }
+    // An answer that the client did not take in time must not look whole.
+    if (this.#socket.writableLength > 0) this.reset()
+    else this.destroy()
   }
 
   destroy(): void {

@@ -14,6 +14,7 @@
 import { randomUUID } from 'node:crypto'
 import { addInFlight, claims, countTarget, releaseClaim, targetInFlight } from '../board/tallies.ts'
 import { chooseTarget } from '../core/choose.ts'
+import { type Outcome, outcomeOfStatus } from '../core/outcome.ts'
 import type { Arm } from '../core/split.ts'
 import { FAULTS, type Fault } from '../http1/fault.ts'
 import { requestHeadOut, switchingHeadOut, timesInVia } from '../http1/forward.ts'
@@ -52,6 +53,8 @@ export class Exchange extends Relay {
   #headOut = ''
   #retried = false
   #rescuing = false
+  /** What a complete answer will be counted as. */
+  #outcome: Outcome = 'ok'
   #tunnel = false
   #tunnelEnds = 0
   #done = false
@@ -153,7 +156,14 @@ export class Exchange extends Relay {
   }
 
   onUpstreamDrain(): void {
-    if (this.#tunnel || !this.client.requestDone) this.client.resumeRequest()
+    this.client.resumeRequest()
+  }
+
+  /** No byte of the request's body has come, or could go on to the target, for too long. */
+  onRequestStalled(byTarget: boolean): void {
+    if (this.answerBegun) return // it was answered early; the answer has its own time limit
+    if (byTarget) this.#upstream?.stalled()
+    else this.onRequestFault('request-timeout')
   }
 
   /** The request's body breaks a rule: nobody's fault but the client's. */
@@ -176,6 +186,7 @@ export class Exchange extends Relay {
     const good = head.status < 500
     if (!this.#rescuing) this.recordLatency()
     this.#countTarget(good)
+    this.#outcome = outcomeOfStatus(head.status)
     if (!good) {
       this.judge('serverError')
       if (this.#rescue()) return
@@ -186,16 +197,23 @@ export class Exchange extends Relay {
 
   /** @param bytes valid during the call only */
   onBody(bytes: Buffer, from: number, to: number): void {
-    if (!this.relayBody(bytes, from, to)) this.#upstream?.socket.pause()
+    if (!this.relayBody(bytes, from, to)) this.#upstream?.hold()
   }
 
   onClientDrain(): void {
     this.#upstream?.resume()
   }
 
+  /** The client has not read for too long. That is as if it were gone, whoever's bytes wait. */
+  onClientStalled(): void {
+    this.judge('aborted')
+    this.#dropUpstream()
+    this.#breakOff()
+  }
+
   onEnd(): void {
     this.endAnswer()
-    this.judge('ok')
+    this.judge(this.#outcome)
     this.#endAttempt()
     if (this.#rescuing) this.noteRescue()
     this.#finish()
@@ -235,6 +253,11 @@ export class Exchange extends Relay {
     if (!this.isEvidence || this.upgrade !== '' || this.answerBegun) return false
     const stable = pickStable(this.edge, service)
     if (stable === null) return false
+    if (stable.slot === this.slot) {
+      // It has been promoted meanwhile: there is no other version to ask.
+      releaseClaim(this.edge.board, this.edge.thread, stable.slot)
+      return false
+    }
     const allowed = Math.max(RESCUES_AT_LEAST, RESCUE_SHARE * claims(this.edge.board, stable.slot))
     const target = this.#target
     if (this.edge.rescuesInFlight >= allowed || this.#chooseIn(stable) !== null) {
@@ -271,7 +294,7 @@ export class Exchange extends Relay {
 
   onTunnelFromUpstream(chunk: Buffer): void {
     this.#upstream?.touchTunnel()
-    if (!this.client.writeBytes(chunk)) this.#upstream?.socket.pause()
+    if (!this.client.writeBytes(chunk)) this.#upstream?.hold()
   }
 
   onTunnelFromClient(chunk: Buffer): void {
@@ -291,7 +314,11 @@ export class Exchange extends Relay {
   }
 
   #endTunnelSide(): void {
-    if (++this.#tunnelEnds === 2) this.closeTunnel()
+    if (++this.#tunnelEnds < 2) return
+    const upstream = this.#upstream
+    this.#endAttempt()
+    upstream?.letGo()
+    this.closeTunnel()
   }
 
   /** Ends both directions; also called when the tunnel's version is evacuated. */

@@ -24,7 +24,9 @@ const server: Server = createServer({ allowHalfOpen: true, noDelay: true }, (soc
     socket.resetAndDestroy() // a refusal costs less than an answer, which is the point of the limit
     return
   }
-  new ClientConnection(edge, socket)
+  // A client that was reset while it waited to be accepted has no address, and nothing to say.
+  if (socket.remoteAddress === undefined) socket.destroy()
+  else new ClientConnection(edge, socket)
 })
 server.on('error', (error) => say({ say: 'refused', reason: error.message }))
 server.on('listening', () => {

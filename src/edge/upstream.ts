@@ -29,6 +29,8 @@ const MAX_INTERIM = 16
 const JOIN_BYTES = 16_384
 /** A request that may not be repeated does not take a connection that was idle for longer. */
 const RECENT_MS = 1000
+/** What is still to be written when a tunnel has ended gets so long. */
+const LET_GO_MS = 2000
 
 export class UpstreamConnection extends Timed {
   readonly target: Target
@@ -55,6 +57,8 @@ export class UpstreamConnection extends Timed {
   #reusable = true
   #idleLimitMs: number
   #interims = 0
+  /** Whether reading stands still since the client cannot take more. */
+  #held = false
   #destroyed = false
 
   constructor(edge: Edge, target: Target) {
@@ -238,6 +242,7 @@ export class UpstreamConnection extends Timed {
     this.#exchange = null
     this.#state = IDLE
     this.#edge.wheel.disarm(this)
+    this.resume() // a connection that is not read would hide poison, and the next answer
     if (this.#reusable && !extra && this.#requestSent && !this.#destroyed) {
       this.uses++
       this.#edge.releaseLater(this)
@@ -249,8 +254,6 @@ export class UpstreamConnection extends Timed {
   becomeIdle(): void {
     if (this.#destroyed || this.#exchange !== null) return
     if (this.target.gone || this.#idleLimitMs <= 0) return this.destroy()
-    // The client of the last answer may have asked for a pause that nobody would end any more.
-    if (this.socket.isPaused()) this.socket.resume()
     this.idleSinceMs = this.#edge.now()
     this.target.idle.push(this)
     this.#edge.wheel.arm(this, this.idleSinceMs + this.#idleLimitMs)
@@ -261,8 +264,16 @@ export class UpstreamConnection extends Timed {
     this.#edge.wheel.arm(this, this.#edge.now() + this.#edge.settings.timeouts.tunnelIdleMs)
   }
 
+  /** The client cannot take more of the answer now. */
+  hold(): void {
+    this.#held = true
+    this.socket.pause()
+  }
+
   /** The client can take more of the answer again. */
   resume(): void {
+    if (!this.#held) return
+    this.#held = false
     this.socket.resume()
     if (this.#state !== BODY || this.#exchange === null) return
     this.#edge.wheel.arm(this, this.#edge.now() + this.#edge.settings.timeouts.responseIdleMs)
@@ -285,8 +296,16 @@ export class UpstreamConnection extends Timed {
   }
 
   override onDeadline(): void {
-    if (this.#exchange === null) this.destroy()
+    const exchange = this.#exchange
+    if (exchange === null) this.destroy()
+    else if (this.#state === TUNNEL) exchange.closeTunnel()
+    else if (this.#held) exchange.onClientStalled()
     else this.#fail(this.#connected ? 'response-timeout' : 'connect-timeout')
+  }
+
+  /** The target has not taken the request's body for too long. */
+  stalled(): void {
+    this.#fail(this.#connected ? 'response-timeout' : 'connect-timeout')
   }
 
   #fail(fault: Fault): void {
@@ -294,6 +313,13 @@ export class UpstreamConnection extends Timed {
     this.#exchange = null
     this.destroy()
     exchange?.onFailure(fault, this)
+  }
+
+  /** Ends a tunnel whose both sides have said their last: what is still on its way arrives. */
+  letGo(): void {
+    this.#exchange = null
+    this.socket.end()
+    this.#edge.wheel.arm(this, this.#edge.now() + LET_GO_MS)
   }
 
   /** Ends the connection without a word to its exchange. */
