@@ -102,8 +102,9 @@ export function readFieldLines(
 /** Reads one line; returns the offset after it, MORE or REFUSED. */
 function readLine(lines: FieldLines, start: number, to: number): number {
   const { bytes } = lines
+  const table = CLASSES // reading an imported constant in a loop doubles the time it takes
   let at = start
-  while (at < to && ((CLASSES[bytes[at] as number] as number) & TOKEN) !== 0) at++
+  while (at < to && ((table[bytes[at] as number] as number) & TOKEN) !== 0) at++
   if (at >= to) return MORE
   if (bytes[at] !== COLON || at === start) {
     return lines.refuse(bytes[at] === LF ? 'bad-line-end' : 'bad-field-name')
@@ -111,7 +112,7 @@ function readLine(lines: FieldLines, start: number, to: number): number {
   const nameEnd = at++
   while (at < to && (bytes[at] === SP || bytes[at] === HTAB)) at++
   const valueStart = at
-  while (at < to && ((CLASSES[bytes[at] as number] as number) & VALUE) !== 0) at++
+  while (at < to && ((table[bytes[at] as number] as number) & VALUE) !== 0) at++
   if (at >= to) return MORE
   if (bytes[at] !== CR) {
     return lines.refuse(bytes[at] === LF ? 'bad-line-end' : 'bad-field-value')

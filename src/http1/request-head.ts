@@ -10,7 +10,7 @@ import type { Fault } from './fault.ts'
 import { equalsIgnoringCase, FIELD } from './fields.ts'
 import { isHost } from './host.ts'
 import { FieldLines, MORE, REFUSED, readFieldLines } from './lines.ts'
-import { isWholeNumber, listTokens } from './values.ts'
+import { listTokens, wholeNumberAt } from './values.ts'
 
 export interface RequestLimits {
   readonly headBytes: number
@@ -110,10 +110,11 @@ function readRequestLine(
   limits: RequestLimits,
 ): number {
   const { bytes } = head.lines
+  const table = CLASSES // reading an imported constant in a loop doubles the time it takes
   let at = from
   let classes = METHOD
   while (at < to) {
-    const bits = CLASSES[bytes[at] as number] as number
+    const bits = table[bytes[at] as number] as number
     if ((bits & TOKEN) === 0) break
     if (at - from >= MAX_METHOD_BYTES) return head.refuse('bad-method')
     classes &= bits
@@ -125,7 +126,7 @@ function readRequestLine(
   if (classes === 0) return head.refuse('method-unknown')
   head.method = methodAt(bytes, from, at)
   const targetStart = ++at
-  while (at < to && ((CLASSES[bytes[at] as number] as number) & TARGET) !== 0) {
+  while (at < to && ((table[bytes[at] as number] as number) & TARGET) !== 0) {
     if (at - targetStart >= limits.targetBytes) return head.refuse('target-too-long')
     at++
   }
@@ -226,11 +227,8 @@ function refuse(head: RequestHead, fault: Fault): false {
 
 function readLength(head: RequestHead, line: number): boolean {
   const { lines } = head
-  if (!isWholeNumber(lines.bytes, lines.valueStart(line), lines.valueEnd(line))) {
-    return refuse(head, 'bad-content-length')
-  }
-  const length = Number(lines.value(line))
-  if (!Number.isSafeInteger(length)) return refuse(head, 'bad-content-length')
+  const length = wholeNumberAt(lines.bytes, lines.valueStart(line), lines.valueEnd(line))
+  if (length < 0) return refuse(head, 'bad-content-length')
   head.contentLength = length
   head.framing = BY_LENGTH
   return true

@@ -15,7 +15,7 @@ import {
   NO_BODY,
   UNTIL_CLOSE,
 } from './request-head.ts'
-import { isWholeNumber, listTokens } from './values.ts'
+import { listTokens, wholeNumberAt } from './values.ts'
 
 export interface ResponseLimits {
   readonly responseHeadBytes: number
@@ -90,7 +90,8 @@ function readStatusLine(head: ResponseHead, bytes: Buffer, from: number, to: num
   if (bytes[at] !== SP && bytes[at] !== CR) return REFUSED
   if (bytes[at] === SP) at++
   const reasonStart = at
-  while (at < to && ((CLASSES[bytes[at] as number] as number) & VALUE) !== 0) at++
+  const table = CLASSES // see request-head.ts
+  while (at < to && ((table[bytes[at] as number] as number) & VALUE) !== 0) at++
   if (at >= to) return MORE
   if (bytes[at] !== CR) return REFUSED
   if (at + 1 >= to) return MORE
@@ -146,9 +147,8 @@ function frame(head: ResponseHead, toHead: boolean, chunked: boolean): boolean {
 
 function readLength(head: ResponseHead, line: number): boolean {
   const { lines } = head
-  if (!isWholeNumber(lines.bytes, lines.valueStart(line), lines.valueEnd(line))) return false
-  head.contentLength = Number(lines.value(line))
-  return Number.isSafeInteger(head.contentLength)
+  head.contentLength = wholeNumberAt(lines.bytes, lines.valueStart(line), lines.valueEnd(line))
+  return head.contentLength >= 0
 }
 
 /** The options of all Connection lines; false when they name more than anybody needs. */
@@ -159,6 +159,11 @@ function readConnection(head: ResponseHead): boolean {
   let keep = false
   for (let line = 0; line < lines.count; line++) {
     if (lines.field(line) !== FIELD.connection) continue
+    const from = lines.valueStart(line)
+    if (equalsIgnoringCase(lines.bytes, from, lines.valueEnd(line), 'keep-alive')) {
+      keep = true // what nearly every answer says, without making a string
+      continue
+    }
     for (const token of listTokens(lines.value(line))) {
       if (token === 'close') close = true
       else if (token === 'keep-alive') keep = true
@@ -170,7 +175,21 @@ function readConnection(head: ResponseHead): boolean {
   return true
 }
 
+const TIMEOUT = 'timeout='
+
 function readKeepAlive(head: ResponseHead, line: number): void {
+  const { lines } = head
+  const from = lines.valueStart(line) + TIMEOUT.length
+  const to = lines.valueEnd(line)
+  // `timeout=5` alone is what Node says in every answer.
+  if (
+    to - from <= 6 &&
+    wholeNumberAt(lines.bytes, from, to) >= 0 &&
+    equalsIgnoringCase(lines.bytes, lines.valueStart(line), from, TIMEOUT)
+  ) {
+    head.keepAliveSeconds = wholeNumberAt(lines.bytes, from, to)
+    return
+  }
   const match = /\btimeout=(\d{1,6})\b/i.exec(head.lines.value(line))
   if (match !== null) head.keepAliveSeconds = Number(match[1])
 }

@@ -2,14 +2,17 @@
 
 import { HTAB, SP } from './bytes.ts'
 
-/** Whether the bytes at [from, to) are one or more digits. */
-export function isWholeNumber(bytes: Uint8Array, from: number, to: number): boolean {
-  if (from >= to) return false
+/** The number whose digits stand at [from, to), or −1 when it is none or above 2^53 − 1. */
+export function wholeNumberAt(bytes: Uint8Array, from: number, to: number): number {
+  if (from >= to) return -1
+  let number = 0
   for (let at = from; at < to; at++) {
-    const byte = bytes[at] as number
-    if (byte < 0x30 || byte > 0x39) return false
+    const digit = (bytes[at] as number) - 0x30
+    if (digit < 0 || digit > 9) return -1
+    number = number * 10 + digit
+    if (number > Number.MAX_SAFE_INTEGER) return -1
   }
-  return true
+  return number
 }
 
 /** The members of a list like `close, TE`: trimmed, lower case, without empty ones. */
