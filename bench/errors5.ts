@@ -11,7 +11,7 @@ await bench(
   'errors5',
   { title: 'a candidate turns to 5 % errors at 5 % of 1,000 req/s', runs: 10, limitMs: 300_000 },
   async (runs) => {
-    const pair = await startPair({ warmUpMs: 3_600_000 })
+    const pair = await startPair({ latency: false })
     const load = await startLoad({ port: pair.vertex.port, rate: 1000, connections: 64 })
     const seconds: number[] = []
     const failures: number[] = []

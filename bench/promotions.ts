@@ -62,7 +62,7 @@ await bench(
   'promotions',
   { title: '100 promotions and rollbacks at full load', runs: 100, limitMs: 300_000 },
   async (runs) => {
-    const pair = await startPair({ bakeMs: 0, warmUpMs: 3_600_000 })
+    const pair = await startPair({ bakeMs: 0, latency: false })
     const load = await startLoad({ port: pair.vertex.port, rate: null, connections: 32 })
     await sleep(500)
     const bans = { v1: [] as Ban[], v2: [] as Ban[] }

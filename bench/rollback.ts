@@ -46,7 +46,7 @@ await bench(
   'rollback',
   { title: 'a candidate turns to 100 % errors at 5 % of 1,000 req/s', runs: 20, limitMs: 300_000 },
   async (runs) => {
-    const pair = await startPair({ warmUpMs: 3_600_000 })
+    const pair = await startPair({ latency: false })
     const load = await startLoad({ port: pair.vertex.port, rate: RATE, connections: 64 })
     const all: Measured[] = []
     for (let run = 1; run <= runs; run++) {

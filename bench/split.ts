@@ -15,8 +15,7 @@ await bench(
   'split',
   { title: '100,000 requests at 5 %', runs: 3, limitMs: 180_000 },
   async (runs) => {
-    // The latency test sleeps in the warm-up: this measures the split alone.
-    const pair = await startPair({ weight: 5, warmUpMs: 3_600_000, record: false })
+    const pair = await startPair({ weight: 5, latency: false, record: false })
     const shares: number[] = []
     const zs: number[] = []
     let failed = 0

@@ -73,7 +73,7 @@ async function killOnce(pair: Pair, version: string): Promise<Kill> {
 }
 
 async function changes(): Promise<{ made: Changes; failed: number; messages: readonly string[] }> {
-  const pair = await startPair({ weight: 5, warmUpMs: 3_600_000, record: false })
+  const pair = await startPair({ weight: 5, latency: false, record: false })
   const load = await startLoad({ port: pair.vertex.port, rate: 1500, connections: 64 })
   await sleep(300)
   const made = await changeWeights(pair)
@@ -85,7 +85,7 @@ async function changes(): Promise<{ made: Changes; failed: number; messages: rea
 
 async function kills(runs: number): Promise<Kill[]> {
   const pair = await startPair({
-    warmUpMs: 3_600_000,
+    latency: false,
     record: false,
     steps: [10, 20, 40, 60, 80, 100].map((weight) => ({ weight, observeMs: 400 })),
   })

@@ -204,6 +204,8 @@ export interface LabConfig {
   readonly steps?: readonly { readonly weight: number; readonly observeMs: number }[]
   readonly bakeMs?: number
   readonly warmUpMs?: number
+  /** False: latency is not what is measured, and does not keep or undo a rollout. */
+  readonly latency?: boolean
   readonly page?: string
   readonly threads?: number
   /** More top-level settings. */
@@ -234,8 +236,11 @@ export function labConfig(lab: LabConfig): unknown {
         observe: duration(step.observeMs),
       })),
       bake: duration(lab.bakeMs ?? 60_000),
-      warm_up: duration(lab.warmUpMs ?? 10_000),
-      rollback_trigger: { error_rate_threshold: '0.1%', p99_latency_increase: '20%' },
+      warm_up: lab.latency === false ? '0' : duration(lab.warmUpMs ?? 10_000),
+      rollback_trigger: {
+        error_rate_threshold: '0.1%',
+        p99_latency_increase: lab.latency === false ? '10000%' : '20%',
+      },
     },
     ...(lab.page ? { page: { webhook: lab.page } } : {}),
     timeouts: { drain_delay: '0', drain: '5s' },

@@ -28,6 +28,7 @@ export async function startWebhook(): Promise<Webhook> {
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve)
   })
+  server.unref() // a measurement that failed is not kept alive by it
   const { port } = server.address() as AddressInfo
   return {
     url: `http://127.0.0.1:${port}/page`,

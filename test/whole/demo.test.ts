@@ -9,13 +9,13 @@ import { endAll, endChild, startProgram } from '../../bench/lab/children.ts'
 import { until } from '../../bench/lab/clock.ts'
 
 const BIN = fileURLToPath(new URL('../../bin/vertex.js', import.meta.url))
-t.teardown(endAll)
 
 function folders(): string[] {
   return readdirSync(tmpdir()).filter((name) => name.startsWith('vertex-demo-'))
 }
 
 await t.test('vertex demo --once tells its story and exits 0', async (t) => {
+  t.teardown(endAll)
   const before = folders()
   const child = startProgram([process.execPath, BIN, 'demo', '--once'])
   let text = ''
@@ -38,6 +38,7 @@ await t.test('vertex demo --once tells its story and exits 0', async (t) => {
 })
 
 await t.test('a demo that is interrupted ends everything that it started', async (t) => {
+  t.teardown(endAll)
   const child = startProgram([process.execPath, BIN, 'demo', '--once'])
   let text = ''
   child.stdout?.on('data', (chunk: Buffer) => {

@@ -7,10 +7,9 @@ import { sleep, until } from '../../bench/lab/clock.ts'
 import { startLoad, summarise } from '../../bench/lab/load.ts'
 import { deployAt, startPair, turnBad } from '../../bench/lab/pair.ts'
 
-t.teardown(endAll)
-
 await t.test('a candidate that fails is taken out and no client sees an error', async (t) => {
-  const pair = await startPair({ warmUpMs: 3_600_000 })
+  t.teardown(endAll)
+  const pair = await startPair({ latency: false })
   const load = await startLoad({ port: pair.vertex.port, rate: 400, connections: 16 })
   const { view, entry } = await turnBad(pair, 'bad', {
     weight: 5,
@@ -42,7 +41,8 @@ await t.test('a candidate that fails is taken out and no client sees an error', 
 })
 
 await t.test('a candidate that cuts connections is taken out and no client sees it', async (t) => {
-  const pair = await startPair({ warmUpMs: 3_600_000 })
+  t.teardown(endAll)
+  const pair = await startPair({ latency: false })
   const load = await startLoad({ port: pair.vertex.port, rate: 400, connections: 16 })
   await turnBad(pair, 'cuts', {
     weight: 5,
@@ -56,8 +56,9 @@ await t.test('a candidate that cuts connections is taken out and no client sees 
 })
 
 await t.test('a healthy candidate is promoted, and rolled back when asked', async (t) => {
+  t.teardown(endAll)
   const pair = await startPair({
-    warmUpMs: 3_600_000,
+    latency: false,
     bakeMs: 300,
     steps: [
       { weight: 25, observeMs: 300 },
@@ -78,8 +79,9 @@ await t.test('a healthy candidate is promoted, and rolled back when asked', asyn
 })
 
 await t.test('kill -9 in a rollout: the weight is what the journal says', async (t) => {
+  t.teardown(endAll)
   const pair = await startPair({
-    warmUpMs: 3_600_000,
+    latency: false,
     record: false,
     steps: [10, 30, 60, 100].map((weight) => ({ weight, observeMs: 30_000 })),
   })

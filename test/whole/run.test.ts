@@ -8,9 +8,8 @@ import { startOrigin } from '../../bench/lab/origin.ts'
 import { startPair } from '../../bench/lab/pair.ts'
 import { labConfig, startVertex, Vertex } from '../../bench/lab/vertex.ts'
 
-t.teardown(endAll)
-
 await t.test('a node says when it is ready, serves, and ends cleanly on TERM', async (t) => {
+  t.teardown(endAll)
   const origin = await startOrigin({ version: 'v1' })
   const vertex = await startVertex(labConfig({ versions: { v1: [origin.url] }, stable: 'v1' }))
   const answer = await fetch(`${vertex.url}/hello`)
@@ -25,6 +24,7 @@ await t.test('a node says when it is ready, serves, and ends cleanly on TERM', a
 })
 
 await t.test('a request on its way is answered during the drain', async (t) => {
+  t.teardown(endAll)
   const origin = await startOrigin({
     version: 'v1',
     behaviour: { latency: { kind: 'fixed', floorMs: 600 } },
@@ -39,6 +39,7 @@ await t.test('a request on its way is answered during the drain', async (t) => {
 })
 
 await t.test('two nodes cannot share a state directory', async (t) => {
+  t.teardown(endAll)
   const origin = await startOrigin({ version: 'v1' })
   const config = labConfig({ versions: { v1: [origin.url] }, stable: 'v1' })
   const first = await startVertex(config)
@@ -49,7 +50,8 @@ await t.test('two nodes cannot share a state directory', async (t) => {
 })
 
 await t.test('weights change under load without a failed request', async (t) => {
-  const pair = await startPair({ weight: 5, warmUpMs: 3_600_000, record: false })
+  t.teardown(endAll)
+  const pair = await startPair({ weight: 5, latency: false, record: false })
   const load = await startLoad({ port: pair.vertex.port, rate: 500, connections: 16 })
   for (let i = 0; i < 100; i++) {
     const reply = await pair.vertex.ask('PUT', '/v1/services/default/weight', {
@@ -66,7 +68,8 @@ await t.test('weights change under load without a failed request', async (t) => 
 })
 
 await t.test('a weight of 0 by hand ends the traffic to the candidate', async (t) => {
-  const pair = await startPair({ weight: 50, warmUpMs: 3_600_000 })
+  t.teardown(endAll)
+  const pair = await startPair({ weight: 50, latency: false })
   const load = await startLoad({ port: pair.vertex.port, rate: 500, connections: 16 })
   await sleep(500)
   const { atMs } = await pair.vertex.setWeight(0)
