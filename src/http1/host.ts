@@ -13,10 +13,12 @@ export function isHost(text: string): boolean {
     const end = text.indexOf(']')
     return end > 0 && isIpv6(text.slice(1, end)) && portIsValid(text, end + 1)
   }
+  const table = CLASSES // see request-head.ts
   let at = 0
-  while (at < length && ((CLASSES[text.charCodeAt(at)] ?? 0) & HOST) !== 0) {
-    if (text.charCodeAt(at) === PERCENT && !isEncoded(text, at)) return false
-    at++
+  for (; at < length; at++) {
+    const code = text.charCodeAt(at)
+    if (code > 0xff || ((table[code] as number) & HOST) === 0) break
+    if (code === PERCENT && !isEncoded(text, at)) return false
   }
   return at > 0 && portIsValid(text, at)
 }
