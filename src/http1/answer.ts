@@ -57,5 +57,7 @@ export interface PlainAnswerOptions extends AnswerOptions {
 export function plainAnswer(status: number, options: PlainAnswerOptions): string {
   const { body, date, extra, keepAlive, toHead, type } = options
   const connection = keepAlive ? '' : 'Connection: close\r\n'
-  return `HTTP/1.1 ${status} ${REASONS[status] ?? 'Error'}\r\nDate: ${date}\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n${extra}${connection}\r\n${toHead ? '' : body}`
+  let out = `HTTP/1.1 ${status} ${REASONS[status] ?? 'Error'}\r\nDate: ${date}\r\n`
+  out += `Content-Type: ${type}\r\nContent-Length: ${body.length}\r\n${extra}${connection}\r\n`
+  return toHead ? out : out + body
 }

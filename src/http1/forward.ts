@@ -121,7 +121,8 @@ function forwardingFields(head: RequestHead, by: ForwardedBy, requestId: string)
   const forwardedHost = head.host === '' ? '' : `X-Forwarded-Host: ${head.host}\r\n`
   const via = head.minor === 1 ? VIA_1_1 : VIA_1_0
   if (!by.trusted) {
-    return `X-Forwarded-For: ${by.address}\r\n${proto}${forwardedHost}X-Request-Id: ${requestId}\r\n${via}`
+    const peer = `X-Forwarded-For: ${by.address}\r\n`
+    return `${peer}${proto}${forwardedHost}X-Request-Id: ${requestId}\r\n${via}`
   }
   let chain = ''
   for (let line = 0; line < lines.count; line++) {
@@ -179,11 +180,13 @@ export function responseHeadOut(head: ResponseHead, out: ResponseOut): string {
 
 /** An interim answer (1xx except 101) on its way to the client. */
 export function interimHeadOut(head: ResponseHead): string {
-  return `HTTP/1.1 ${head.status} ${head.reason}\r\n${passingLines(head.lines, RESPONSE_DROPS, head.named)}\r\n`
+  const passing = passingLines(head.lines, RESPONSE_DROPS, head.named)
+  return `HTTP/1.1 ${head.status} ${head.reason}\r\n${passing}\r\n`
 }
 
 /** A 101: the head after which the connection is a tunnel. */
 export function switchingHeadOut(head: ResponseHead): string {
   const passing = passingLines(head.lines, RESPONSE_DROPS, head.named)
-  return `HTTP/1.1 101 ${head.reason}\r\n${passing}Connection: Upgrade\r\nUpgrade: ${head.upgrade}\r\n\r\n`
+  const switching = `Connection: Upgrade\r\nUpgrade: ${head.upgrade}\r\n\r\n`
+  return `HTTP/1.1 101 ${head.reason}\r\n${passing}${switching}`
 }

@@ -1,5 +1,5 @@
-// The one switch, step by step: rows, laps of the ring, and a pick that is overtaken by a switch at its
-// worst moment. The same under real threads stands in stress.test.ts.
+// The one switch, step by step: rows, laps of the ring, and a pick that is overtaken by a switch at
+// its worst moment. The same under real threads stands in stress.test.ts.
 
 import t from 'tap'
 import {

@@ -1,5 +1,5 @@
-// What the threads of stress.test.ts do: one job each, told by its data, until it is done or until the
-// shared stop cell is set. The answer is posted back as plain numbers.
+// What the threads of stress.test.ts do: one job each, told by its data, until it is done or until
+// the shared stop cell is set. The answer is posted back as plain numbers.
 
 import { parentPort, workerData } from 'node:worker_threads'
 import {

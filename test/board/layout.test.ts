@@ -1,5 +1,5 @@
-// No two things share a cell: every function that writes is called once for each thing there is, and
-// each call must have changed a cell of its own.
+// No two things share a cell: every function that writes is called once for each thing there is,
+// and each call must have changed a cell of its own.
 
 import t from 'tap'
 import { publishAssignment } from '../../src/board/assignment.ts'

@@ -298,7 +298,12 @@ await t.test('a switch of protocols', async (t) => {
   ])
   t.equal(
     switchingHeadOut(head),
-    'HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
+    `${[
+      'HTTP/1.1 101 Switching Protocols',
+      'Sec-WebSocket-Accept: x',
+      'Connection: Upgrade',
+      'Upgrade: websocket',
+    ].join('\r\n')}\r\n\r\n`,
   )
 })
 
