@@ -17,6 +17,8 @@ const CHECK_MS = 250
 const SILENT_MS = 2000
 /** A new thread has so long until its first heartbeat: modules have to be loaded. */
 const START_MS = 15_000
+/** A thread that was told to finish and has not said that it did is ended so long after its time. */
+const FINISH_SLACK_MS = 1000
 /** A thread that dies again and again is started again ever later, at most this late. */
 const MAX_RESTART_DELAY_MS = 5000
 
@@ -28,7 +30,8 @@ interface Thread {
   /** When the heartbeat last changed; before the first one, when the silence counts from. */
   heardMs: number
   startedMs: number
-  drained: boolean
+  /** Why it is being ended, once that has been decided. */
+  fault: string | null
 }
 
 export interface SupervisorOptions {
@@ -45,6 +48,7 @@ export class Supervisor {
   #settings: EdgeSettings
   #table: Table | null = null
   #listen: Address | null = null
+  #draining = false
   #stopping = false
   #checks: NodeJS.Timeout
 
@@ -62,7 +66,7 @@ export class Supervisor {
         lastBeat: heartbeat(this.#board, number),
         heardMs: now + START_MS - SILENT_MS,
         startedMs: now,
-        drained: false,
+        fault: null,
       })
     }
     this.#checks = setInterval(() => this.#check(), CHECK_MS)
@@ -103,14 +107,22 @@ export class Supervisor {
 
   #listenOn(thread: Thread, message: ToEdge): Promise<number> {
     return new Promise((resolve, reject) => {
-      const hear = (word: FromEdge): void => {
-        if (word.say === 'drained') return
-        thread.worker.off('message', hear)
-        if (word.say === 'listening') resolve(word.port)
-        else reject(new Error(`Cannot listen: ${word.reason}`))
+      const { worker } = thread
+      const end = (settle: () => void): void => {
+        worker.off('message', hear)
+        worker.off('exit', die)
+        settle()
       }
-      thread.worker.on('message', hear)
-      thread.worker.postMessage(message)
+      const hear = (word: FromEdge): void => {
+        if (word.say === 'listening') end(() => resolve(word.port))
+        else if (word.say === 'refused') {
+          end(() => reject(new Error(`Cannot listen: ${word.reason}`)))
+        }
+      }
+      const die = (): void => end(() => reject(new Error('Cannot listen: the thread ended')))
+      worker.on('message', hear)
+      worker.on('exit', die)
+      worker.postMessage(message)
     })
   }
 
@@ -120,6 +132,7 @@ export class Supervisor {
 
   /** Answers carry `Connection: close` from now on. */
   drain(): void {
+    this.#draining = true
     this.#tellAll({ do: 'drain' })
   }
 
@@ -130,18 +143,26 @@ export class Supervisor {
   }): Promise<void> {
     this.#stopping = true
     clearInterval(this.#checks)
-    const gone = this.#threads.map((thread) => this.#drained(thread))
+    const limitMs = Math.max(options.drainMs, options.tunnelDrainMs) + FINISH_SLACK_MS
+    const gone = this.#threads.map((thread) => this.#drained(thread, limitMs))
     this.#tellAll({ do: 'finish', ...options })
     await Promise.all(gone)
     await Promise.all(this.#threads.map(({ worker }) => worker.terminate()))
   }
 
-  #drained(thread: Thread): Promise<void> {
+  /** Resolves when the thread has let go of its clients, has died, or hangs. */
+  #drained({ worker }: Thread, limitMs: number): Promise<void> {
+    if (hasExited(worker)) return Promise.resolve()
     return new Promise((resolve) => {
-      thread.worker.on('message', (word: FromEdge) => {
-        if (word.say === 'drained') resolve()
+      const limit = setTimeout(resolve, limitMs)
+      const done = (): void => {
+        clearTimeout(limit)
+        resolve()
+      }
+      worker.on('message', (word: FromEdge) => {
+        if (word.say === 'drained') done()
       })
-      thread.worker.on('exit', () => resolve())
+      worker.on('exit', done)
     })
   }
 
@@ -176,16 +197,23 @@ export class Supervisor {
     })
     worker.on('exit', () => this.#onExit(number, worker, reason))
     if (this.#table !== null) worker.postMessage({ do: 'table', table: this.#table } as ToEdge)
-    if (this.#listen !== null) {
-      worker.postMessage({ do: 'listen', address: this.#listen, reusePort: true } as ToEdge)
-    }
+    if (this.#draining) worker.postMessage({ do: 'drain' } as ToEdge)
+    if (this.#listen !== null) this.#listenAgain(worker, this.#listen)
     return worker
+  }
+
+  /** A thread that cannot have its port back is of no use: it is ended, and tried again later. */
+  #listenAgain(worker: Worker, address: Address): void {
+    worker.once('message', (word: FromEdge) => {
+      if (word.say === 'refused') void worker.terminate()
+    })
+    worker.postMessage({ do: 'listen', address, reusePort: true } as ToEdge)
   }
 
   #onExit(number: number, worker: Worker, reason: string): void {
     const thread = this.#threads[number]
     if (this.#stopping || thread === undefined || thread.worker !== worker) return
-    this.#replace(thread, reason)
+    this.#replace(thread, thread.fault ?? reason)
   }
 
   #check(): void {
@@ -196,11 +224,9 @@ export class Supervisor {
         thread.lastBeat = beat
         thread.heardMs = now
       } else if (now - thread.heardMs > SILENT_MS) {
-        const { worker } = thread
         thread.heardMs = Number.POSITIVE_INFINITY // not twice while it is being ended
-        void worker.terminate().then(() => {
-          if (thread.worker === worker) this.#replace(thread, 'its heartbeat was silent for 2 s')
-        })
+        thread.fault = 'its heartbeat was silent for 2 s'
+        void thread.worker.terminate() // its end brings the new one, as any other end does
       }
     }
   }
@@ -216,6 +242,7 @@ export class Supervisor {
       ? Math.min(100 * 2 ** Math.min(thread.restarts, 10), MAX_RESTART_DELAY_MS)
       : 0
     thread.startedMs = now
+    thread.fault = null
     thread.heardMs = Number.POSITIVE_INFINITY
     this.#onReplaced(`Edge thread ${thread.number} was replaced: ${reason}`)
     setTimeout(() => {
@@ -225,4 +252,8 @@ export class Supervisor {
       thread.heardMs = performance.now() + START_MS - SILENT_MS
     }, delayMs)
   }
+}
+
+function hasExited(worker: Worker): boolean {
+  return worker.threadId < 0
 }
