@@ -31,7 +31,11 @@ export function pickVersion(edge: Edge, service: Service, ticket: number): Pick 
     const arm = armFor(ticket, weight)
     const slot = arm === 'candidate' ? candidate : assignedStable(board, service.index, number)
     const version = edge.routes.bySlot.get(slot)
-    if (number === 0 || version === undefined) return null
+    if (version === undefined) {
+      // Sixteen switches while it was being read may have torn the row: then it is read anew.
+      if (number === 0 || assignmentNumber(board, service.index) === number) return null
+      continue
+    }
     raiseClaim(board, thread, slot)
     if (assignmentNumber(board, service.index) === number) return { version, arm }
     releaseClaim(board, thread, slot)
