@@ -1,7 +1,8 @@
 // The node's own time. It follows the wall clock roughly, so that it can be shown to people, but
 // it never goes back and never jumps: while the process runs it advances with the monotonic clock,
 // and at a start it goes on from the saved time, at most a day further, whatever the wall clock
-// says.
+// says. Once somebody has asked for the time, only a saved time that lies ahead moves it: a service
+// that a reload brings in must not throw the rollouts of the others forward or back.
 
 const LONGEST_LEAP_MS = 24 * 3600 * 1000
 
@@ -15,6 +16,7 @@ export class Clock {
   readonly #wall: () => number
   readonly #startMonotonic: number
   #start: number
+  #asked = false
 
   constructor(options: ClockOptions) {
     this.#monotonic = options.monotonic
@@ -23,12 +25,14 @@ export class Clock {
     this.#start = options.wall()
   }
 
-  /** Goes on from the latest time that was saved. Call it before the time is used. */
+  /** Goes on from the latest time that was saved, before the time is asked for; never back. */
   continueFrom(savedMs: number): void {
-    this.#start = Math.min(Math.max(savedMs, this.#wall()), savedMs + LONGEST_LEAP_MS)
+    if (this.#asked) this.#start += Math.max(0, savedMs - this.now())
+    else this.#start = Math.min(Math.max(savedMs, this.#wall()), savedMs + LONGEST_LEAP_MS)
   }
 
   now(): number {
+    this.#asked = true
     return this.#start + (this.#monotonic() - this.#startMonotonic)
   }
 

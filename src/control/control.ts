@@ -6,19 +6,19 @@
 import type { Board } from '../board/board.ts'
 import type { Config, ServiceConfig } from '../config/config.ts'
 import type { Answer, Change, Command } from '../core/command.ts'
-import type { RolloutEvent, ServiceDocument } from '../core/events.ts'
+import type { RolloutEvent } from '../core/events.ts'
 import type { JournalEntry } from '../core/journal.ts'
 import type { Problem } from '../core/problem.ts'
-import { versionsInUse } from '../core/rollout/begin.ts'
 import { blankDocument, type Stepped } from '../core/rollout/transition.ts'
 import { step } from '../core/rollout.ts'
 import type { Strategy } from '../core/strategy.ts'
 import type { Table } from '../core/table.ts'
 import { Clock } from './clock.ts'
 import { eventOf } from './command-event.ts'
+import { memoryMs } from './facts.ts'
 import { JournalFile } from './journal-file.ts'
 import { Keeper, type KeeperParts } from './keeper.ts'
-import type { Ledger } from './ledger.ts'
+import type { Ledger, Reading } from './ledger.ts'
 import { Loop } from './loop.ts'
 import { type Page, Pager } from './pager.ts'
 import { busy, notHere, refused, unknownService } from './problems.ts'
@@ -27,6 +27,7 @@ import { Residency, type Wanted } from './residency.ts'
 import { routingEvent } from './routing.ts'
 import { StateDirectory } from './state-directory.ts'
 import { serviceView } from './views.ts'
+import { wantedOf } from './wanted.ts'
 
 /** What control asks of the edge threads. */
 export interface EdgePort {
@@ -83,6 +84,10 @@ export class Control {
   readonly #publisher: Publisher
   readonly #loop: Loop
   readonly #keepers = new Map<string, Keeper>()
+  /** Read from the ledger, but not in the table yet: nothing is judged or commanded in them. */
+  #opening: readonly Keeper[] = []
+  /** The last reload; the next one waits for it. */
+  #reloading: Promise<void> = Promise.resolve()
   #config: Config
   #problems: readonly Problem[] = []
   #notPaged: string | null = null
@@ -117,7 +122,7 @@ export class Control {
       journal: this.#journal,
       residency: this.#residency,
       keepers: this.#keepers,
-      memoryMs: () => this.#config.timeouts.responseHeadMs,
+      memoryMs: () => memoryMs(this.#config),
       onFault: (text, error) => this.#log.error({ err: error }, text),
     })
     if (opened.torn > 0) {
@@ -158,7 +163,13 @@ export class Control {
   }
 
   /** Applies a config that was read and found good: what the file owns, and nothing else. */
-  async reload(config: Config): Promise<void> {
+  reload(config: Config): Promise<void> {
+    const reloaded = this.#reloading.then(() => this.#reload(config))
+    this.#reloading = reloaded.catch(() => undefined) // the caller is told
+    return reloaded
+  }
+
+  async #reload(config: Config): Promise<void> {
     this.#config = config
     this.#pager.configure(config.page)
     const names = new Set(config.services.map(({ name }) => name))
@@ -227,27 +238,38 @@ export class Control {
   // --- opening ---------------------------------------------------------------------------------
 
   async #openServices(services: readonly ServiceConfig[]): Promise<void> {
-    const opened: { keeper: Keeper; first: readonly Stepped[] }[] = []
-    for (const service of services) opened.push(await this.#openService(service))
+    const read: { service: ServiceConfig; reading: Reading }[] = []
+    for (const service of services) {
+      read.push({ service, reading: await this.#ledger.read(service.name) })
+    }
+    // The latest of all: a service that has rested for long must not hold the others' time back.
+    const saved = read.map(({ reading }) =>
+      reading.found === 'document' ? reading.saved.clockMs : Number.NEGATIVE_INFINITY,
+    )
+    const latestMs = saved.reduce((latest, ms) => Math.max(latest, ms), Number.NEGATIVE_INFINITY)
+    if (Number.isFinite(latestMs)) this.#clock.continueFrom(latestMs)
+    const opened = read.map(({ reading, service }) => this.#openService(service, reading))
+    this.#opening = opened.map(({ keeper }) => keeper)
     await this.#publisher.publish() // one table for all of them
     await Promise.all(opened.flatMap(({ keeper, first }) => first.map((one) => keeper.take(one))))
+    this.#opening = []
     for (const { keeper } of opened) {
+      this.#keepers.set(keeper.config.name, keeper)
       if (!keeper.assign()) this.#log.error({ service: keeper.config.name }, 'no row was published')
       keeper.setLimits()
       this.#loop.survey(keeper)
     }
   }
 
-  /** Reads a service from the ledger and decides what its first steps are; does not take them. */
-  async #openService(
+  /** Decides what the first steps of a service are; does not take them. */
+  #openService(
     service: ServiceConfig,
-  ): Promise<{ keeper: Keeper; first: readonly Stepped[] }> {
-    const reading = await this.#ledger.read(service.name)
+    reading: Reading,
+  ): { keeper: Keeper; first: readonly Stepped[] } {
     let document = blankDocument(service.name)
     let savedEpoch: number | null = null
     let config = service
     if (reading.found === 'document') {
-      this.#clock.continueFrom(reading.saved.clockMs)
       document = reading.saved.document
       savedEpoch = document.state.epoch
     }
@@ -272,7 +294,6 @@ export class Control {
     if (document.state.rollout !== null && reading.found === 'document')
       take({ event: 'restarted' })
     const keeper = new Keeper(service, { ...this.#keeperParts(), document, savedEpoch })
-    this.#keepers.set(service.name, keeper)
     return { keeper, first }
   }
 
@@ -317,20 +338,15 @@ export class Control {
   }
 
   #wanted(): readonly Wanted[] {
-    return [...this.#keepers.values()].map(({ config, document }) => ({
-      config,
-      salt: saltOf(document),
-      versions: versionsInUse(document.state).map((name) => ({
-        name,
-        targets: document.state.versions[name]?.targets ?? [],
-      })),
-    }))
+    return [...this.#keepers.values(), ...this.#opening].map(wantedOf)
   }
 
   // --- commands --------------------------------------------------------------------------------
 
   async #change(keeper: Keeper, command: Change): Promise<Answer> {
-    if (keeper.isBusy) return refused(busy(command.service))
+    // What takes the candidate out is never refused; after it there is nothing left to take out.
+    const rescues = command.do === 'abort' || command.do === 'rollback'
+    if (keeper.isBusy && !rescues) return refused(busy(command.service))
     const read = eventOf(command, { keeper, parseStrategy: this.#parseStrategy })
     if ('problem' in read) return refused(read.problem)
     const full = this.#noRoom(command, read.event)
@@ -370,9 +386,4 @@ export class Control {
     void this.#journal.append({ kind: 'page', service, epoch, text, by: 'node' })
     if (!result.delivered) this.#log.error({ service }, text)
   }
-}
-
-/** The same customers stay together for as long as a rollout runs, and meet no two candidates. */
-function saltOf({ state }: ServiceDocument): string {
-  return state.rollout?.id ?? `${state.service}-${state.rollouts}`
 }

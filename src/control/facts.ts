@@ -2,6 +2,7 @@
 // and whether the candidate is resident. Taken once a second and before every command.
 
 import type { Board } from '../board/board.ts'
+import type { Config } from '../config/config.ts'
 import type { Facts, ServiceDocument, TargetCounts, WindowFigures } from '../core/events.ts'
 import { WINDOW_MS } from '../core/window.ts'
 import { targetServed } from '../board/tallies.ts'
@@ -26,6 +27,18 @@ export interface FactsParts {
   readonly residency: Residency
   readonly now: number
   readonly memoryMs: number
+}
+
+/** Loop, wheel and tick are each late by a few milliseconds, by more when the machine is busy. */
+const LATENESS_MS = 1000
+
+/**
+ * How long after its draw a request may fail at most: it waits for a connection, then for the head
+ * of its answer. Too long only costs power; too short lets the failures of an earlier, larger
+ * weight count as if the present one had drawn them.
+ */
+export function memoryMs({ timeouts }: Config): number {
+  return timeouts.connectMs + timeouts.responseHeadMs + LATENESS_MS
 }
 
 /** The facts about a service now. Pours the latency counts of its versions into their windows. */

@@ -199,10 +199,32 @@ export class Keeper {
         const raises = effects.slice(i).some((later) => later.effect === 'assign')
         if (saved || !raises || this.#isStale(epoch)) continue
         this.#takeBack()
+        await this.#afterTakingBack(effects.slice(i + 1), epoch)
         return
       }
       await this.#runSlowly(effect, epoch)
     }
+  }
+
+  /** What is left of a raise that was taken back: the row that the document asks for now. */
+  async #afterTakingBack(effects: readonly Effect[], epoch: number): Promise<void> {
+    for (const effect of effects) {
+      if (effect.effect !== 'assign') {
+        if (!this.#runAtOnce(effect, epoch)) await this.#runSlowly(effect, epoch)
+      } else if (!this.#isStale(epoch)) this.assign()
+    }
+  }
+
+  /**
+   * Publishes the document's row when it could not be published at its time, as a thread was late
+   * or the board was full; not while anything waits that may still do it.
+   */
+  catchUp(): void {
+    if (this.#waiting > 0) return
+    const { stable, candidate, weight } = this.document.state
+    const row = this.#inForce
+    if (row.stable === stable && row.candidate === candidate && row.weight === weight) return
+    if (this.assign()) this.setLimits()
   }
 
   async #runSlowly(effect: Effect, epoch: number): Promise<void> {
@@ -224,7 +246,9 @@ export class Keeper {
   /** The raise could not be saved, so it must not happen. */
   #takeBack(): void {
     const { state } = this.document
-    const { weight } = this.#inForce
+    const { candidate } = this.#inForce
+    // The row in force may be about other versions, when the file has named new ones.
+    const weight = candidate === state.candidate ? this.#inForce.weight : 0
     const reason = this.unsaved ?? 'the ledger refused it'
     this.decide({ event: 'unsaved', epoch: state.epoch, weight, reason })
   }

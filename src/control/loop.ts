@@ -95,6 +95,10 @@ export class Loop {
   /** One pass: what was counted, and once a second the rest. */
   pass(): void {
     const now = this.#parts.clock.now()
+    const isSecond = now - this.#lastSecondMs >= SECOND_MS
+    // Before the tallies are read: what a slot's last request has counted is then not yet its next
+    // owner's.
+    if (isSecond) this.#parts.residency.reap()
     const inFlight = this.#readClaims()
     const counted = this.#readTallies(now)
     for (const keeper of this.#parts.keepers.values()) {
@@ -103,9 +107,8 @@ export class Loop {
         this.#tick(keeper, { arms, inFlight: inFlight.get(keeper.config.name) ?? 0 })
       })
     }
-    if (now - this.#lastSecondMs < SECOND_MS) return
+    if (!isSecond) return
     this.#lastSecondMs = now
-    this.#parts.residency.reap()
     for (const keeper of this.#parts.keepers.values()) {
       this.#guarded(keeper, () => this.#second(keeper, now))
     }
@@ -216,6 +219,7 @@ export class Loop {
     for (const version of residency.versionsOf(keeper.config.name)) {
       this.#judgeHealth(keeper, version)
     }
+    keeper.catchUp()
     const { rollout, previous } = keeper.document.state
     if (rollout !== null || previous !== null) this.survey(keeper)
     else this.#pourLatency(keeper, now)

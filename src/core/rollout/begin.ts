@@ -254,7 +254,8 @@ export function adopt(document: ServiceDocument, event: EventOf<'routing'>, now:
   const next = moved(kept, { state: {} })
   const noted: Effect = { effect: 'journal', kind: 'config', text, by: 'operator', weight: 0 }
   const rows: Effect[] = [assignmentOf(next.state), NO_LIMITS]
-  const alone: Effect[] = [noted, PERSIST, RESIDENCY, ...rows]
+  // The first table knows the versions before and after, the second one forgets those before.
+  const alone: Effect[] = [noted, PERSIST, RESIDENCY, ...rows, RESIDENCY]
   if (event.weight === 0) return { document: next, note: text, effects: alone }
   const { weight, strategy } = event
   // Residency comes before the store in the list, so by then every thread knows the candidate.
@@ -267,6 +268,6 @@ export function adopt(document: ServiceDocument, event: EventOf<'routing'>, now:
   }
   const journaled = opened.effects.filter(({ effect }) => effect === 'journal')
   const stored = opened.effects.filter(({ effect }) => effect === 'assign' || effect === 'limits')
-  const effects = [noted, ...journaled, PERSIST, RESIDENCY, ...stored]
+  const effects = [noted, ...journaled, PERSIST, RESIDENCY, ...stored, RESIDENCY]
   return { document: opened.document, note: text, effects }
 }
