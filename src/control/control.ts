@@ -351,6 +351,8 @@ export class Control {
     if ('problem' in read) return refused(read.problem)
     const full = this.#noRoom(command, read.event)
     if (full !== null) return refused(full)
+    // What was counted until now belongs to what stood until now, and the answer should know it.
+    this.#loop.pass()
     this.#loop.survey(keeper)
     const decided = keeper.decide(read.event)
     if ('refused' in decided) return refused(decided.refused)

@@ -5,7 +5,7 @@ import type { Board } from '../board/board.ts'
 import type { Config } from '../config/config.ts'
 import type { Facts, ServiceDocument, TargetCounts, WindowFigures } from '../core/events.ts'
 import { WINDOW_MS } from '../core/window.ts'
-import { targetServed } from '../board/tallies.ts'
+import { claims, targetServed } from '../board/tallies.ts'
 import type { Residency, ResidentVersion } from './residency.ts'
 
 const NO_TARGETS: TargetCounts = { healthy: 0, total: 0 }
@@ -60,6 +60,7 @@ export function takeFacts(document: ServiceDocument, parts: FactsParts): Facts {
     candidate: countsOf(candidate),
     previous: countsOf(residency.version(service, state.previous?.version ?? null)),
     served,
+    candidateInFlight: candidate === undefined ? 0 : claims(board, candidate.slot),
     tail: stable?.gauge.window.tail(now) ?? null,
     memoryMs,
     windows: {

@@ -6,7 +6,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { type Board, waitForWake, wakeControl, wakeCount } from '../board/board.ts'
 import { claims, TallyReader } from '../board/tallies.ts'
-import { type ArmCounts, NO_COUNTS } from '../core/events.ts'
+import { type ArmCounts, NO_COUNTS, type ServiceDocument } from '../core/events.ts'
 import type { JournalFile } from './journal-file.ts'
 import type { Clock } from './clock.ts'
 import { takeFacts } from './facts.ts'
@@ -58,6 +58,9 @@ export class Loop {
   #running: Promise<void> | null = null
   #alive: NodeJS.Timeout | undefined
   #lastSecondMs = Number.NEGATIVE_INFINITY
+  #lastTickMs = Number.NEGATIVE_INFINITY
+  /** Whether this pass is a tick, or only one of the many that a storm of errors wakes. */
+  #isTick = true
 
   constructor(parts: LoopParts) {
     this.#parts = parts
@@ -95,6 +98,10 @@ export class Loop {
   /** One pass: what was counted, and once a second the rest. */
   pass(): void {
     const now = this.#parts.clock.now()
+    // Errors are judged as they come; lines are written once a tick, or a storm would push every
+    // decision out of the journal within a minute.
+    this.#isTick = now - this.#lastTickMs >= TICK_MS
+    if (this.#isTick) this.#lastTickMs = now
     const isSecond = now - this.#lastSecondMs >= SECOND_MS
     // Before the tallies are read: what a slot's last request has counted is then not yet its next
     // owner's.
@@ -177,35 +184,41 @@ export class Loop {
     const { rollout } = keeper.document.state
     if (rollout === null) return
     const counts = arms ?? { candidate: NO_COUNTS, stable: NO_COUNTS }
-    // The line comes before what it leads to, so that the journal reads in the order of things.
-    if (arms !== undefined) this.#noteEvidence(keeper, arms)
-    keeper.decide({ event: 'tick', ...counts, inFlight })
+    const { document } = keeper
+    if (arms !== undefined && document.evidence !== null) this.#noteEvidence(document, arms)
+    const decided = keeper.decide({ event: 'tick', ...counts, inFlight })
+    // The line comes before what it leads to, so that the journal reads in the order of things:
+    // lines about a decision are appended in a later turn.
+    const acts = !('refused' in decided) && decided.effects.length > 0
+    if (acts || this.#isTick) this.#writeNotable(document)
   }
 
-  #noteEvidence(keeper: Keeper, arms: Arms): void {
-    if (keeper.document.evidence === null) return
-    const { name } = keeper.config
-    const before = this.#unwritten.get(name) ?? { candidate: NO_COUNTS, stable: NO_COUNTS }
-    this.#unwritten.set(name, {
+  #noteEvidence({ state }: ServiceDocument, arms: Arms): void {
+    const { service } = state
+    const before = this.#unwritten.get(service) ?? { candidate: NO_COUNTS, stable: NO_COUNTS }
+    this.#unwritten.set(service, {
       candidate: plus(before.candidate, arms.candidate),
       stable: plus(before.stable, arms.stable),
     })
-    if (isNotable(arms)) this.#writeEvidence(keeper)
   }
 
-  #writeEvidence(keeper: Keeper): void {
-    const { name } = keeper.config
-    const arms = this.#unwritten.get(name)
-    this.#unwritten.delete(name)
+  #writeNotable(document: ServiceDocument): void {
+    const arms = this.#unwritten.get(document.state.service)
+    if (arms !== undefined && isNotable(arms)) this.#writeEvidence(document)
+  }
+
+  #writeEvidence({ state }: ServiceDocument): void {
+    const { epoch, rollout, service, weight } = state
+    const arms = this.#unwritten.get(service)
+    this.#unwritten.delete(service)
     if (arms === undefined || (isEmpty(arms.candidate) && isEmpty(arms.stable))) return
-    const { epoch, rollout, weight } = keeper.document.state
     const { candidate, stable } = arms
     const text =
       `candidate ${candidate.good} good, ${candidate.bad} bad, ${candidate.exceeded} slow; ` +
       `stable ${stable.good} good, ${stable.bad} bad, ${stable.exceeded} slow`
     void this.#parts.journal.append({
       kind: 'evidence',
-      service: name,
+      service,
       epoch,
       text,
       by: 'node',
@@ -223,7 +236,7 @@ export class Loop {
     const { rollout, previous } = keeper.document.state
     if (rollout !== null || previous !== null) this.survey(keeper)
     else this.#pourLatency(keeper, now)
-    this.#writeEvidence(keeper)
+    this.#writeEvidence(keeper.document)
     if (keeper.document.evidence !== null || keeper.unsaved !== null) keeper.saveEvidence()
   }
 

@@ -61,6 +61,8 @@ export interface Facts {
   readonly previous: TargetCounts
   /** Requests that each candidate target has served so far, by its URL. */
   readonly served: Readonly<Record<string, number>>
+  /** Requests and tunnels of the candidate that are going on. */
+  readonly candidateInFlight: number
   readonly tail: TailFigures | null
   /** How long before its end a request may have been drawn: the response-head time-out. */
   readonly memoryMs: number

@@ -7,6 +7,7 @@ import type { Refusal, Rollout, ServiceState, VersionRecord } from '../service.t
 import { percentFromWeight } from '../weight.ts'
 import { openManual } from './by-hand.ts'
 import { quarantineRefusal, sameTargets } from './quarantine.ts'
+import { takenTarget } from './targets.ts'
 import {
   assignmentOf,
   conflict,
@@ -83,19 +84,12 @@ function deployRefusal(state: ServiceState, event: EventOf<'deploy'>): Refusal |
   return quarantineRefusal(state, version, targets) ?? sharedWithStable(state, event)
 }
 
-/** A candidate that answers from stable's own targets would be compared with itself. */
 function sharedWithStable(state: ServiceState, event: EventOf<'deploy'>): Refusal | null {
-  const { targets, version } = event
-  if (state.stable === null || version === state.stable) return null
-  const wanted = targets.length > 0 ? targets : (state.versions[version]?.targets ?? [])
-  const shared = state.versions[state.stable]?.targets.find((url) => wanted.includes(url))
-  if (shared === undefined) return null
-  return conflict(
-    'target-taken',
-    'Target belongs to stable',
-    `Cannot deploy ${version} as each target belongs to one version: ${shared} is a target of ` +
-      `${state.stable}`,
-  )
+  const { version } = event
+  if (version === state.stable) return null
+  const targets =
+    event.targets.length > 0 ? event.targets : (state.versions[version]?.targets ?? [])
+  return takenTarget(state, { action: `deploy ${version}`, targets, other: state.stable })
 }
 
 /** The previous stable, unless the new candidate was started in its place: then it is gone. */

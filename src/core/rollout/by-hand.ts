@@ -5,10 +5,11 @@
 import type { Effect, ServiceDocument } from '../events.ts'
 import type { Refusal, Rollout } from '../service.ts'
 import { foldLowering, withControl } from '../verdict/evidence.ts'
-import { percentFromWeight, type Weight } from '../weight.ts'
+import { FULL_WEIGHT, percentFromWeight, type Weight } from '../weight.ts'
 import { endedDocument } from './end.ts'
 import { quarantineRefusal } from './quarantine.ts'
 import { phaseOf, raiseTo } from './raise.ts'
+import { takenTarget } from './targets.ts'
 import {
   assignmentOf,
   conflict,
@@ -34,7 +35,21 @@ function cannotServe(document: ServiceDocument, weight: Weight): Refusal | null 
       'Cannot set a weight as there is no candidate: deploy a version first',
     )
   }
+  if (state.stable === null && weight < FULL_WEIGHT && weight !== state.weight) {
+    return conflict(
+      'no-stable',
+      'No stable version',
+      `Cannot set a weight below 100 % as there is no stable version for the rest: current value ` +
+        `is ${percentFromWeight(state.weight)} %`,
+    )
+  }
   if (weight === 0) return null
+  const taken = takenTarget(state, {
+    action: 'set the weight',
+    targets: state.versions[state.candidate]?.targets ?? [],
+    other: state.stable,
+  })
+  if (weight > state.weight && taken !== null) return taken
   const quarantined = quarantineRefusal(state, state.candidate, [])
   if (quarantined !== null) return quarantined
   if (weight > state.weight && !facts.candidateResident) {

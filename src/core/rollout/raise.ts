@@ -5,7 +5,8 @@
 import type { ServiceDocument } from '../events.ts'
 import type { JournalEntry, JournalKind } from '../journal.ts'
 import type { Phase, Refusal, Rollout, ServiceState } from '../service.ts'
-import { foldRaise, noEvidence, withControl } from '../verdict/evidence.ts'
+import { type Evidence, foldRaise, noEvidence, withControl } from '../verdict/evidence.ts'
+import { settleKnown } from '../verdict/settle.ts'
 import { FULL_WEIGHT, percentFromWeight, type Weight } from '../weight.ts'
 import {
   assignmentOf,
@@ -29,14 +30,22 @@ export interface RaiseOrder {
   readonly now: number
 }
 
+/** Nothing is known; what an earlier rollout of this candidate drew is not this one's fault. */
+function firstEvidence({ facts, state }: ServiceDocument, nowMs: number): Evidence {
+  const rollout = rolloutOf({ facts, state, evidence: null })
+  const theta = rollout.strategy.trigger.errorRateThreshold
+  const blank = noEvidence(rollout.id, { nowMs, theta })
+  const { candidateInFlight, memoryMs } = facts
+  if (state.weight > 0 || !(candidateInFlight > 0)) return blank
+  return { ...blank, settling: settleKnown(candidateInFlight, nowMs + memoryMs) }
+}
+
 /** Grants a weight that is larger than the one in force. */
 export function raiseTo(document: ServiceDocument, order: RaiseOrder): Stepped {
   const rollout = rolloutOf(document)
   const { strategy } = rollout
   const { facts } = document
-  const known =
-    document.evidence ??
-    noEvidence(rollout.id, { nowMs: order.now, theta: strategy.trigger.errorRateThreshold })
+  const known = document.evidence ?? firstEvidence(document, order.now)
   const compared = order.weight < FULL_WEIGHT ? withControl(known, strategy.trigger) : known
   const evidence = foldRaise(
     compared,
@@ -141,7 +150,10 @@ export function promoteStep(
   const refusal = notResident(document)
   if (refusal !== null) return refusal
   const rollout = rolloutOf(document)
-  if (event.full) return raiseFully(document, { by: 'operator', why: 'promoted by hand', now })
+  // Without stable the first step is the last: the rest of the requests would have nowhere to go.
+  if (event.full || document.state.stable === null) {
+    return raiseFully(document, { by: 'operator', why: 'promoted by hand', now })
+  }
   const step = nextStepOf(document.state, rollout)
   return raiseToStep(document, { step, by: 'operator', why: 'promoted by hand', now })
 }

@@ -37,6 +37,7 @@ export const NO_FACTS: Facts = {
   candidate: { healthy: 0, total: 0 },
   previous: { healthy: 0, total: 0 },
   served: {},
+  candidateInFlight: 0,
   tail: null,
   memoryMs: 30_000,
   windows: {

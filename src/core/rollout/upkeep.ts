@@ -2,10 +2,11 @@
 // could not be saved, and a fault of our own.
 
 import type { ServiceDocument } from '../events.ts'
-import type { Refusal } from '../service.ts'
+import type { Refusal, ServiceState } from '../service.ts'
 import { noteWeightIn } from '../verdict/evidence.ts'
 import { percentFromWeight } from '../weight.ts'
 import { phaseOf } from './raise.ts'
+import { takenTarget } from './targets.ts'
 import {
   type EventOf,
   moved,
@@ -42,6 +43,12 @@ export function setTargets(
       detail: `Cannot set the targets of ${version} as at least one is needed: current value is none`,
     })
   }
+  const taken = takenTarget(state, {
+    action: `set the targets of ${version}`,
+    targets,
+    other: comparedWith(state, version),
+  })
+  if (taken !== null) return taken
   const text = `${version} has the targets ${targets.join(', ')} now`
   const versions = { ...state.versions, [version]: { targets } }
   return {
@@ -53,6 +60,12 @@ export function setTargets(
       RESIDENCY,
     ],
   }
+}
+
+/** The version that this one is being compared with; null when it is not. */
+function comparedWith({ candidate, rollout, stable }: ServiceState, version: string) {
+  if (version === candidate) return stable
+  return version === stable && rollout !== null ? candidate : null
 }
 
 /**

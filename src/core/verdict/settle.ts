@@ -22,6 +22,14 @@ export function settle(nowMs: number, memoryMs: number): Settling {
   return { bad: null, exceeded: null, untilMs: nowMs + memoryMs }
 }
 
+/**
+ * The same at weight 0, where nothing more is drawn: of what is in flight, no more than this can
+ * fail later, so nothing has to be found out by the first tick.
+ */
+export function settleKnown(inFlight: number, untilMs: number): Settling {
+  return { bad: inFlight, exceeded: inFlight, untilMs }
+}
+
 export interface Forgiven {
   readonly settling: Settling | null
   /** What counts in the comparison with stable. */
