@@ -15,7 +15,7 @@ import { labConfig, startVertex } from './lab/vertex.ts'
 
 const PROXY_CORE = 0
 const LOAD_CORE = 1
-const ROUND_SECONDS = 3
+const ROUND_SECONDS = 1
 const CONNECTIONS = 32
 const RATIO_MAX = 0.25
 const run = promisify(execFile)
@@ -56,10 +56,10 @@ async function startRivals(): Promise<Rival[]> {
 
 await bench(
   'cpu',
-  { title: 'CPU per proxied small GET on one core', runs: 7, limitMs: 400_000 },
+  { title: 'CPU per proxied small GET on one core', runs: 20, limitMs: 400_000 },
   async (runs) => {
     const rivals = await startRivals()
-    for (const rival of rivals) await round(rival, 2) // compile, open connections
+    for (const rival of rivals) await round(rival, 4) // compile, open connections
     const us: Record<string, number[]> = {}
     const perSecond: Record<string, number[]> = {}
     for (let i = 1; i <= runs; i++) {
