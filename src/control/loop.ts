@@ -15,6 +15,8 @@ import type { Residency, ResidentVersion } from './residency.ts'
 
 export const TICK_MS = 20
 const SECOND_MS = 1000
+/** So long may a pass look at windows and targets, besides judging. */
+const LOOK_MS = 5
 
 export interface LoopParts {
   readonly board: Board
@@ -58,6 +60,8 @@ export class Loop {
   #running: Promise<void> | null = null
   #alive: NodeJS.Timeout | undefined
   #lastSecondMs = Number.NEGATIVE_INFINITY
+  /** Services that have not been looked at in this second. */
+  #due: Keeper[] = []
   #lastTickMs = Number.NEGATIVE_INFINITY
   /** Whether this pass is a tick, or only one of the many that a storm of errors wakes. */
   #isTick = true
@@ -102,7 +106,7 @@ export class Loop {
     // decision out of the journal within a minute.
     this.#isTick = now - this.#lastTickMs >= TICK_MS
     if (this.#isTick) this.#lastTickMs = now
-    const isSecond = now - this.#lastSecondMs >= SECOND_MS
+    const isSecond = this.#due.length === 0 && now - this.#lastSecondMs >= SECOND_MS
     // Before the tallies are read: what a slot's last request has counted is then not yet its next
     // owner's.
     if (isSecond) this.#parts.residency.reap()
@@ -114,10 +118,22 @@ export class Loop {
         this.#tick(keeper, { arms, inFlight: inFlight.get(keeper.config.name) ?? 0 })
       })
     }
-    if (!isSecond) return
-    this.#lastSecondMs = now
-    for (const keeper of this.#parts.keepers.values()) {
-      this.#guarded(keeper, () => this.#second(keeper, now))
+    if (isSecond) {
+      this.#lastSecondMs = now
+      this.#due = [...this.#parts.keepers.values()]
+    }
+    this.#lookAround(now)
+  }
+
+  /** The look of each second, a few services a pass: no judgement waits for all the others'. */
+  #lookAround(now: number): void {
+    const { clock, keepers } = this.#parts
+    for (let keeper = this.#due.shift(); keeper !== undefined; keeper = this.#due.shift()) {
+      const one = keeper
+      // A reload may have taken it away meanwhile.
+      if (keepers.get(one.config.name) !== one) continue
+      this.#guarded(one, () => this.#second(one, clock.now()))
+      if (clock.now() - now >= LOOK_MS) return
     }
   }
 
