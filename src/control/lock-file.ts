@@ -79,7 +79,10 @@ export async function takeLock(
       return {
         release: async () => {
           heldHere.delete(path)
-          await unlink(path)
+          // Somebody may have cleared the directory away: that must not keep a node from ending.
+          await unlink(path).catch((error: NodeJS.ErrnoException) => {
+            if (error.code !== 'ENOENT') throw error
+          })
         },
       }
     }

@@ -32,6 +32,13 @@ await t.test('an abort is taken, however much waits for the disk', async (t) => 
   })
 })
 
+await t.test('a node ends although its state directory was cleared away', async (t) => {
+  const stateDir = await temporaryDirectory()
+  const node = await TestNode.start(configOf({ stateDir }))
+  await removeDirectory(stateDir)
+  await t.resolves(node.stop())
+})
+
 await t.test('failures that an earlier rollout drew are not counted in the next one', async (t) => {
   await withNode(async (node) => {
     const slot = node.slot('v2')

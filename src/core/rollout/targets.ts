@@ -1,5 +1,6 @@
 // Each target belongs to one version: a candidate that answers from stable's own targets would be
-// compared with itself.
+// compared with itself, and found harmless whatever it is. So no command may give one of the two
+// compared versions what the other one has.
 
 import type { Refusal, ServiceState } from '../service.ts'
 import { conflict } from './transition.ts'
