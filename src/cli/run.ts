@@ -91,7 +91,7 @@ function stopped(server: Server, log: pino.Logger): Promise<number> {
         // Traffic has been drained by then: what is left must not keep the process alive.
         (error: unknown) => {
           log.error({ err: error }, 'Stopped, but not everything could be closed')
-          resolve(FAILED)
+          setTimeout(() => process.exit(FAILED), 200)
         },
       )
     }

@@ -70,6 +70,8 @@ export class JournalFile {
   #size: number
   #seq: number
   #dropped = 0
+  /** A write failed in its middle, perhaps: what stands behind `#size` is no whole line. */
+  #isTorn = false
   #writing: Promise<void> | null = null
   /** Why the last write failed; null when it did not. */
   failure: string | null = null
@@ -147,7 +149,11 @@ export class JournalFile {
   async #writeBatch(batch: readonly Waiting[]): Promise<void> {
     const bytes = Buffer.from(batch.map((line) => line.text).join(''))
     if (this.#size > 0 && this.#size + bytes.length > this.#rotateBytes) await this.#rotate()
+    // Else the next decision would be glued to half a line, and lost with it.
+    if (this.#isTorn) await this.#file.truncate(this.#size)
+    this.#isTorn = true
     await this.#file.appendFile(bytes)
+    this.#isTorn = false
     this.#size += bytes.length
     if (batch.some((line) => line.flush)) await this.#file.datasync()
   }

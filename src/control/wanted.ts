@@ -1,6 +1,6 @@
-// Which versions of a service the next table must hold: those that its document refers to, and those
-// that the row in force still sends requests to. A thread that meets a slot which its table lacks
-// has nothing to answer with, so a version leaves the table only when no row names it any more.
+// Which versions of a service the next table must hold: those that its document refers to, and
+// those that the row in force still sends requests to. A thread that meets a slot which its table
+// lacks has nothing to answer with, so a version leaves the table only when no row names it.
 
 import type { ServiceDocument } from '../core/events.ts'
 import { versionsInUse } from '../core/rollout/begin.ts'

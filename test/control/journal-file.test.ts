@@ -1,7 +1,7 @@
 // The journal on the disk: in order, numbered on, cut where a crash has cut it, and never too
 // large.
 
-import { appendFile, readFile, stat } from 'node:fs/promises'
+import { appendFile, type FileHandle, open, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { JournalFile } from '../../src/control/journal-file.ts'
@@ -65,5 +65,36 @@ await t.test('a rotation just before a crash does not begin the numbers anew', a
   await journal.close()
   const reading = readJournal(await readFile(join(directory, 'journal.jsonl'), 'utf8'))
   t.equal(reading.entries[0]?.seq, 8)
+  await removeDirectory(directory)
+})
+
+await t.test('a write that a full disk cuts off costs its own lines and no others', async (t) => {
+  const directory = await temporaryDirectory()
+  const { journal } = await JournalFile.open({ directory, wall: Date.now })
+  const write = async (text: string): Promise<void> => {
+    await journal.append(entry(text))
+  }
+  await write('one')
+  // A disk that fills up cannot be had here, so the file's own write is cut off.
+  const other = await open(join(directory, 'other'), 'a')
+  const handle = Object.getPrototypeOf(other) as FileHandle
+  const whole = handle.appendFile
+  handle.appendFile = async function cutOff(data): Promise<void> {
+    await whole.call(this, (data as Buffer).subarray(0, 20))
+    throw new Error('no space left')
+  }
+  await write('two')
+  handle.appendFile = whole
+  t.match(journal.failure, /no space left/)
+  await write('three')
+  await write('four')
+  await journal.close()
+  await other.close()
+  const reading = readJournal(await readFile(join(directory, 'journal.jsonl')))
+  t.same(
+    reading.entries.map(({ text }) => text),
+    ['one', 'three', 'four'],
+  )
+  t.equal(reading.unreadable, 0)
   await removeDirectory(directory)
 })
