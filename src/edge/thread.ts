@@ -66,7 +66,7 @@ function closeTunnels(slot: number): void {
   for (const exchange of edge.tunnels) if (exchange.slot === slot) exchange.closeTunnel()
 }
 
-/** Ends the thread's work: no new connections, idle ones close, the rest gets its time. */
+/** Ends the thread's work: no new connections, what is in flight gets its time, then all close. */
 function finish(drainMs: number, tunnelDrainMs: number): void {
   edge.draining = true
   server.close()
@@ -75,8 +75,12 @@ function finish(drainMs: number, tunnelDrainMs: number): void {
   const timer = setInterval(() => {
     const now = edge.now()
     if (now >= tunnelsUntil) for (const exchange of edge.tunnels) exchange.closeTunnel()
+    // Idle connections close last: a request may be on its way on each of them.
+    let busy = false
+    for (const connection of edge.connections) busy ||= !connection.idle && !connection.tunnelled
+    const over = now >= until
     for (const connection of edge.connections) {
-      if (connection.idle || (now >= until && !connection.tunnelled)) connection.destroy()
+      if (!connection.tunnelled && (over || !busy)) connection.destroy()
     }
     if (edge.connections.size > 0) return
     clearInterval(timer)
