@@ -8,8 +8,13 @@ import type { Problem } from '../core/problem.ts'
 import type { Strategy } from '../core/strategy.ts'
 import { readTargets } from '../core/target.ts'
 import { FULL_WEIGHT } from '../core/weight.ts'
-import type { ParseStrategy } from './control.ts'
 import type { Keeper } from './keeper.ts'
+
+/** Completes a strategy that came with a command; `base` is the configured one. */
+export type ParseStrategy = (
+  value: unknown,
+  base: Strategy,
+) => { readonly strategy: Strategy } | { readonly mistakes: readonly string[] }
 
 const VERSION_NAME = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/
 

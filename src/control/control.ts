@@ -14,7 +14,7 @@ import { step } from '../core/rollout.ts'
 import type { Strategy } from '../core/strategy.ts'
 import type { Table } from '../core/table.ts'
 import { Clock } from './clock.ts'
-import { eventOf } from './command-event.ts'
+import { eventOf, type ParseStrategy } from './command-event.ts'
 import { memoryMs } from './facts.ts'
 import { JournalFile } from './journal-file.ts'
 import { Keeper, type KeeperParts } from './keeper.ts'
@@ -43,11 +43,6 @@ export interface Log {
   warn(fields: object, text: string): void
   error(fields: object, text: string): void
 }
-
-export type ParseStrategy = (
-  value: unknown,
-  base: Strategy,
-) => { readonly strategy: Strategy } | { readonly mistakes: readonly string[] }
 
 export interface ControlOptions {
   readonly config: Config

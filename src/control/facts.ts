@@ -3,7 +3,8 @@
 
 import type { Board } from '../board/board.ts'
 import type { Config } from '../config/config.ts'
-import type { Facts, ServiceDocument, TargetCounts, WindowFigures } from '../core/events.ts'
+import type { ServiceDocument } from '../core/events.ts'
+import type { Facts, TargetCounts, WindowFigures } from '../core/facts.ts'
 import { WINDOW_MS } from '../core/window.ts'
 import { claims, targetServed } from '../board/tallies.ts'
 import type { Residency, ResidentVersion } from './residency.ts'

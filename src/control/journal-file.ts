@@ -38,11 +38,11 @@ async function sizeOf(path: string): Promise<number> {
   }
 }
 
-async function readTail(file: FileHandle, size: number): Promise<string> {
+async function readTail(file: FileHandle, size: number): Promise<Buffer> {
   const length = Math.min(size, TAIL_BYTES)
   const bytes = Buffer.alloc(length)
   await file.read(bytes, 0, length, size - length)
-  return bytes.toString('utf8')
+  return bytes
 }
 
 /** The last number of a file, and how many bytes at its end are no whole line. */

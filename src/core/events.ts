@@ -11,63 +11,12 @@
 // stored, so that a node killed in between comes back with less, never with more. A rollback stores
 // the weight first, and whatever is slow (ledger, journal, page) follows.
 
+import type { ArmCounts, Facts } from './facts.ts'
 import type { JournalEntry, JournalKind } from './journal.ts'
 import type { ServiceState } from './service.ts'
 import type { Strategy } from './strategy.ts'
 import type { Evidence } from './verdict/evidence.ts'
 import type { Weight } from './weight.ts'
-
-/** What one version's judged requests added since the last tick. */
-export interface ArmCounts {
-  readonly good: number
-  readonly bad: number
-  /** Requests that passed the latency limit; counted when they pass it, not when they end. */
-  readonly exceeded: number
-  /** Failures that reached a user (the others were rescued). */
-  readonly userErrors: number
-}
-
-export const NO_COUNTS: ArmCounts = { good: 0, bad: 0, exceeded: 0, userErrors: 0 }
-
-export interface TargetCounts {
-  readonly healthy: number
-  readonly total: number
-}
-
-/** Figures of a version over the trigger's window, for mode `threshold`. */
-export interface WindowFigures {
-  readonly requests: number
-  readonly errors: number
-  readonly p99Us: number | null
-}
-
-/** Where the tail of stable's latency lies, for the anchor of the latency test. */
-export interface TailFigures {
-  /** Measured requests of stable's last 60 s. */
-  readonly requests: number
-  readonly p99Us: number
-  readonly overP99: number
-  /** The tenth largest latency; equals the smallest when there are fewer than ten. */
-  readonly tenthUs: number
-  readonly overTenth: number
-}
-
-/** What control saw when it last looked, once a second and before every command. */
-export interface Facts {
-  /** Every live edge thread serves from a table that holds the candidate. */
-  readonly candidateResident: boolean
-  readonly stable: TargetCounts
-  readonly candidate: TargetCounts
-  readonly previous: TargetCounts
-  /** Requests that each candidate target has served so far, by its URL. */
-  readonly served: Readonly<Record<string, number>>
-  /** Requests and tunnels of the candidate that are going on. */
-  readonly candidateInFlight: number
-  readonly tail: TailFigures | null
-  /** How long before its end a request may have been drawn: the response-head time-out. */
-  readonly memoryMs: number
-  readonly windows: { readonly candidate: WindowFigures; readonly stable: WindowFigures }
-}
 
 /** All that is kept of a service: the ledger's document. Plain JSON. */
 export interface ServiceDocument {

@@ -5,7 +5,7 @@
 // nothing and knows no clock: each call says which time it is.
 
 import { build } from 'hdr-histogram-js'
-import type { TailFigures, WindowFigures } from './events.ts'
+import type { TailFigures, WindowFigures } from './facts.ts'
 import { blameOf, isJudged, OUTCOMES } from './outcome.ts'
 
 export const WINDOW_MS = 60_000

@@ -1,7 +1,8 @@
 // A rollout that begins before stable has been measured gets its latency test later, not never.
 
 import t from 'tap'
-import type { RolloutEvent, ServiceDocument, TailFigures } from '../../src/core/events.ts'
+import type { RolloutEvent, ServiceDocument } from '../../src/core/events.ts'
+import type { TailFigures } from '../../src/core/facts.ts'
 import { step } from '../../src/core/rollout.ts'
 import { blankDocument } from '../../src/core/rollout/transition.ts'
 import { GOOD_FACTS, STRATEGY } from './rollout-play.ts'

@@ -1,7 +1,8 @@
 // Plays rollouts against the real state machine on a virtual clock, with fake traffic. Used by the
 // simulations; it carries out no effect except that it remembers the weight that was assigned.
 
-import type { ArmCounts, Facts, RolloutEvent, ServiceDocument } from '../../src/core/events.ts'
+import type { RolloutEvent, ServiceDocument } from '../../src/core/events.ts'
+import type { ArmCounts, Facts } from '../../src/core/facts.ts'
 import { step } from '../../src/core/rollout.ts'
 import { blankDocument, NO_FACTS, type Stepped } from '../../src/core/rollout/transition.ts'
 import type { Strategy } from '../../src/core/strategy.ts'

@@ -3,13 +3,8 @@
 // begins a comment. An event may be preceded by the time that has passed since the last one, such
 // as `+30s`.
 
-import type {
-  ArmCounts,
-  Effect,
-  Facts,
-  RolloutEvent,
-  ServiceDocument,
-} from '../../src/core/events.ts'
+import type { Effect, RolloutEvent, ServiceDocument } from '../../src/core/events.ts'
+import type { ArmCounts, Facts } from '../../src/core/facts.ts'
 import { step } from '../../src/core/rollout.ts'
 import { blankDocument, standingOf } from '../../src/core/rollout/transition.ts'
 import type { Strategy } from '../../src/core/strategy.ts'

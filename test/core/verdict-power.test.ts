@@ -3,7 +3,7 @@
 // large runs with published results are a bench of their own.
 
 import t from 'tap'
-import { NO_COUNTS } from '../../src/core/events.ts'
+import { NO_COUNTS } from '../../src/core/facts.ts'
 import type { Strategy } from '../../src/core/strategy.ts'
 import { type Behaviour, Play, STRATEGY } from './rollout-play.ts'
 import { median, type Random, seededRandom } from './random.ts'

@@ -26,7 +26,7 @@ import {
 import { raiseShare, timeShare } from '../../src/core/verdict/schedule.ts'
 import { forgive, settle } from '../../src/core/verdict/settle.ts'
 import { largestShare, noteWeight, type WeightLog } from '../../src/core/verdict/weights.ts'
-import { NO_COUNTS } from '../../src/core/events.ts'
+import { NO_COUNTS } from '../../src/core/facts.ts'
 import { STRATEGY } from './rollout-play.ts'
 
 const WEEK_MS = 7 * 24 * 3600 * 1000

@@ -2,7 +2,8 @@
 // effects in between, and the refusals. A change of the state raises the epoch by one; evidence
 // and facts may change without it.
 
-import type { Effect, EventName, Facts, RolloutEvent, ServiceDocument } from '../events.ts'
+import type { Effect, EventName, RolloutEvent, ServiceDocument } from '../events.ts'
+import type { Facts } from '../facts.ts'
 import type { Problem } from '../problem.ts'
 import type { Phase, Refusal, Rollout, ServiceState } from '../service.ts'
 import type { Evidence } from '../verdict/evidence.ts'

@@ -4,7 +4,7 @@
 // below 100 requests there is no latency test, which is said instead of guessed.
 
 import { bucketEdgeUs } from '../window.ts'
-import type { TailFigures } from '../events.ts'
+import type { TailFigures } from '../facts.ts'
 
 /** With fewer the limit lies lower than p99; a late anchor waits for so many. */
 export const REQUESTS_FOR_P99 = 1000

@@ -7,7 +7,7 @@
 // requests over the latency limit against stable (tail). At 100 % nothing is left to compare with,
 // so errors and slow requests are tested against bounds taken from stable before the raise.
 
-import type { ArmCounts, TailFigures } from '../events.ts'
+import type { ArmCounts, TailFigures } from '../facts.ts'
 import type { Strategy, Trigger } from '../strategy.ts'
 import { FULL_WEIGHT, type Weight } from '../weight.ts'
 import { type Anchor, dropAnchor, upperShare } from './anchor.ts'

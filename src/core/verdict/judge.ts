@@ -9,7 +9,7 @@
 //
 // It does not know whether there is anywhere to go: that is the rollout's business.
 
-import type { WindowFigures } from '../events.ts'
+import type { WindowFigures } from '../facts.ts'
 import type { Strategy } from '../strategy.ts'
 import { FULL_WEIGHT } from '../weight.ts'
 import { barOf, type Evidence, type EvidenceValues, readEvidence } from './evidence.ts'

@@ -2,7 +2,7 @@
 // seen at work, nothing suspicious, and all its targets in service. Proof of harmlessness
 // (verdict.md section 5) will be one more line of the same list.
 
-import type { Facts } from '../events.ts'
+import type { Facts } from '../facts.ts'
 import type { Strategy } from '../strategy.ts'
 import { FULL_WEIGHT } from '../weight.ts'
 import { type Evidence, readEvidence } from './evidence.ts'

@@ -9,7 +9,7 @@
 // drawn, and the test stays valid (its value only grows with the candidate's failures). After a
 // response-head time-out nothing drawn before is left, and the forgiving ends.
 
-import type { ArmCounts } from '../events.ts'
+import type { ArmCounts } from '../facts.ts'
 
 export interface Settling {
   /** Failures still to forgive; null until the first tick has told how many are in flight. */

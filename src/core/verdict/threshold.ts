@@ -3,7 +3,7 @@
 // requests. It is there for those who want a plain rule; it condemns 71 to 90 % of healthy
 // candidates at 100 requests, which is why it is not the default.
 
-import type { WindowFigures } from '../events.ts'
+import type { WindowFigures } from '../facts.ts'
 import type { Trigger } from '../strategy.ts'
 import { milliseconds, percent } from './words.ts'
 
