@@ -151,7 +151,7 @@ await t.test('clients that vanish before they are accepted harm nobody', async (
   const { edge, origin } = await startBoth(answering('ok'))
   // While the thread reads a long list it accepts nobody, and those who leave have no address then.
   const trustedProxies = Array.from(
-    { length: 100_000 },
+    { length: 20_000 },
     (_, i) => `10.${(i >> 8) >> 8}.${(i >> 8) & 255}.${i & 255}`,
   )
   edge.supervisor.useSettings({ ...SETTINGS, trustedProxies })

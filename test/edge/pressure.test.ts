@@ -1,5 +1,5 @@
 // Whoever is slow, the other side waits for it, and the edge keeps only a little in between. Each test
-// offers hundreds of megabytes to somebody who does not take them and looks at how much has gone
+// offers 150 megabytes to somebody who does not take them and looks at how much has gone
 // where, which is a matter of bounds and not of time.
 
 import net from 'node:net'
@@ -12,7 +12,7 @@ import { get } from './wire.ts'
 const lab = await startLab()
 t.teardown(() => lab.close())
 
-const OFFERED = 300_000_000
+const OFFERED = 150_000_000
 /** What the system keeps in the buffers of four sockets, and the edge in its own. */
 const KEPT = 60_000_000
 const PIECE = Buffer.alloc(1_000_000)

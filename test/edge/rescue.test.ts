@@ -160,7 +160,8 @@ await t.test(
     await lab.serve({ stable: [stable.port], candidate: [failing.port], weight: FULL })
     const clients = await Promise.all(Array.from({ length: 60 }, () => lab.client()))
     for (const client of clients) client.send(get())
-    await eventually(() => clients.filter(({ text }) => text.includes(' 500 ')).length >= 30)
+    const refused = () => clients.filter(({ text }) => text.includes(' 500 ')).length
+    await eventually(() => refused() + waiting.length === 60)
     const rescued = waiting.length
     t.ok(rescued >= 3 && rescued <= 30, `${rescued} rescues at a time`)
     for (const socket of waiting) answering('fine')(socket, '', 0)
