@@ -231,8 +231,9 @@ export class Exchange extends Relay {
         return this.#forward()
       }
       this.isEvidence = false
-    } else this.#countTarget(false)
+    } else if (fault !== 'overload') this.#countTarget(false)
     this.judge(FAULTS[fault].outcome)
+    if (fault === 'overload') return this.#answer(fault)
     if (this.answerBegun) {
       this.noteUserError()
       return this.#breakOff()

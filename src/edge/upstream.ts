@@ -31,6 +31,8 @@ const JOIN_BYTES = 16_384
 const RECENT_MS = 1000
 /** What is still to be written when a tunnel has ended gets so long. */
 const LET_GO_MS = 2000
+/** We are out of descriptors, ports or memory: no evidence against a version, and no rescue helps. */
+const EXHAUSTED = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'EAGAIN', 'ENOBUFS', 'ENOMEM'])
 
 export class UpstreamConnection extends Timed {
   readonly target: Target
@@ -59,6 +61,8 @@ export class UpstreamConnection extends Timed {
   #interims = 0
   /** Whether reading stands still since the client cannot take more. */
   #held = false
+  /** Whether this system, not the target, is why there is no connection. */
+  #exhausted = false
   #destroyed = false
 
   constructor(edge: Edge, target: Target) {
@@ -86,7 +90,10 @@ export class UpstreamConnection extends Timed {
     socket.on('connect', () => this.#onConnect())
     socket.on('drain', () => this.#onDrain())
     socket.on('end', () => this.#onEnd())
-    socket.on('error', () => undefined) // 'close' follows and does the work
+    // 'close' follows and does the work.
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      this.#exhausted = EXHAUSTED.has(error.code ?? '')
+    })
     socket.on('close', () => this.#onClose())
     edge.wheel.arm(this, edge.now() + edge.settings.timeouts.connectMs)
   }
@@ -291,8 +298,9 @@ export class UpstreamConnection extends Timed {
   }
 
   #onClose(): void {
-    if (this.#exchange !== null) this.#fail(this.#connected ? 'upstream-reset' : 'upstream-refused')
-    else this.destroy()
+    if (this.#exchange === null) this.destroy()
+    else if (this.#connected) this.#fail('upstream-reset')
+    else this.#fail(this.#exhausted ? 'overload' : 'upstream-refused')
   }
 
   override onDeadline(): void {
