@@ -24,7 +24,8 @@ await bench(
       ],
     })
     const load = await startLoad({ port: pair.vertex.port, rate: 1000, connections: 64 })
-    // The latency test takes its limit from stable's own tail, which must be known before the raise.
+    // The latency test takes its limit from stable's own tail, which must be known before the
+    // raise.
     await sleep(STABLE_ALONE_MS)
     const seconds: number[] = []
     for (let run = 1; run <= runs; run++) {

@@ -16,8 +16,8 @@ interface Ban {
 }
 
 /**
- * Requests that reached a version although they were sent after it was ended. What arrives after the
- * ban's end may have met the switch that lifted it, however early it was sent.
+ * Requests that reached a version although they were sent after it was ended. What arrives after
+ * the ban's end may have met the switch that lifted it, however early it was sent.
  */
 function breaches(report: OriginReport, bans: readonly Ban[]): number {
   const wrong = (sentMs: number, at: number): boolean => {

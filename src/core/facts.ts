@@ -1,5 +1,5 @@
-// What is counted and seen of a service: the numbers that the verdict and the rollout are given. The
-// control side measures them; nothing here decides anything.
+// What is counted and seen of a service: the numbers that the verdict and the rollout are given.
+// The control side measures them; nothing here decides anything.
 
 /** What one version's judged requests added since the last tick. */
 export interface ArmCounts {

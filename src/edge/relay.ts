@@ -1,6 +1,6 @@
-// The answer on its way to the client: how it is framed there, whether the client's connection stays
-// open behind it, and its bytes. It knows nothing of versions and targets; what an answer means for
-// them is the exchange's business (request.ts).
+// The answer on its way to the client: how it is framed there, whether the client's connection
+// stays open behind it, and its bytes. It knows nothing of versions and targets; what an answer
+// means for them is the exchange's business (request.ts).
 
 import { faultAnswer } from '../http1/answer.ts'
 import { FAULTS, type Fault } from '../http1/fault.ts'

@@ -17,7 +17,9 @@ const CHECK_MS = 250
 const SILENT_MS = 2000
 /** A new thread has so long until its first heartbeat: modules have to be loaded. */
 const START_MS = 15_000
-/** A thread that was told to finish and has not said that it did is ended so long after its time. */
+/**
+ * A thread that was told to finish and has not said that it did is ended so long after its time.
+ */
 const FINISH_SLACK_MS = 1000
 /** A thread that dies again and again is started again ever later, at most this late. */
 const MAX_RESTART_DELAY_MS = 5000

@@ -31,7 +31,9 @@ const JOIN_BYTES = 16_384
 const RECENT_MS = 1000
 /** What is still to be written when a tunnel has ended gets so long. */
 const LET_GO_MS = 2000
-/** We are out of descriptors, ports or memory: no evidence against a version, and no rescue helps. */
+/**
+ * We are out of descriptors, ports or memory: no evidence against a version, and no rescue helps.
+ */
 const EXHAUSTED = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'EAGAIN', 'ENOBUFS', 'ENOMEM'])
 
 export class UpstreamConnection extends Timed {

@@ -54,8 +54,9 @@ export class Wheel {
     while (this.#step < until) {
       this.#step++
       const bucket = this.#step % BUCKETS
-      // Always the first: what is due may take out or move any other entry of the bucket. This ends,
-      // since an entry that stays is put into another bucket, a step to a turn less one away.
+      // Always the first: what is due may take out or move any other entry of the bucket. This
+      // ends, since an entry that stays is put into another bucket, a step to a turn less one
+      // away.
       for (let entry = this.#buckets[bucket]; entry; entry = this.#buckets[bucket]) {
         this.#lookAt(entry, nowMs)
       }

@@ -1,5 +1,5 @@
-// The protocols of the board under real threads. The publisher's side runs here, on the main thread,
-// as fast as it can; the threads of crew.ts are the edge.
+// The protocols of the board under real threads. The publisher's side runs here, on the main
+// thread, as fast as it can; the threads of crew.ts are the edge.
 
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'

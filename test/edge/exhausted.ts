@@ -1,5 +1,5 @@
-// Run by exhausted.test.ts with few file descriptors: uses them all up, asks for an answer that needs
-// a new connection to the candidate, and tells what came of it.
+// Run by exhausted.test.ts with few file descriptors: uses them all up, asks for an answer that
+// needs a new connection to the candidate, and tells what came of it.
 
 import { closeSync, openSync } from 'node:fs'
 import { answering } from './harness.ts'

@@ -1,6 +1,6 @@
 // One edge for all tests of a file, since starting threads takes longer than most tests. Each test
-// says what it needs; the edge is told by a new table, new settings and a new assignment, as in real
-// life. Counters are handed out as differences, so that no test sees another's.
+// says what it needs; the edge is told by a new table, new settings and a new assignment, as in
+// real life. Counters are handed out as differences, so that no test sees another's.
 
 import { publishAssignment, NO_SLOT } from '../../src/board/assignment.ts'
 import { setLatencyLimitUs } from '../../src/board/tallies.ts'

@@ -1,5 +1,5 @@
-// Whoever is slow, the other side waits for it, and the edge keeps only a little in between. Each test
-// offers 150 megabytes to somebody who does not take them and looks at how much has gone
+// Whoever is slow, the other side waits for it, and the edge keeps only a little in between. Each
+// test offers 150 megabytes to somebody who does not take them and looks at how much has gone
 // where, which is a matter of bounds and not of time.
 
 import net from 'node:net'

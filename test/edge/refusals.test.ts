@@ -1,6 +1,6 @@
-// What a client does wrong: each fault has its status and its name, the connection is closed, and not
-// a byte of it reaches a target. (The whole table of heads is in test/http1/request-head.test.ts;
-// here stands a case of each fault, over a real connection.)
+// What a client does wrong: each fault has its status and its name, the connection is closed, and
+// not a byte of it reaches a target. (The whole table of heads is in
+// test/http1/request-head.test.ts; here stands a case of each fault, over a real connection.)
 
 import t from 'tap'
 import { answering, eventually } from './harness.ts'

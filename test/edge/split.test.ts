@@ -1,5 +1,5 @@
-// Which version a user gets, that the user keeps it, and that every request is counted once, where it
-// belongs, so that the verdict judges what has really happened.
+// Which version a user gets, that the user keeps it, and that every request is counted once, where
+// it belongs, so that the verdict judges what has really happened.
 
 import type net from 'node:net'
 import t from 'tap'

@@ -1,5 +1,5 @@
-// An upgrade becomes a tunnel after the target's 101: bytes pass unread in both directions, each side
-// may end its own, and a tunnel counts as in flight for its version until it ends.
+// An upgrade becomes a tunnel after the target's 101: bytes pass unread in both directions, each
+// side may end its own, and a tunnel counts as in flight for its version until it ends.
 
 import net from 'node:net'
 import type { AddressInfo } from 'node:net'

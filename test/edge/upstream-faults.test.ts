@@ -1,5 +1,5 @@
-// What a target does wrong: the client gets a status that says so, the version gets the evidence, and
-// nothing stays claimed. And whose fault it is when somebody stands still.
+// What a target does wrong: the client gets a status that says so, the version gets the evidence,
+// and nothing stays claimed. And whose fault it is when somebody stands still.
 
 import { fork } from 'node:child_process'
 import net from 'node:net'

@@ -74,7 +74,9 @@ await t.test('a disarmed entry and a removed one are left alone, and can be arme
   t.end()
 })
 
-/** Six entries that are due at the same time; each calls `meet` with its neighbours when it is met. */
+/**
+ * Six entries that are due at the same time; each calls `meet` with its neighbours when it is met.
+ */
 function sixAtOnce(meet: (neighbour: Entry, wheel: Wheel, nowMs: number) => void): Entry[] {
   const wheel = new Wheel(0)
   const entries = Array.from({ length: 6 }, () => new Entry())

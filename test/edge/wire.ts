@@ -1,5 +1,6 @@
-// A client that speaks raw bytes over one connection and reads whole answers from it, and a reader of
-// everything that the edge counts. The tests of this folder say what a user sees in these words.
+// A client that speaks raw bytes over one connection and reads whole answers from it, and a reader
+// of everything that the edge counts. The tests of this folder say what a user sees in these
+// words.
 
 import net from 'node:net'
 import { claims, targetInFlight } from '../../src/board/tallies.ts'
