@@ -46,6 +46,15 @@ function edgeSettings(config: Config): EdgeSettings {
   return { limits, readinessPath, timeouts, trustedProxies, upgradeProtocols }
 }
 
+interface Parts {
+  readonly control: Control
+  readonly supervisor: Supervisor
+  readonly log: Log
+  readonly listen: Address
+  /** What was found wrong at the start, in sentences. */
+  readonly faults: readonly string[]
+}
+
 export class Server {
   readonly #control: Control
   readonly #supervisor: Supervisor
@@ -55,23 +64,22 @@ export class Server {
   #config: Config
   #listen: Address
   #draining = false
-  #faults: string[] = []
+  #faults: readonly string[]
 
-  private constructor(
-    config: Config,
-    parts: { control: Control; supervisor: Supervisor; log: Log; listen: Address },
-  ) {
+  private constructor(config: Config, parts: Parts) {
     this.#config = config
     this.#control = parts.control
     this.#supervisor = parts.supervisor
     this.#log = parts.log
     this.#listen = parts.listen
+    this.#faults = parts.faults
   }
 
   /** Starts a node; throws with one sentence when an address or the state directory is taken. */
   static async start(config: Config, log: Log): Promise<Server> {
     const board = boardFor(config)
     let control: Control | null = null
+    const faults: string[] = []
     const supervisor = new Supervisor({
       board,
       settings: edgeSettings(config),
@@ -79,12 +87,16 @@ export class Server {
         log.warn({}, text)
         control?.noteThread(text)
       },
+      onShared: (text) => {
+        log.warn({}, text)
+        faults.push(text)
+      },
     })
     warnOfResets(config, log)
     control = await Control.open({ config, board, edge: supervisor, log, parseStrategy })
     const port = await supervisor.listen(config.listen)
     const listen = { host: config.listen.host, port }
-    const server = new Server(config, { control, supervisor, log, listen })
+    const server = new Server(config, { control, supervisor, log, listen, faults })
     await server.#serveAdmin(board)
     return server
   }

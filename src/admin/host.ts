@@ -28,6 +28,7 @@ export class AdminHost {
   #port: MessagePort | null = null
   #worker: Worker | null = null
   #stopping = false
+  #started = false
 
   private constructor(options: AdminHostOptions) {
     this.#options = options
@@ -38,6 +39,7 @@ export class AdminHost {
   static async start(options: AdminHostOptions): Promise<AdminHost> {
     const host = new AdminHost(options)
     const port = await host.#start()
+    host.#started = true
     host.#listen = { host: options.listen.host, port }
     return host
   }
@@ -92,7 +94,7 @@ export class AdminHost {
   }
 
   #onExit(worker: Worker, reason: string): void {
-    if (this.#stopping || this.#worker !== worker || this.#listen.port === 0) return
+    if (this.#stopping || this.#worker !== worker || !this.#started) return
     this.#options.onDeath(`The admin thread is being started again: ${reason}`)
     setTimeout(() => {
       if (this.#stopping) return

@@ -12,7 +12,7 @@
 // side is a connection (upstream.ts); this file knows neither's sockets.
 
 import { randomUUID } from 'node:crypto'
-import { addInFlight, claims, countTarget, releaseClaim, targetInFlight } from '../board/tallies.ts'
+import { addInFlight, countTarget, releaseClaim, targetInFlight } from '../board/tallies.ts'
 import { chooseTarget } from '../core/choose.ts'
 import { type Outcome, outcomeOfStatus } from '../core/outcome.ts'
 import type { Arm } from '../core/split.ts'
@@ -26,18 +26,14 @@ import type { ClientSide } from './client-side.ts'
 import type { Edge } from './edge.ts'
 import { pickNamed, pickStable, pickVersion, ticketOf } from './pick.ts'
 import { Relay } from './relay.ts'
+import { mayRescue } from './rescue-budget.ts'
 import type { Service, Target, Version } from './routes.ts'
 import { takeConnection, type UpstreamConnection } from './upstream.ts'
 
 /** Methods that may be sent again without asking anybody (RFC 9110 section 9.2.1). */
 const REPEATABLE = new Set(['GET', 'HEAD', 'OPTIONS'])
-/**
- * Rescues of one thread that are always allowed, and their share of stable's requests otherwise. A
- * pause of 200 ms lets ten failures of a candidate with 50 requests a second end together, and none
- * of them should reach a user; so the floor is higher than the three that would do on average.
- */
-const RESCUES_AT_LEAST = 16
-const RESCUE_SHARE = 0.2
+/** Draws until one falls on another target; with two targets eight fail once in 256 times. */
+const DRAWS = 8
 
 export class Exchange extends Relay {
   /** The protocol offered to the target, or ''. */
@@ -52,6 +48,7 @@ export class Exchange extends Relay {
   #upstream: UpstreamConnection | null = null
   #headOut = ''
   #retried = false
+  #askedAnother = false
   #rescuing = false
   /** What a complete answer will be counted as. */
   #outcome: Outcome = 'ok'
@@ -138,7 +135,7 @@ export class Exchange extends Relay {
     this.#upstream = takeConnection(this.edge, target, freshness)
     this.#upstream.begin(this, this.#headOut)
     // A second attempt goes out at once: its request, which has no body, has been read long ago.
-    if (this.#retried || this.#rescuing) this.#upstream.endRequest()
+    if (this.#retried || this.#rescuing || this.#askedAnother) this.#upstream.endRequest()
   }
 
   /** A part of the request's body, framed as it goes on. */
@@ -238,9 +235,30 @@ export class Exchange extends Relay {
       this.noteUserError()
       return this.#breakOff()
     }
-    if (this.#rescue()) return
+    if (this.#rescue() || this.#askAnother(fault)) return
     this.noteUserError()
     this.#answer(fault)
+  }
+
+  /**
+   * A target that cannot be reached says nothing about its neighbours: the request goes to another
+   * one of the same version, once. The failure has been judged by then and stays so.
+   */
+  #askAnother(fault: Fault): boolean {
+    if (this.#askedAnother || !this.#repeatable || this.upgrade !== '') return false
+    if (fault !== 'upstream-refused' && fault !== 'upstream-reset') return false
+    const failed = this.#target
+    const version = this.#claimed
+    if (version === null || version.count < 2) return false
+    for (let draw = 0; draw < DRAWS; draw++) {
+      if (this.#chooseIn(version) !== null || this.#target === failed) continue
+      this.#askedAnother = true
+      this.#retried = false
+      this.#forward()
+      return true
+    }
+    this.#target = failed
+    return false
   }
 
   // --- rescue --------------------------------------------------------------------------------
@@ -259,9 +277,8 @@ export class Exchange extends Relay {
       releaseClaim(this.edge.board, this.edge.thread, stable.slot)
       return false
     }
-    const allowed = Math.max(RESCUES_AT_LEAST, RESCUE_SHARE * claims(this.edge.board, stable.slot))
     const target = this.#target
-    if (this.edge.rescuesInFlight >= allowed || this.#chooseIn(stable) !== null) {
+    if (!mayRescue(this.edge, stable.slot) || this.#chooseIn(stable) !== null) {
       releaseClaim(this.edge.board, this.edge.thread, stable.slot)
       this.#target = target
       return false
@@ -315,7 +332,7 @@ export class Exchange extends Relay {
   }
 
   #endTunnelSide(): void {
-    if (++this.#tunnelEnds < 2) return
+    if (++this.#tunnelEnds < 2) return this.#upstream?.halfCloseTunnel()
     const upstream = this.#upstream
     this.#endAttempt()
     upstream?.letGo()

@@ -4,6 +4,7 @@
 // claimed is released, and a new one takes its number, its stripes and its port. The others go on
 // meanwhile.
 
+import { createServer } from 'node:net'
 import { Worker } from 'node:worker_threads'
 import { type Board, shareBoard } from '../board/board.ts'
 import { clearConnections, connections, heartbeat, waitForTable } from '../board/liveness.ts'
@@ -41,11 +42,14 @@ export interface SupervisorOptions {
   readonly settings: EdgeSettings
   /** Called with a sentence when a thread was replaced. */
   readonly onReplaced: (text: string) => void
+  /** Called with a sentence when another process listens on the same port already. */
+  readonly onShared: (text: string) => void
 }
 
 export class Supervisor {
   readonly #board: Board
   readonly #onReplaced: (text: string) => void
+  readonly #onShared: (text: string) => void
   readonly #threads: Thread[] = []
   #settings: EdgeSettings
   #table: Table | null = null
@@ -58,6 +62,7 @@ export class Supervisor {
     this.#board = options.board
     this.#settings = options.settings
     this.#onReplaced = options.onReplaced
+    this.#onShared = options.onShared
     const now = performance.now()
     for (let number = 0; number < this.#board.layout.threads; number++) {
       const worker = this.#spawn(number)
@@ -98,6 +103,12 @@ export class Supervisor {
    */
   async listen(address: Address): Promise<number> {
     let port = address.port
+    if (await isTaken(address)) {
+      this.#onShared(
+        `Another process listens on ${address.host}:${port} too: the system shares connections ` +
+          'between them. Stop one, unless this is a handover',
+      )
+    }
     const reusePort = this.#threads.length > 1 || process.platform === 'linux'
     for (const thread of this.#threads) {
       const bound = { host: address.host, port }
@@ -258,4 +269,17 @@ export class Supervisor {
 
 function hasExited(worker: Worker): boolean {
   return worker.threadId < 0
+}
+
+/**
+ * Whether somebody listens there already. Listening itself would not tell: ports that are reused,
+ * as ours are between threads and in a handover, are shared without a word.
+ */
+function isTaken({ host, port }: Address): Promise<boolean> {
+  if (port === 0) return Promise.resolve(false)
+  return new Promise((resolve) => {
+    const probe = createServer()
+    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'EADDRINUSE'))
+    probe.listen({ host, port, exclusive: true }, () => probe.close(() => resolve(false)))
+  })
 }

@@ -61,6 +61,7 @@ export class UpstreamConnection extends Timed {
   #reusable = true
   #idleLimitMs: number
   #interims = 0
+  #halfClosed = false
   /** Whether reading stands still since the client cannot take more. */
   #held = false
   /** Whether this system, not the target, is why there is no connection. */
@@ -270,7 +271,18 @@ export class UpstreamConnection extends Timed {
 
   /** Bytes went through the tunnel, in either direction: its idle time begins anew. */
   touchTunnel(): void {
-    this.#edge.wheel.arm(this, this.#edge.now() + this.#edge.settings.timeouts.tunnelIdleMs)
+    const { tunnelDrainMs, tunnelIdleMs } = this.#edge.settings.timeouts
+    const idleMs = this.#halfClosed ? Math.min(tunnelDrainMs, tunnelIdleMs) : tunnelIdleMs
+    this.#edge.wheel.arm(this, this.#edge.now() + idleMs)
+  }
+
+  /**
+   * One side has ended: the other may finish what it says, but many servers never end theirs, and
+   * the tunnel must not wait for them as long as for a living one.
+   */
+  halfCloseTunnel(): void {
+    this.#halfClosed = true
+    this.touchTunnel()
   }
 
   /** The client cannot take more of the answer now. */

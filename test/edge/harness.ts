@@ -106,6 +106,7 @@ export interface TestEdge {
   readonly supervisor: Supervisor
   readonly port: number
   readonly replaced: string[]
+  readonly shared: string[]
   /** Puts a weight in force (hundredths of a percent). */
   weight(weight: number): void
   publish(change: Partial<TableService>): Promise<void>
@@ -116,6 +117,8 @@ export interface EdgeOptions {
   readonly stable: readonly number[]
   readonly candidate?: readonly number[]
   readonly threads?: number
+  /** The system chooses when it is left out. */
+  readonly port?: number
   readonly settings?: Partial<EdgeSettings>
   readonly service?: Partial<TableService>
 }
@@ -124,10 +127,12 @@ export async function startEdge(options: EdgeOptions): Promise<TestEdge> {
   const threads = options.threads ?? 1
   const board = createBoard({ threads, services: 4, slots: 32, targets: 32, latencyStripes: 8 })
   const replaced: string[] = []
+  const shared: string[] = []
   const supervisor = new Supervisor({
     board,
     settings: { ...SETTINGS, ...options.settings },
     onReplaced: (text) => replaced.push(text),
+    onShared: (text) => shared.push(text),
   })
   const candidate = options.candidate ?? []
   let next = 0
@@ -169,12 +174,13 @@ export async function startEdge(options: EdgeOptions): Promise<TestEdge> {
     publishAssignment(board, 0, { stableSlot: STABLE, candidateSlot, weight: share })
   }
   weight(0)
-  const port = await supervisor.listen({ host: '127.0.0.1', port: 0 })
+  const port = await supervisor.listen({ host: '127.0.0.1', port: options.port ?? 0 })
   return {
     board,
     supervisor,
     port,
     replaced,
+    shared,
     weight,
     publish,
     close: () => supervisor.finish({ drainMs: 0, tunnelDrainMs: 0 }),

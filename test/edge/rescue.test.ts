@@ -192,3 +192,30 @@ await t.test('a version that was promoted while it failed is not asked again', a
   t.equal(fresh.requests.length, 1)
   t.same((await lab.counts()).candidate, { serverError: 1, evidenceBad: 1, userErrors: 1 })
 })
+
+await t.test(
+  'a target that cannot be connected to: another one of the version answers',
+  async (t) => {
+    const alive = await lab.origin(answering('fine'))
+    const dead = await deadPort()
+    await lab.serve({ stable: [dead, alive.port] })
+    const client = await lab.client()
+    for (let i = 0; i < 40; i++) {
+      const answer = await client.ask(get())
+      t.equal(answer.status, 200)
+    }
+    const { stable } = await lab.counts()
+    t.ok((stable.refused ?? 0) > 0, 'the failures were judged')
+    t.equal((stable.refused ?? 0) + (stable.ok ?? 0), 40)
+    t.equal(stable.userErrors, undefined, 'and no user saw one')
+  },
+)
+
+await t.test('a request with a body is not sent to another target', async (t) => {
+  const dead = [await deadPort(), await deadPort()]
+  await lab.serve({ stable: dead })
+  const client = await lab.client()
+  t.equal((await client.ask(post('body'))).status, 502)
+  t.equal((await client.ask(get())).status, 502, 'and a GET is sent to one other, not for ever')
+  await lab.counts()
+})

@@ -235,3 +235,14 @@ await t.test(
     t.same([forced.status, forced.field('x-vertex-error')], [502, 'upstream-malformed'])
   },
 )
+
+await t.test('a tunnel that only the client has ended does not stay for an hour', async (t) => {
+  const origin = await tunnelOrigin(SWITCHING)
+  origin.lingers = true
+  await lab.serve({ stable: [origin.port], timeouts: { tunnelDrainMs: 200 } })
+  const client = await tunnel()
+  client.socket.end()
+  await eventually(() => origin.ended)
+  await eventually(() => claims(lab.edge.board, STABLE) === 0)
+  t.pass('it is gone after the tunnel drain time')
+})

@@ -1,0 +1,17 @@
+// Ports are reused between threads and in a handover, so a second process on the same port gets its
+// share of the connections without an error. That must at least be said.
+
+import t from 'tap'
+import { answering, startEdge, startOrigin } from './harness.ts'
+
+await t.test('the start says when another process listens on the port already', async (t) => {
+  const origin = await startOrigin(answering('fine'))
+  const first = await startEdge({ stable: [origin.port] })
+  t.same(first.shared, [])
+  const second = await startEdge({ stable: [origin.port], port: first.port })
+  t.equal(second.shared.length, 1)
+  t.match(second.shared[0], `Another process listens on 127.0.0.1:${first.port} too`)
+  await second.close()
+  await first.close()
+  await origin.close()
+})
