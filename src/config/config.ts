@@ -37,7 +37,7 @@ export interface Limits {
   readonly responseHeaderLines: number
   /** Client connections per edge thread. */
   readonly connections: number
-  /** In-flight requests per target and edge thread; beyond it 503. */
+  /** In-flight requests per target, over all edge threads; beyond it 503. */
   readonly inFlightPerTarget: number
 }
 

@@ -184,7 +184,7 @@ export const LIMITS = {
     max: '1000000',
     default: '1024',
     why:
-      'Requests in flight to a target from one edge thread; beyond it 503 at once. As ' +
+      'Requests in flight to a target, from all edge threads together; beyond it 503 at once. As ' +
       "Envoy's circuit breaker.",
   }),
 } as const

@@ -123,7 +123,9 @@ export const AFFINITY_WORD = {
 export const AFFINITY = {
   cookie: token('affinity.cookie', {
     rule: 'the name of a cookie',
-    why: "The app's own cookie that tells customers apart, such as a session.",
+    why:
+      'The cookie by which a browser stays on one version. Vertex sets it when it is missing, so ' +
+      "it must not be one of the app's own.",
   }),
   header: headerName('affinity.header', {
     why: 'A request header that tells customers apart, such as x-tenant.',

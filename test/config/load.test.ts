@@ -61,7 +61,7 @@ await t.test('a file with many services', async (t) => {
   const [shop, api, pages] = loaded.config.services
   t.match(shop, {
     name: 'shop',
-    affinity: { by: 'cookie', name: 'session' },
+    affinity: { by: 'cookie', name: 'vertex-version' },
     versionOverride: 'x-vertex-version',
     bodyLimitBytes: 10 * 1024 ** 2,
     strategy: { bakeMs: 600_000, trigger: { errorRateThreshold: 0.0005, alpha: 0.005 } },
