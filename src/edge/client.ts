@@ -5,10 +5,9 @@
 
 import type { Socket } from 'node:net'
 import { addConnection } from '../board/liveness.ts'
-import { faultAnswer, plainAnswer } from '../http1/answer.ts'
+import { faultAnswer, plainAnswer, wantsProblemJson } from '../http1/answer.ts'
 import { ChunkedDecoder } from '../http1/chunked.ts'
 import type { Fault } from '../http1/fault.ts'
-import { FIELD } from '../http1/fields.ts'
 import type { ForwardedBy } from '../http1/forward.ts'
 import { MORE, REFUSED } from '../http1/lines.ts'
 import { BY_LENGTH, CHUNKED, type RequestHead, readRequestHead } from '../http1/request-head.ts'
@@ -141,10 +140,7 @@ export class ClientConnection extends Timed implements ClientSide {
     }
     this.#headBegun = false
     if (end === REFUSED) {
-      const accept = head.lines.find(FIELD.accept)
-      const problemJson =
-        accept >= 0 && head.lines.value(accept).includes('application/problem+json')
-      this.#refuse(head.fault, problemJson)
+      this.#refuse(head.fault, wantsProblemJson(head.lines))
       return true
     }
     edge.wheel.disarm(this)

@@ -2,9 +2,8 @@
 // stays open behind it, and its bytes. It knows nothing of versions and targets; what an answer
 // means for them is the exchange's business (request.ts).
 
-import { faultAnswer } from '../http1/answer.ts'
+import { faultAnswer, wantsProblemJson } from '../http1/answer.ts'
 import { FAULTS, type Fault } from '../http1/fault.ts'
-import { FIELD } from '../http1/fields.ts'
 import { interimHeadOut, responseHeadOut } from '../http1/forward.ts'
 import { CHUNKED, type RequestHead, UNTIL_CLOSE } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
@@ -42,8 +41,7 @@ export class Relay extends Judgement {
     this.#keepAlive = head.keepAlive
     this.#oldClient = head.minor === 0
     this.framedOut = head.minor === 1
-    const accept = head.lines.find(FIELD.accept)
-    this.#problemJson = accept >= 0 && head.lines.value(accept).includes('application/problem+json')
+    this.#problemJson = wantsProblemJson(head.lines)
   }
 
   onInterim(head: ResponseHead): void {

@@ -1,6 +1,8 @@
 // Answers that Vertex gives itself: short, with a cause that a person and a program can read.
 
 import { FAULTS, type Fault } from './fault.ts'
+import { FIELD } from './fields.ts'
+import type { FieldLines } from './lines.ts'
 
 const REASONS: Readonly<Record<number, string>> = {
   200: 'OK',
@@ -28,6 +30,12 @@ export interface AnswerOptions {
   readonly toHead: boolean
   /** The value of Date. */
   readonly date: string
+}
+
+/** Whether the client would rather have a problem document than a line of text (RFC 9457). */
+export function wantsProblemJson(lines: FieldLines): boolean {
+  const accept = lines.find(FIELD.accept)
+  return accept >= 0 && lines.value(accept).includes('application/problem+json')
 }
 
 /** A whole answer, ready to be written as latin1. */

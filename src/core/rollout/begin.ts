@@ -3,7 +3,7 @@
 // when every edge thread knows it. Also: the file's routing block, which an operator has edited.
 
 import type { Effect, ServiceDocument } from '../events.ts'
-import type { Refusal, Rollout, ServiceState, VersionRecord } from '../service.ts'
+import type { Refusal, ServiceState, VersionRecord } from '../service.ts'
 import { percentFromWeight } from '../weight.ts'
 import { openManual } from './by-hand.ts'
 import { quarantineRefusal, sameTargets } from './quarantine.ts'
@@ -14,6 +14,7 @@ import {
   type EventOf,
   evacuationOf,
   moved,
+  newRollout,
   NO_LIMITS,
   PERSIST,
   RESIDENCY,
@@ -114,18 +115,7 @@ export function begin(
   }
   const targets =
     event.targets.length > 0 ? event.targets : (state.versions[event.version]?.targets ?? [])
-  const rollout: Rollout = {
-    id: `${state.service}-${state.rollouts + 1}`,
-    phase: 'proving',
-    step: -1,
-    stepSinceMs: now,
-    startedMs: now,
-    pause: null,
-    raises: 0,
-    strategy: event.strategy,
-    reopened: false,
-    held: null,
-  }
+  const rollout = newRollout(state, { phase: 'proving', strategy: event.strategy, now })
   const next = moved(document, {
     evidence: null,
     state: {

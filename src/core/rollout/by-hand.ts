@@ -17,7 +17,8 @@ import {
   evacuationOf,
   limitsOf,
   moved,
-  NO_LIMITS,
+  newRollout,
+  outOfTraffic,
   PERSIST,
   RESIDENCY,
   refuse,
@@ -77,18 +78,7 @@ export function openManual(
   if (refusal !== null) return refusal
   const { state } = document
   if (event.weight === 0) return unchanged(document, `${state.candidate} is at 0 % already`)
-  const rollout: Rollout = {
-    id: `${state.service}-${state.rollouts + 1}`,
-    phase: 'manual',
-    step: -1,
-    stepSinceMs: now,
-    startedMs: now,
-    pause: null,
-    raises: 0,
-    strategy: event.strategy,
-    reopened: false,
-    held: null,
-  }
+  const rollout = newRollout(state, { phase: 'manual', strategy: event.strategy, now })
   const opened: ServiceDocument = {
     ...document,
     evidence: null,
@@ -148,13 +138,7 @@ export function changeManual(
     return {
       document: next,
       note: text,
-      effects: [
-        assignmentOf(next.state),
-        NO_LIMITS,
-        ...evacuationOf(next.state),
-        PERSIST,
-        journalWeight(text, 0),
-      ],
+      effects: [...outOfTraffic(next.state), journalWeight(text, 0)],
     }
   }
   if (weight === state.weight) return unchanged(document, `the weight is as it was`)

@@ -14,6 +14,7 @@ import {
   type EventOf,
   evacuationOf,
   moved,
+  outOfTraffic,
   NO_LIMITS,
   PERSIST,
   RESIDENCY,
@@ -65,10 +66,7 @@ export function abort(
     document: next,
     note: reason,
     effects: [
-      assignmentOf(next.state),
-      NO_LIMITS,
-      ...evacuationOf(next.state),
-      PERSIST,
+      ...outOfTraffic(next.state),
       { effect: 'journal', kind: 'aborted', text: reason, by: 'operator', weight: 0 },
     ],
   }
@@ -100,10 +98,7 @@ export function rollBackByVerdict(document: ServiceDocument, now: number): Stepp
     document: next,
     note: text,
     effects: [
-      assignmentOf(next.state),
-      NO_LIMITS,
-      ...evacuationOf(next.state),
-      PERSIST,
+      ...outOfTraffic(next.state),
       journalOf('rolled-back', `${text}. ${sentence}`, figures),
       journalOf('quarantine', `${version} is quarantined until it is retried`, null),
       { effect: 'page', text: `${state.service}: ${text}`, evidence: figures },

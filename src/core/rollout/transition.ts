@@ -6,6 +6,7 @@ import type { Effect, EventName, RolloutEvent, ServiceDocument } from '../events
 import type { Facts } from '../facts.ts'
 import type { Problem } from '../problem.ts'
 import type { Phase, Refusal, Rollout, ServiceState } from '../service.ts'
+import type { Strategy } from '../strategy.ts'
 import type { Evidence } from '../verdict/evidence.ts'
 import type { Case } from '../verdict/judge.ts'
 
@@ -109,6 +110,33 @@ export function limitsOf(evidence: Evidence | null): Effect {
 
 export function evacuationOf(state: ServiceState): readonly Effect[] {
   return state.candidate === null ? [] : [{ effect: 'evacuate', version: state.candidate }]
+}
+
+/**
+ * Takes the candidate out of traffic: the weight first, then limits and tunnels, and only then what
+ * waits for the disk. Whatever tells of it follows.
+ */
+export function outOfTraffic(state: ServiceState): readonly Effect[] {
+  return [assignmentOf(state), NO_LIMITS, ...evacuationOf(state), PERSIST]
+}
+
+/** A rollout of the service's that begins now, before its first raise. */
+export function newRollout(
+  state: ServiceState,
+  begin: { phase: Phase; strategy: Strategy; now: number },
+): Rollout {
+  return {
+    id: `${state.service}-${state.rollouts + 1}`,
+    phase: begin.phase,
+    step: -1,
+    stepSinceMs: begin.now,
+    startedMs: begin.now,
+    pause: null,
+    raises: 0,
+    strategy: begin.strategy,
+    reopened: false,
+    held: null,
+  }
 }
 
 /** What the judge is shown. */
