@@ -42,8 +42,12 @@ function boardFor(config: Config): Board {
 }
 
 function edgeSettings(config: Config): EdgeSettings {
-  const { limits, readinessPath, timeouts, trustedProxies, upgradeProtocols } = config
-  return { limits, readinessPath, timeouts, trustedProxies, upgradeProtocols }
+  const { accept, accessLog, forwarding, halfClose, limits } = config
+  const { readinessPath, timeouts, trustedProxies, upgradeProtocols } = config
+  return {
+    ...{ accept, accessLog, forwarding, halfClose, limits },
+    ...{ readinessPath, timeouts, trustedProxies, upgradeProtocols },
+  }
 }
 
 interface Parts {

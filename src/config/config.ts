@@ -2,7 +2,8 @@
 // Vertex sees only this type: frozen, with units in the names, without optional fields.
 
 import type { Strategy } from '../core/strategy.ts'
-import type { Affinity, Match } from '../core/table.ts'
+import type { HealthRules } from '../core/health.ts'
+import type { Affinity, Match, Replay, RescueBudget } from '../core/table.ts'
 import type { Weight } from '../core/weight.ts'
 
 export interface Address {
@@ -39,6 +40,49 @@ export interface Limits {
   readonly connections: number
   /** In-flight requests per target, over all edge threads; beyond it 503. */
   readonly inFlightPerTarget: number
+  /** Connections per target, over all edge threads; beyond it 503. */
+  readonly connectionsPerTarget: number
+  /** Requests that wait for a connection to a target, over all edge threads; beyond it 503. */
+  readonly waitingPerTarget: number
+  /** The largest request body that is kept to be sent again. */
+  readonly keptBodyBytes: number
+  /** 1xx answers to one request; beyond it 502. */
+  readonly interimResponses: number
+}
+
+/** What is taken although a strict reading refuses it. */
+export interface Accept {
+  readonly nonAsciiTarget: boolean
+  readonly doubleQuestionMark: boolean
+}
+
+/** What is added to requests on their way, or let through. */
+export interface Forwarding {
+  /** Our name in Via. */
+  readonly via: string
+  /** Whether Forwarded (RFC 7239) is written. */
+  readonly forwarded: boolean
+  readonly proxyAuthorization: boolean
+}
+
+export interface AccessLogConfig {
+  /** `stdout` or the absolute path of a file. */
+  readonly to: string
+  /** The share of good requests that is logged, 0 to 1. */
+  readonly sample: number
+  /** Query parameters whose values are not logged besides the well-known ones, lower case. */
+  readonly redact: readonly string[]
+}
+
+export interface HealthCheckConfig {
+  /** A path with or without a query. */
+  readonly path: string
+  readonly intervalMs: number
+  readonly timeoutMs: number
+  /** Good checks in a row that bring a target back. */
+  readonly up: number
+  /** Failed checks in a row that take a target out. */
+  readonly down: number
 }
 
 export interface PageConfig {
@@ -70,6 +114,11 @@ export interface ServiceConfig {
   readonly versionOverride: string | null
   readonly rescue: boolean
   readonly bodyLimitBytes: number | null
+  readonly replay: Replay
+  readonly rescueBudget: RescueBudget
+  readonly health: HealthRules
+  /** Active checks, or null: then only the requests themselves tell. */
+  readonly healthCheck: HealthCheckConfig | null
 }
 
 export interface Config {
@@ -89,6 +138,11 @@ export interface Config {
   readonly trustedProxies: readonly string[]
   /** Upgrade protocols that become tunnels, lower case. */
   readonly upgradeProtocols: readonly string[]
+  readonly accept: Accept
+  readonly forwarding: Forwarding
+  /** What a client that ends its side after a whole request is. */
+  readonly halfClose: 'gone' | 'serve'
+  readonly accessLog: AccessLogConfig | null
   readonly page: PageConfig | null
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
   /** Paths on the data listener answered by Vertex itself for load balancers, or null. */

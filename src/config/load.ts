@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import { checkShape } from './check.ts'
-import type { Config, PageConfig, ServiceConfig } from './config.ts'
+import type { AccessLogConfig, Config, PageConfig, ServiceConfig } from './config.ts'
 import { type Environment, readDocument } from './document.ts'
 import { type Mistake, quote, type Report, under } from './mistake.ts'
 import {
@@ -22,7 +22,8 @@ import {
 } from './node-settings.ts'
 import type { NodeDocument, ServiceDocument } from './schema.ts'
 import { matchPointer, resolveService } from './service.ts'
-import { keyOf, valuesFrom } from './setting.ts'
+import { keyOf, valueFrom, valuesFrom } from './setting.ts'
+import { ACCEPT, ACCESS_LOG, ACCESS_LOG_REDACT, FORWARDING, HALF_CLOSE } from './wire-settings.ts'
 import { isLoopback, isName, NAME_RULE } from './words.ts'
 
 export type Loaded =
@@ -126,6 +127,10 @@ function resolveNode(document: NodeDocument, context: Context): Config {
     limits: valuesFrom(LIMITS, document.limits),
     trustedProxies: readEach(document.trusted_proxies, TRUSTED_PROXY.read) ?? [],
     upgradeProtocols: readEach(document.upgrade_protocols, UPGRADE_PROTOCOL.read) ?? ['websocket'],
+    accept: valuesFrom(ACCEPT, document.accept),
+    forwarding: valuesFrom(FORWARDING, document.forwarding),
+    halfClose: valueFrom(HALF_CLOSE, document.half_close),
+    accessLog: accessLogOf(document, context),
     page: pageOf(document),
     services: resolveServices(document, context),
   }
@@ -171,6 +176,17 @@ function adminTokenOf(document: NodeDocument, context: Context): string | null {
   return token ?? null
 }
 
+function accessLogOf(document: NodeDocument, context: Context): AccessLogConfig | null {
+  const { to, sample } = valuesFrom(ACCESS_LOG, document.access_log)
+  if (to === 'off') return null
+  const redact = readEach(document.access_log?.redact, ACCESS_LOG_REDACT.read) ?? []
+  return {
+    to: to === 'stdout' ? to : resolve(dirname(context.file), to),
+    sample,
+    redact: redact.map((name) => name.toLowerCase()),
+  }
+}
+
 function pageOf(document: NodeDocument): PageConfig | null {
   const url = PAGE_WEBHOOK.read(document.page?.webhook ?? '')
   if (url === undefined) return null
@@ -191,6 +207,10 @@ const FLAT_KEYS: readonly string[] = [
   'version_override',
   'rescue',
   'body_limit',
+  'rescue_budget',
+  'replay',
+  'health',
+  'health_check',
 ]
 
 function resolveServices(document: NodeDocument, context: Context): readonly ServiceConfig[] {

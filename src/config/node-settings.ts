@@ -187,6 +187,30 @@ export const LIMITS = {
       'Requests in flight to a target, from all edge threads together; beyond it 503 at once. As ' +
       "Envoy's circuit breaker.",
   }),
+  connectionsPerTarget: count('limits.connections_per_target', {
+    min: '1',
+    max: '1000000',
+    default: '1024',
+    why: 'Connections to a target, waiting ones included; beyond it 503 at once.',
+  }),
+  waitingPerTarget: count('limits.waiting_per_target', {
+    min: '1',
+    max: '1000000',
+    default: '1024',
+    why: 'Requests that wait for a connection to a target; beyond it 503 at once.',
+  }),
+  keptBodyBytes: size('limits.kept_body', {
+    min: '0',
+    max: '1MiB',
+    default: '64KiB',
+    why: 'The body of a request that may be sent again is kept up to this size; a larger one is not.',
+  }),
+  interimResponses: count('limits.interim_responses', {
+    min: '1',
+    max: '1000',
+    default: '16',
+    why: 'Interim answers (1xx) of a target to one request; beyond it the client gets 502.',
+  }),
 } as const
 
 export const PAGE_WEBHOOK = setting('page.webhook', {

@@ -7,6 +7,7 @@ import Type, { type TSchema } from 'typebox'
 import { ADMIN_TOKEN, LIMITS, NODE, PAGE_HEADER, PAGE_WEBHOOK, TIMEOUTS } from './node-settings.ts'
 import { TRUSTED_PROXY, UPGRADE_PROTOCOL } from './node-settings.ts'
 import * as service from './service-settings.ts'
+import * as wire from './wire-settings.ts'
 import { type Group, keyOf, type Setting } from './setting.ts'
 
 /** What is put in the place of a setting's value. */
@@ -28,6 +29,11 @@ function named(value: TSchema): TSchema {
 /** The settings of a group under their keys in the file. */
 function keysOf(group: Group, leaf: Leaf): Record<string, TSchema> {
   return Object.fromEntries(Object.values(group).map((row) => [keyOf(row), leaf(row)]))
+}
+
+function optionalKeysOf(group: Group, leaf: Leaf): Record<string, TSchema> {
+  const parts = Object.entries(keysOf(group, leaf))
+  return Object.fromEntries(parts.map(([key, part]) => [key, Type.Optional(part)]))
 }
 
 /** One shape when the value is of `type`, else another: clearer mistakes than a union gives. */
@@ -65,6 +71,13 @@ export function serviceParts(leaf: Leaf): Record<string, TSchema> {
     deploy_strategy: strategySchema(leaf),
     affinity: whenType('string', { is: leaf(service.AFFINITY_WORD), not: affinity }),
     ...keysOf(service.SERVICE, leaf),
+    rescue_budget: mapping(keysOf(wire.RESCUE_BUDGET, leaf)),
+    replay: mapping(keysOf(wire.REPLAY, leaf)),
+    health: mapping(keysOf(wire.HEALTH, leaf)),
+    health_check: Type.Object(
+      { path: leaf(wire.HEALTH_CHECK_PATH), ...optionalKeysOf(wire.HEALTH_CHECK, leaf) },
+      strict,
+    ),
   }
 }
 
@@ -77,6 +90,13 @@ export function documentSchema(leaf: Leaf): TSchema {
     limits: mapping(keysOf(LIMITS, leaf)),
     trusted_proxies: Type.Array(leaf(TRUSTED_PROXY)),
     upgrade_protocols: Type.Array(leaf(UPGRADE_PROTOCOL)),
+    accept: mapping(keysOf(wire.ACCEPT, leaf)),
+    forwarding: mapping(keysOf(wire.FORWARDING, leaf)),
+    half_close: leaf(wire.HALF_CLOSE),
+    access_log: mapping({
+      ...keysOf(wire.ACCESS_LOG, leaf),
+      redact: Type.Array(leaf(wire.ACCESS_LOG_REDACT)),
+    }),
     page: Type.Object(
       { webhook: leaf(PAGE_WEBHOOK), headers: Type.Optional(named(leaf(PAGE_HEADER))) },
       strict,
@@ -106,6 +126,10 @@ export interface ServiceDocument {
   readonly routing?: Texts
   readonly deploy_strategy?: StrategyDocument
   readonly affinity?: string | Texts
+  readonly rescue_budget?: Texts
+  readonly replay?: Texts
+  readonly health?: Texts
+  readonly health_check?: Texts
 }
 
 export interface NodeDocument extends ServiceDocument {
@@ -114,6 +138,12 @@ export interface NodeDocument extends ServiceDocument {
   readonly limits?: Texts
   readonly trusted_proxies?: readonly (string | undefined)[]
   readonly upgrade_protocols?: readonly (string | undefined)[]
+  readonly accept?: Texts
+  readonly forwarding?: Texts
+  readonly half_close?: string
+  readonly access_log?: Readonly<Record<string, unknown>> & {
+    readonly redact?: readonly (string | undefined)[]
+  }
   readonly page?: { readonly webhook?: string; readonly headers?: Texts }
   readonly services?: Readonly<Record<string, ServiceDocument | undefined>>
 }

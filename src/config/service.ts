@@ -4,7 +4,7 @@
 
 import type { Affinity, Match } from '../core/table.ts'
 import { FULL_WEIGHT, percentFromWeight } from '../core/weight.ts'
-import type { RoutingConfig, ServiceConfig, VersionConfig } from './config.ts'
+import type { HealthCheckConfig, RoutingConfig, ServiceConfig, VersionConfig } from './config.ts'
 import { quote, type Report, under } from './mistake.ts'
 import type { ServiceDocument, Texts } from './schema.ts'
 import {
@@ -20,6 +20,7 @@ import {
 import { valueFrom, valuesFrom } from './setting.ts'
 import { defaultStrategy, resolveStrategy } from './strategy.ts'
 import { suggest } from './suggest.ts'
+import { HEALTH, HEALTH_CHECK, HEALTH_CHECK_PATH, REPLAY, RESCUE_BUDGET } from './wire-settings.ts'
 import { isName, NAME_RULE } from './words.ts'
 
 export interface ServicePlace {
@@ -43,6 +44,10 @@ export function resolveService(document: ServiceDocument, at: ServicePlace): Ser
     }),
     affinity: affinityOf(document.affinity),
     ...valuesFrom(SERVICE, document),
+    rescueBudget: valuesFrom(RESCUE_BUDGET, document.rescue_budget),
+    replay: valuesFrom(REPLAY, document.replay),
+    health: valuesFrom(HEALTH, document.health),
+    healthCheck: healthCheckOf(document.health_check),
   }
 }
 
@@ -69,6 +74,11 @@ export function matchPointer(
 ): string {
   const pointer = `${at.pointer}/match`
   return isList(document.match) ? under(pointer, at.index) : pointer
+}
+
+function healthCheckOf(texts: Texts | undefined): HealthCheckConfig | null {
+  const path = HEALTH_CHECK_PATH.read(texts?.path ?? '')
+  return path === undefined ? null : { path, ...valuesFrom(HEALTH_CHECK, texts) }
 }
 
 function affinityOf(value: ServiceDocument['affinity']): Affinity | null {

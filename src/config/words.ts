@@ -97,6 +97,11 @@ export function readPathPrefix(value: string): string | undefined {
   return value.length > 1 && value.endsWith('/') ? value.slice(0, -1) : value
 }
 
+/** The target of a request of our own: a path, with a query or without. */
+export function readRequestPath(value: string): string | undefined {
+  return /^\/[!-"$-~]*$/.test(value) ? value : undefined // no space, control or `#`
+}
+
 /** An address or a CIDR block, as written. */
 export function readBlock(value: string): string | undefined {
   const [, ip = '', bits] = /^([0-9a-fA-F.:]+)(?:\/(\d{1,3}))?$/.exec(value) ?? []

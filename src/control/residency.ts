@@ -228,6 +228,8 @@ export class Residency {
       salt: want.salt,
       versionOverride: config.versionOverride,
       rescue: config.rescue,
+      rescueBudget: config.rescueBudget,
+      replay: config.replay,
       bodyLimitBytes: config.bodyLimitBytes,
       versions,
     }

@@ -7,6 +7,19 @@
 // and the sum of the threads' streaks of failures. When both grew by the same number, everything
 // in between has failed; any success makes the streaks grow by less.
 
+/** What decides over a target's standing. */
+export interface HealthRules {
+  /** Failures in a row that eject a target. */
+  readonly failures: number
+  /** How long it is left out the first time; times as often as it happened. */
+  readonly ejectionMs: number
+  readonly longestEjectionMs: number
+  /** The most of a version's targets that may be out at a time, 0 to 1; never the last one. */
+  readonly ejectedShare: number
+  /** How long a target that has come back gets a growing share of its requests. */
+  readonly slowStartMs: number
+}
+
 const FAILURES_IN_A_ROW = 5
 const EJECTION_MS = 30_000
 const LONGEST_EJECTION_MS = 300_000

@@ -16,6 +16,21 @@ export type Affinity =
   | { readonly by: 'header'; readonly name: string }
   | { readonly by: 'cookie'; readonly name: string }
 
+/** Which requests may be sent again besides GET, HEAD and OPTIONS. */
+export interface Replay {
+  readonly putDelete: boolean
+  /** Any request with an Idempotency-Key. */
+  readonly idempotencyKey: boolean
+}
+
+/** How many rescues may be under way at a time. */
+export interface RescueBudget {
+  /** Of stable's requests in flight, 0 to 1. */
+  readonly share: number
+  /** A thread may always have so many. */
+  readonly atLeast: number
+}
+
 export interface TableTarget {
   /** The cell of this target on the board. */
   readonly index: number
@@ -44,6 +59,8 @@ export interface TableService {
   readonly versionOverride: string | null
   /** Whether a request that failed on the candidate is repeated on stable. */
   readonly rescue: boolean
+  readonly rescueBudget: RescueBudget
+  readonly replay: Replay
   /** The largest request body in bytes, or null for no limit. */
   readonly bodyLimitBytes: number | null
   readonly versions: readonly TableVersion[]

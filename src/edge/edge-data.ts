@@ -1,7 +1,14 @@
 // What passes between the main thread and an edge thread: plain data that can be posted.
 
 import type { SharedBoard } from '../board/board.ts'
-import type { Address, Limits, Timeouts } from '../config/config.ts'
+import type {
+  Accept,
+  AccessLogConfig,
+  Address,
+  Forwarding,
+  Limits,
+  Timeouts,
+} from '../config/config.ts'
 import type { Table } from '../core/table.ts'
 
 /** What an edge thread needs of the config. */
@@ -11,6 +18,10 @@ export interface EdgeSettings {
   readonly trustedProxies: readonly string[]
   readonly upgradeProtocols: readonly string[]
   readonly readinessPath: string | null
+  readonly accept: Accept
+  readonly forwarding: Forwarding
+  readonly halfClose: 'gone' | 'serve'
+  readonly accessLog: AccessLogConfig | null
 }
 
 /** The workerData of an edge thread. */

@@ -35,10 +35,18 @@ export const SETTINGS: EdgeSettings = {
     responseHeaderLines: 256,
     connections: 10_000,
     inFlightPerTarget: 1024,
+    connectionsPerTarget: 1024,
+    waitingPerTarget: 1024,
+    keptBodyBytes: 65_536,
+    interimResponses: 16,
   },
   trustedProxies: [],
   upgradeProtocols: ['websocket'],
   readinessPath: '/__ready',
+  accept: { nonAsciiTarget: false, doubleQuestionMark: false },
+  forwarding: { via: 'vertex', forwarded: false, proxyAuthorization: false },
+  halfClose: 'gone',
+  accessLog: null,
 }
 
 export type Handler = (socket: net.Socket, request: string, count: number) => void
@@ -151,6 +159,8 @@ export async function startEdge(options: EdgeOptions): Promise<TestEdge> {
     salt: 'salt',
     versionOverride: null,
     rescue: true,
+    rescueBudget: { share: 0.2, atLeast: 16 },
+    replay: { putDelete: false, idempotencyKey: false },
     bodyLimitBytes: null,
     versions: [
       { name: 'v1', slot: STABLE, targets: options.stable.map(target) },

@@ -75,6 +75,8 @@ export class Lab {
       affinity: null,
       versionOverride: null,
       rescue: true,
+      rescueBudget: { share: 0.2, atLeast: 16 },
+      replay: { putDelete: false, idempotencyKey: false },
       bodyLimitBytes: null,
       versions: [
         { name: 'v1', slot: STABLE, targets: stable.map((port) => this.#target(port)) },
