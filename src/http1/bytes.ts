@@ -18,6 +18,8 @@ export const VALUE = 4
 export const HOST = 8
 /** Bytes of a method as they are in use: capital letters, digits, `-` and `_`. */
 export const METHOD = 16
+/** Bytes outside ASCII, which an option lets into a target. */
+export const HIGH = 32
 
 function buildClasses(): Uint8Array {
   const classes = new Uint8Array(256)
@@ -34,7 +36,7 @@ function buildClasses(): Uint8Array {
   for (let byte = 0x21; byte <= 0x7e; byte++) {
     classes[byte] = (classes[byte] ?? 0) | VALUE | (byte === 0x23 ? 0 : TARGET)
   }
-  for (let byte = 0x80; byte <= 0xff; byte++) classes[byte] = VALUE
+  for (let byte = 0x80; byte <= 0xff; byte++) classes[byte] = VALUE | HIGH
   classes[HTAB] = VALUE
   classes[SP] = VALUE
   return classes

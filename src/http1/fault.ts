@@ -46,6 +46,7 @@ export const FAULTS = {
   'too-many-fields': client(431, 'The request has more header lines than the limit.'),
   'bad-host': client(400, 'Exactly one Host header with a valid host is needed.'),
   'bad-connection': client(400, 'The Connection header names a header that must not be removed.'),
+  'bad-max-forwards': client(400, 'Max-Forwards of OPTIONS must be one whole number.'),
   'bad-path': client(400, 'The path climbs above the root or hides a control byte.'),
   'unknown-version-override': client(400, 'The named version is not resident.'),
   // The body's framing.

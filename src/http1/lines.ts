@@ -55,6 +55,16 @@ export class FieldLines {
     return -1
   }
 
+  /** The values of all lines of a known field as one list (RFC 9110 section 5.3), or ''. */
+  joined(field: number): string {
+    let list = ''
+    for (let line = 0; line < this.count; line++) {
+      if (this.field(line) !== field) continue
+      list = list === '' ? this.value(line) : `${list}, ${this.value(line)}`
+    }
+    return list
+  }
+
   /** The value of the first line with this name (given in lower case), or null. */
   valueOf(lowerName: string): string | null {
     for (let line = 0; line < this.count; line++) {

@@ -3,20 +3,22 @@
 //
 // Dot segments are resolved (RFC 3986 section 5.2.4), double slashes are joined, and
 // percent-encoded unreserved characters are decoded, once. %2F and %5C are never decoded: a route
-// prefix matches only literal slashes. A path that climbs above the root or hides NUL, CR or LF is
-// refused.
+// prefix matches only literal slashes. Raw bytes outside ASCII, where they are let in at all, become
+// their encodings, so that both spellings match the same route. A path that climbs above the root or
+// hides NUL, CR or LF is refused.
 
 import { hexValue } from './bytes.ts'
 
-/** `/%`, `//` and `/.` are the only beginnings of something to normalise. */
-const NEEDS_WORK = /%|\/\/|\/\./
+/** `%`, `//`, `/.` and bytes outside ASCII are the only beginnings of something to normalise. */
+const NEEDS_WORK = /%|\/\/|\/\.|[\x80-\xff]/
+const ENCODED = /[%\x80-\xff]/
 
 /** The normalised path of an origin-form target, or null when it must be refused. */
 export function normalisePath(target: string): string | null {
   const query = target.indexOf('?')
   const path = query < 0 ? target : target.slice(0, query)
   if (!NEEDS_WORK.test(path)) return path
-  const decoded = path.includes('%') ? decodeUnreserved(path) : path
+  const decoded = ENCODED.test(path) ? decodeUnreserved(path) : path
   return decoded === null ? null : resolveSegments(decoded)
 }
 
@@ -27,7 +29,8 @@ function decodeUnreserved(path: string): string | null {
   for (let at = 0; at < path.length; at++) {
     const char = path.charAt(at)
     if (char !== '%') {
-      out += char
+      const code = char.charCodeAt(0)
+      out += code < 0x80 ? char : `%${code.toString(16).toUpperCase()}`
       continue
     }
     const high = hexValue(path.charCodeAt(at + 1))

@@ -5,7 +5,7 @@
 //
 // A RequestHead is scratch memory of the thread: what outlives the event that brought it is copied.
 
-import { CLASSES, CR, LF, METHOD, SP, TARGET, TOKEN } from './bytes.ts'
+import { CLASSES, CR, HIGH, LF, METHOD, SP, TARGET, TOKEN } from './bytes.ts'
 import type { Fault } from './fault.ts'
 import { equalsIgnoringCase, FIELD } from './fields.ts'
 import { isHost } from './host.ts'
@@ -16,6 +16,10 @@ export interface RequestLimits {
   readonly headBytes: number
   readonly targetBytes: number
   readonly headerLines: number
+  /** Whether raw bytes outside ASCII pass in a target; false when left out. */
+  readonly nonAsciiTarget?: boolean
+  /** Whether a query may itself begin with `?`; false when left out. */
+  readonly doubleQuestionMark?: boolean
 }
 
 /** How the body of a message is delimited. */
@@ -44,10 +48,12 @@ export class RequestHead {
   contentLength = 0
   /** Whether the client wants to use the connection again. */
   keepAlive = true
-  /** The Connection field offers an upgrade to this protocol (lower case), or ''. */
+  /** What the Connection field offers to upgrade to (lower case, perhaps a list), or ''. */
   upgrade = ''
   expectsContinue = false
   acceptsTrailers = false
+  /** On OPTIONS: how many more times it may be forwarded (RFC 9110 section 7.6.2), or −1. */
+  maxForwards = -1
   /** Names in the Connection field that are to be removed besides the usual ones, lower case. */
   named: readonly string[] = NO_NAMES
 
@@ -126,7 +132,8 @@ function readRequestLine(
   if (classes === 0) return head.refuse('method-unknown')
   head.method = methodAt(bytes, from, at)
   const targetStart = ++at
-  while (at < to && ((table[bytes[at] as number] as number) & TARGET) !== 0) {
+  const allowed = limits.nonAsciiTarget === true ? TARGET | HIGH : TARGET
+  while (at < to && ((table[bytes[at] as number] as number) & allowed) !== 0) {
     if (at - targetStart >= limits.targetBytes) return head.refuse('target-too-long')
     at++
   }
@@ -135,8 +142,22 @@ function readRequestLine(
   if (bytes[at] !== SP) {
     return head.refuse(bytes[at] === CR || bytes[at] === LF ? 'bad-version' : 'bad-target')
   }
-  head.target = bytes.toString('latin1', targetStart, at)
+  const target = bytes.toString('latin1', targetStart, at)
+  if (limits.doubleQuestionMark !== true && hasDoubleQuestionMark(target)) {
+    return head.refuse('bad-target')
+  }
+  head.target = target
   return readVersion(head, at + 1, to)
+}
+
+/**
+ * Whether the query itself begins with `?`. URLSearchParams (WHATWG URL) drops that one, while other
+ * readers take it for the first letter of the first parameter's name: a filter and the application
+ * behind it would see different parameters.
+ */
+function hasDoubleQuestionMark(target: string): boolean {
+  const query = target.indexOf('?')
+  return query >= 0 && target.charCodeAt(query + 1) === 0x3f
 }
 
 const HTTP = Uint8Array.from('HTTP/', (char) => char.charCodeAt(0))
@@ -187,12 +208,12 @@ function interpret(head: RequestHead): boolean {
   head.upgrade = ''
   head.expectsContinue = false
   head.acceptsTrailers = false
+  head.maxForwards = -1
   head.named = NO_NAMES
   head.host = ''
   let hosts = 0
   let lengths = 0
   let codings = 0
-  let upgradeLine = -1
   let connection = false
   for (let line = 0; line < lines.count; line++) {
     const field = lines.field(line)
@@ -207,16 +228,14 @@ function interpret(head: RequestHead): boolean {
       codings++
       if (!readCoding(head, line)) return false
     } else if (field === FIELD.connection) connection = true
-    else if (field === FIELD.upgrade) upgradeLine = line
+    else if (field === FIELD.te) readTe(head, line)
     else if (field === FIELD.expect && !readExpect(head, line)) return false
-    else if (field === FIELD.te && listTokens(lines.value(line)).includes('trailers')) {
-      head.acceptsTrailers = true
-    }
+    else if (field === FIELD['max-forwards'] && !readMaxForwards(head, line)) return false
   }
   if (codings > 0 && lengths > 0) return refuse(head, 'length-and-encoding')
   if (codings > 1) return refuse(head, 'encoding-unsupported')
   if (lengths > 1) return refuse(head, 'bad-content-length')
-  if (connection && !readConnection(head, upgradeLine)) return false
+  if (connection && !readConnection(head)) return false
   return readTarget(head, hosts)
 }
 
@@ -238,7 +257,8 @@ function readCoding(head: RequestHead, line: number): boolean {
   const { lines } = head
   if (head.minor === 0) return refuse(head, 'encoding-in-1.0')
   if (!equalsIgnoringCase(lines.bytes, lines.valueStart(line), lines.valueEnd(line), 'chunked')) {
-    return refuse(head, 'encoding-unsupported')
+    const both = lines.find(FIELD['content-length']) >= 0
+    return refuse(head, both ? 'length-and-encoding' : 'encoding-unsupported')
   }
   head.framing = CHUNKED
   return true
@@ -253,8 +273,23 @@ function readExpect(head: RequestHead, line: number): boolean {
     lines.valueEnd(line),
     '100-continue',
   )
-  if (!isContinue) return refuse(head, 'expectation-failed')
+  // A second line makes a list, which is another expectation than the one that is known.
+  if (!isContinue || head.expectsContinue) return refuse(head, 'expectation-failed')
   head.expectsContinue = true
+  return true
+}
+
+function readTe(head: RequestHead, line: number): void {
+  if (listTokens(head.lines.value(line)).includes('trailers')) head.acceptsTrailers = true
+}
+
+/** It means something to OPTIONS and TRACE only, and TRACE is refused. */
+function readMaxForwards(head: RequestHead, line: number): boolean {
+  if (head.method !== 'OPTIONS') return true
+  const { lines } = head
+  const times = wholeNumberAt(lines.bytes, lines.valueStart(line), lines.valueEnd(line))
+  if (times < 0 || head.maxForwards >= 0) return refuse(head, 'bad-max-forwards')
+  head.maxForwards = times
   return true
 }
 
@@ -274,7 +309,7 @@ const NOT_REMOVABLE = new Set([
 ])
 
 /** The options of all Connection lines (RFC 9110 section 7.6.1). */
-function readConnection(head: RequestHead, upgradeLine: number): boolean {
+function readConnection(head: RequestHead): boolean {
   const { lines } = head
   const named: string[] = []
   let close = false
@@ -300,9 +335,7 @@ function readConnection(head: RequestHead, upgradeLine: number): boolean {
   }
   if (named.length > 0) head.named = named
   head.keepAlive = !close && (head.minor === 1 || keep)
-  if (upgrade && upgradeLine >= 0 && head.minor === 1) {
-    head.upgrade = lines.value(upgradeLine).toLowerCase()
-  }
+  if (upgrade && head.minor === 1) head.upgrade = lines.joined(FIELD.upgrade).toLowerCase()
   return true
 }
 

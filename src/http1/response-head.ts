@@ -34,7 +34,7 @@ export class ResponseHead {
   keepAlive = true
   /** Seconds that the target promises to keep an idle connection, or −1. */
   keepAliveSeconds = -1
-  /** The protocol of a 101, lower case, or ''. */
+  /** The protocol of a 101, lower case (a list when there are several), or ''. */
   upgrade = ''
   named: readonly string[] = NO_NAMES
 }
@@ -111,6 +111,7 @@ function interpret(head: ResponseHead, toHead: boolean): boolean {
   let lengths = 0
   let codings = 0
   let connection = false
+  let upgrade = false
   for (let line = 0; line < lines.count; line++) {
     const field = lines.field(line)
     if (field === 0) continue
@@ -123,11 +124,12 @@ function interpret(head: ResponseHead, toHead: boolean): boolean {
       if (!equalsIgnoringCase(lines.bytes, from, lines.valueEnd(line), 'chunked')) return false
     } else if (field === FIELD.connection) connection = true
     else if (field === FIELD['keep-alive']) readKeepAlive(head, line)
-    else if (field === FIELD.upgrade) head.upgrade = lines.value(line).toLowerCase()
+    else if (field === FIELD.upgrade) upgrade = true
   }
   if (lengths > 1 || codings > 1 || (lengths > 0 && codings > 0)) return false
   if (codings > 0 && head.minor === 0) return false
   if (connection && !readConnection(head)) return false
+  if (upgrade) head.upgrade = lines.joined(FIELD.upgrade).toLowerCase()
   return frame(head, toHead, codings > 0)
 }
 

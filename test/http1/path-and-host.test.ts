@@ -54,6 +54,10 @@ await t.test('paths', async (t) => {
     ['/a%0A/b', null],
     ['/a%01', '/a%01'],
     ['/%C3%a9', '/%C3%A9'],
+    ['/caf\xc3\xa9', '/caf%C3%A9'],
+    ['/\xff/../\x80', '/%80'],
+    ['/a?\xe9', '/a'],
+    ['/%\xe9', '/%%E9'],
   ]
   for (const [target, normal] of rows) t.equal(normalisePath(target), normal, target)
 })

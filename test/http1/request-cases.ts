@@ -21,6 +21,7 @@ export type Facts = Partial<
     | 'upgrade'
     | 'expectsContinue'
     | 'acceptsTrailers'
+    | 'maxForwards'
     | 'named'
   >
 > & {
@@ -33,12 +34,20 @@ export interface RequestCase {
   /** One character a byte. */
   readonly raw: string
   readonly expected: Facts | Fault
+  /** Limits and permissions that differ from the defaults. */
+  readonly limits?: Partial<RequestLimits>
 }
 
 const cases: RequestCase[] = []
 
 function row(name: string, raw: string, expected: Facts | Fault): void {
   cases.push({ name, raw, expected })
+}
+
+/** A request line with an option switched on. */
+function allowing(option: Partial<RequestLimits>, text: string, expected: Facts | Fault): void {
+  const name = `${JSON.stringify(text)} with ${Object.keys(option).join(', ')}`
+  cases.push({ name, raw: `${text}\r\nHost: a\r\n\r\n`, expected, limits: option })
 }
 
 /** A request line, with a good head behind it. */
@@ -72,6 +81,7 @@ row('plain', 'GET / HTTP/1.1\r\nHost: a\r\n\r\n', {
   upgrade: '',
   expectsContinue: false,
   acceptsTrailers: false,
+  maxForwards: -1,
   named: [],
 })
 row('bytes behind the head stay', 'GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /2', { rest: 6 })
@@ -155,6 +165,31 @@ line('absolute form, backslash', 'GET http://b\\x/ HTTP/1.1', 'bad-target')
 line('absolute form, bad port', 'GET http://b:x/ HTTP/1.1', 'bad-target')
 line('absolute form, other scheme', 'GET ftp://b/x HTTP/1.1', 'bad-target')
 line('absolute form, one slash', 'GET http:/b/x HTTP/1.1', 'bad-target')
+line('authority form with GET', 'GET b:443 HTTP/1.1', 'bad-target')
+line('absolute form, empty port', 'GET http://b:/x HTTP/1.1', { target: '/x', host: 'b:' })
+line('absolute form, port alone', 'GET http://:80/x HTTP/1.1', 'bad-target')
+line('absolute form, comma in the authority', 'GET http://b,c/x HTTP/1.1', 'bad-target')
+line('absolute form, IPv6', 'GET http://[::1]:81/x HTTP/1.1', { target: '/x', host: '[::1]:81' })
+line('absolute form, asterisk behind the authority', 'GET http://b* HTTP/1.1', {
+  target: '/',
+  host: 'b*',
+})
+line('a query that begins with a question mark', 'GET /a??b=c HTTP/1.1', 'bad-target')
+line('a query that is a question mark', 'GET /?? HTTP/1.1', 'bad-target')
+line('absolute form, two question marks', 'GET http://b??x HTTP/1.1', 'bad-target')
+line('a later question mark', 'GET /a?b?c?? HTTP/1.1', { target: '/a?b?c??' })
+line('an empty query', 'GET /a? HTTP/1.1', { target: '/a?' })
+allowing({ doubleQuestionMark: true }, 'GET /a??b=c HTTP/1.1', { target: '/a??b=c' })
+allowing({ doubleQuestionMark: true }, 'GET /caf\xe9 HTTP/1.1', 'bad-target')
+allowing({ nonAsciiTarget: true }, 'GET /caf\xc3\xa9?\x80=\xff HTTP/1.1', {
+  target: '/caf\xc3\xa9?\x80=\xff',
+})
+allowing({ nonAsciiTarget: true }, 'GET /\x7f HTTP/1.1', 'bad-target')
+allowing({ nonAsciiTarget: true }, 'GET /a#\xe9 HTTP/1.1', 'bad-target')
+allowing({ nonAsciiTarget: true }, 'GET /a??b HTTP/1.1', 'bad-target')
+allowing({ nonAsciiTarget: true }, 'GET \xe9 HTTP/1.1', 'bad-target')
+allowing({ nonAsciiTarget: true }, 'GET http://caf\xe9/ HTTP/1.1', 'bad-target')
+allowing({ nonAsciiTarget: true }, 'GE\xe9 / HTTP/1.1', 'bad-method')
 line('CONNECT', 'CONNECT b:443 HTTP/1.1', 'method-not-allowed')
 line('TRACE', 'TRACE / HTTP/1.1', 'method-not-allowed')
 row('absolute form needs Host too', 'GET http://b/ HTTP/1.1\r\n\r\n', 'bad-host')
@@ -201,6 +236,13 @@ for (const bad of [
   'a%2',
   'a%zz',
   'caf\xe9',
+  '\xa0a',
+  'a\tb',
+  'a\t:80',
+  ':',
+  '::1',
+  'a:80,b:80',
+  'http://a',
   'a"b',
   '[::1',
   '[::1]x',
@@ -221,11 +263,23 @@ for (const bad of [
 ]) {
   host(bad, 'bad-host')
 }
+for (const blank of ['a ', '\ta', '\t a\t ']) host(blank, { host: 'a' })
 row('no Host', 'GET / HTTP/1.1\r\n\r\n', 'bad-host')
 fields('two Hosts, equal', 'Host: a', 'bad-host')
 fields('two Hosts, different', 'hOST: b', 'bad-host')
 old('HTTP/1.0 without Host', '', { host: '', minor: 0 })
 old('HTTP/1.0 with Host', 'Host: b\r\n', { host: 'b' })
+old('HTTP/1.0 with an empty Host', 'Host:\r\n', 'bad-host')
+row(
+  'a bad Host beside a good absolute form',
+  'GET http://b/ HTTP/1.1\r\nHost: a,b\r\n\r\n',
+  'bad-host',
+)
+row(
+  'two Hosts beside an absolute form',
+  'GET http://b/ HTTP/1.1\r\nHost: b\r\nHost: b\r\n\r\n',
+  'bad-host',
+)
 old('HTTP/1.0 with a bad Host', 'Host: b/c\r\n', 'bad-host')
 old('HTTP/1.0 with two Hosts', 'Host: b\r\nHost: b\r\n', 'bad-host')
 
@@ -268,6 +322,9 @@ fields('an endless name', 'x'.repeat(LIMITS.headBytes), 'head-too-large')
 fields('length', 'Content-Length: 5', { framing: BY_LENGTH, contentLength: 5 })
 fields('length 0', 'CONTENT-LENGTH:0', { framing: BY_LENGTH, contentLength: 0 })
 fields('leading zeros', 'Content-Length: 005', { framing: BY_LENGTH, contentLength: 5 })
+fields('zeros alone', 'Content-Length: 000', { framing: BY_LENGTH, contentLength: 0 })
+fields('400 leading zeros', `Content-Length: ${'0'.repeat(400)}12`, { contentLength: 12 })
+fields('blanks around a length', 'Content-Length: \t 5 \t', { contentLength: 5 })
 fields('2^53 − 1', 'Content-Length: 9007199254740991', { contentLength: 2 ** 53 - 1 })
 for (const bad of [
   '',
@@ -285,6 +342,10 @@ for (const bad of [
   '5, 5',
   '5,',
   '5 5',
+  '5\t5',
+  '5;5',
+  '\xa05',
+  '\xff',
   '"5"',
   '\xb2',
   'five',
@@ -339,6 +400,26 @@ fields(
   'Transfer-Encoding: chunked\r\nContent-Length: 5',
   'length-and-encoding',
 )
+fields(
+  'another coding and a length: the contradiction is what counts',
+  'Transfer-Encoding: gzip\r\nContent-Length: 5',
+  'length-and-encoding',
+)
+fields(
+  'a length and another coding',
+  'Content-Length: 5\r\nTransfer-Encoding: gzip',
+  'length-and-encoding',
+)
+fields(
+  'an empty coding and chunked',
+  'Transfer-Encoding:\r\nTransfer-Encoding: chunked',
+  'encoding-unsupported',
+)
+fields(
+  'chunked and identity',
+  'Transfer-Encoding: chunked\r\nTransfer-Encoding: identity',
+  'encoding-unsupported',
+)
 fields('coding before a VT', 'Transfer-Encoding: \x0bchunked', 'bad-field-value')
 fields('coding with a space before the colon', 'Transfer-Encoding : chunked', 'bad-field-name')
 fields('coding on a folded line', 'Transfer-Encoding:\r\n chunked', 'folded-field')
@@ -346,6 +427,8 @@ fields('coding with an underscore is another field', 'Transfer_Encoding: chunked
   framing: NO_BODY,
 })
 old('chunked in HTTP/1.0', 'Transfer-Encoding: chunked\r\n', 'encoding-in-1.0')
+old('another coding in HTTP/1.0', 'Transfer-Encoding: gzip\r\n', 'encoding-in-1.0')
+line('a length in HTTP/1.0', 'POST / HTTP/1.0\r\nContent-Length: 5', { contentLength: 5 })
 
 // --- Connection, Upgrade ----------------------------------------------------------------------
 
@@ -388,11 +471,31 @@ fields('Connection without Upgrade', 'Connection: upgrade', { upgrade: '', named
 fields('two protocols are not one', 'Connection: Upgrade\r\nUpgrade: websocket, h2c', {
   upgrade: 'websocket, h2c',
 })
+fields('two protocols on two lines', 'Connection: Upgrade\r\nUpgrade: h2c\r\nUpgrade: websocket', {
+  upgrade: 'h2c, websocket',
+})
+fields('upgrade and close', 'Connection: close, upgrade\r\nUpgrade: websocket', {
+  upgrade: 'websocket',
+  keepAlive: false,
+})
+fields(
+  'the prior knowledge of HTTP/2',
+  'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: A',
+  {
+    upgrade: 'h2c',
+    named: ['http2-settings'],
+  },
+)
 old('no upgrade in HTTP/1.0', 'Connection: Upgrade\r\nUpgrade: websocket\r\n', { upgrade: '' })
 
 // --- Expect, TE -------------------------------------------------------------------------------
 
 fields('100-continue', 'Expect: 100-Continue', { expectsContinue: true })
+fields(
+  'an expectation twice is a list',
+  'Expect: 100-continue\r\nExpect: 100-continue',
+  'expectation-failed',
+)
 fields('another expectation', 'Expect: 200-ok', 'expectation-failed')
 fields('a list of expectations', 'Expect: 100-continue, x', 'expectation-failed')
 fields('an empty expectation', 'Expect:', 'expectation-failed')
@@ -402,5 +505,24 @@ fields('trailers', 'TE: trailers', { acceptsTrailers: true })
 fields('trailers in a list', 'TE: deflate;q=0.5, Trailers', { acceptsTrailers: true })
 fields('trailers on a second line', 'TE: deflate\r\nTE: trailers', { acceptsTrailers: true })
 fields('no trailers', 'TE: x-trailers, trailers-x', { acceptsTrailers: false })
+
+// --- Max-Forwards -----------------------------------------------------------------------------
+
+const options = (text: string): string => `OPTIONS / HTTP/1.1\r\n${text}`
+line('Max-Forwards', options('Max-Forwards: 0'), { maxForwards: 0 })
+line('Max-Forwards, any spelling', options('MAX-forwards:\t010 '), { maxForwards: 10 })
+line('Max-Forwards of an asterisk', 'OPTIONS * HTTP/1.1\r\nMax-Forwards: 1', { maxForwards: 1 })
+line('no Max-Forwards', options('X: y'), { maxForwards: -1 })
+for (const bad of ['', '-1', '+1', '1.5', '1, 1', 'x', '1 1', '9007199254740992']) {
+  line(`Max-Forwards ${JSON.stringify(bad)}`, options(`Max-Forwards: ${bad}`), 'bad-max-forwards')
+}
+line(
+  'Max-Forwards twice',
+  options('Max-Forwards: 1\r\nX: y\r\nmax-forwards: 1'),
+  'bad-max-forwards',
+)
+fields('Max-Forwards means nothing to GET', 'Max-Forwards: x\r\nMax-Forwards: 1', {
+  maxForwards: -1,
+})
 
 export const REQUEST_CASES: readonly RequestCase[] = cases

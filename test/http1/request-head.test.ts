@@ -5,21 +5,21 @@ import fc from 'fast-check'
 import t from 'tap'
 import { FAULTS } from '../../src/http1/fault.ts'
 import { MORE, REFUSED } from '../../src/http1/lines.ts'
-import { RequestHead, readRequestHead } from '../../src/http1/request-head.ts'
+import { RequestHead, type RequestLimits, readRequestHead } from '../../src/http1/request-head.ts'
 import { LIMITS, REQUEST_CASES } from './request-cases.ts'
 
 const bytesOf = (raw: string): Buffer => Buffer.from(raw, 'latin1')
 
 /** What the parser says, as one comparable word. */
-function verdictOf(head: RequestHead, bytes: Buffer): string {
-  const end = readRequestHead(head, bytes, 0, LIMITS)
+function verdictOf(head: RequestHead, bytes: Buffer, limits?: Partial<RequestLimits>): string {
+  const end = readRequestHead(head, bytes, 0, { ...LIMITS, ...limits })
   return end === MORE ? 'more' : end === REFUSED ? head.fault : `ends at ${end}`
 }
 
 await t.test('each row of the table is read as the rule says', async (t) => {
   const head = new RequestHead()
-  for (const { name, raw, expected } of REQUEST_CASES) {
-    const end = readRequestHead(head, bytesOf(raw), 0, LIMITS)
+  for (const { name, raw, expected, limits } of REQUEST_CASES) {
+    const end = readRequestHead(head, bytesOf(raw), 0, { ...LIMITS, ...limits })
     if (typeof expected === 'string') {
       t.equal(end === REFUSED ? head.fault : end, expected, name)
       continue
@@ -35,9 +35,10 @@ await t.test('each row of the table is read as the rule says', async (t) => {
 await t.test('where the head begins does not matter', async (t) => {
   const head = new RequestHead()
   const before = 'POST /before HTTP/1.1\r\nX: '
-  for (const { name, raw } of REQUEST_CASES) {
-    const alone = verdictOf(head, bytesOf(raw))
-    const end = readRequestHead(head, bytesOf(before + raw), before.length, LIMITS)
+  for (const { name, raw, limits } of REQUEST_CASES) {
+    const alone = verdictOf(head, bytesOf(raw), limits)
+    const bytes = bytesOf(before + raw)
+    const end = readRequestHead(head, bytes, before.length, { ...LIMITS, ...limits })
     const verdict = end === REFUSED ? head.fault : `ends at ${end - before.length}`
     if (verdict !== alone) t.equal(verdict, alone, name)
   }
@@ -46,14 +47,14 @@ await t.test('where the head begins does not matter', async (t) => {
 
 await t.test('however the bytes are cut, the verdict is the same', async (t) => {
   const head = new RequestHead()
-  for (const { name, raw } of REQUEST_CASES) {
+  for (const { name, raw, limits } of REQUEST_CASES) {
     const bytes = bytesOf(raw)
-    const whole = verdictOf(head, bytes)
+    const whole = verdictOf(head, bytes, limits)
     // Long heads are cut at their beginning, at their end, and here and there between.
     let begun = false
     for (let cut = 0; cut < bytes.length; cut++) {
       if (bytes.length > 4000 && cut > 100 && cut < bytes.length - 100 && cut % 997 !== 0) continue
-      const verdict = verdictOf(head, bytes.subarray(0, cut))
+      const verdict = verdictOf(head, bytes.subarray(0, cut), limits)
       if (verdict !== 'more') begun = true
       if (verdict === 'more' ? begun : verdict !== whole) {
         t.equal(verdict, whole, `${name}, cut at ${cut}`)

@@ -91,6 +91,19 @@ fields('coding and length', 'Transfer-Encoding: chunked\r\nContent-Length: 5', n
 for (const bad of ['', 'gzip', 'gzip, chunked', 'chunked, chunked', 'identity', 'xchunked']) {
   fields(`coding ${JSON.stringify(bad)}`, `Transfer-Encoding: ${bad}`, null)
 }
+fields('leading zeros', 'Content-Length: 0012', { contentLength: 12 })
+fields('a VT before the coding', 'Transfer-Encoding: \x0bchunked', null)
+fields('an empty coding and chunked', 'Transfer-Encoding:\r\nTransfer-Encoding: chunked', null)
+fields('CR alone after a field', 'A: b\rC: d', null)
+fields('no colon', 'Abc', null)
+fields('empty name', ': x', null)
+fields('folded with an HTAB', 'A: b\r\n\tc', null)
+row('space before the first field', 'HTTP/1.1 200 OK\r\n A: b\r\n\r\n', null)
+row('CR CR as the empty line', 'HTTP/1.1 200 OK\r\nA: b\r\n\r\r\n', null)
+row('LF as the empty line', 'HTTP/1.1 200 OK\r\nA: b\r\n\n', null)
+row('no status line', 'A: b\r\n\r\n', null)
+row('a body without a head', '<html>', null)
+row('a TLS alert', '\x15\x03\x03\x00\x02\x02\x46', null)
 fields('chunked twice', 'Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked', null)
 row('chunked in HTTP/1.0', 'HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n', null)
 row('HTTP/1.0 with a length', 'HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\n', {
@@ -129,6 +142,30 @@ row(
   '101',
   'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n\r\nx',
   { status: 101, framing: NO_BODY, upgrade: 'websocket', named: [], rest: 1 },
+)
+row(
+  '101 to two protocols is a list',
+  'HTTP/1.1 101 x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nUpgrade: h2c\r\n\r\n',
+  { status: 101, upgrade: 'websocket, h2c' },
+)
+row('101 chunked', 'HTTP/1.1 101 x\r\nTransfer-Encoding: chunked\r\n\r\n', null)
+row('100 with length 0', 'HTTP/1.1 100 Continue\r\nContent-Length: 0\r\n\r\n', {
+  framing: NO_BODY,
+})
+row('204 to HEAD, chunked', 'HTTP/1.1 204 x\r\nTransfer-Encoding: chunked\r\n\r\n', null, true)
+row('304 chunked', 'HTTP/1.1 304 x\r\nTransfer-Encoding: chunked\r\n\r\n', {
+  framing: NO_BODY,
+  contentLength: -1,
+})
+row('205 has its framing like others', 'HTTP/1.1 205 x\r\nContent-Length: 5\r\n\r\n', {
+  framing: BY_LENGTH,
+  contentLength: 5,
+})
+row(
+  'to HEAD, two lengths',
+  `HTTP/1.1 200 x\r\n${'Content-Length: 5\r\n'.repeat(2)}\r\n`,
+  null,
+  true,
 )
 
 // --- Connection, Keep-Alive -------------------------------------------------------------------
