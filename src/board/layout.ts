@@ -11,7 +11,8 @@
 //   tallies       outcomes, evidence, rescued, exceeded, claims        one row a thread and slot
 //   dirty         one bit a slot                                       one row a thread
 //   targets       ejected                                              one row a target
-//   targetTallies in flight, failures in a row, served                 one row a thread and target
+//   targetTallies in flight, failures in a row, served, connections,   one row a thread and target
+//                 requests that wait for a connection
 //   latency       HDR bucket counts                                    one row a thread and stripe
 
 import { OUTCOMES } from '../core/outcome.ts'
@@ -32,7 +33,14 @@ export const THREAD = {
 } as const
 export const SLOT = { limitUs: 0, latencyStripe: 1, cells: 4 } as const
 export const TARGET = { ejected: 0, cells: 4 } as const
-export const TARGET_TALLY = { inFlight: 0, failuresInARow: 1, served: 2, cells: 4 } as const
+export const TARGET_TALLY = {
+  inFlight: 0,
+  failuresInARow: 1,
+  served: 2,
+  connections: 3,
+  waiting: 4,
+  cells: 8,
+} as const
 
 const AFTER = OUTCOMES.length
 /** Cells of one thread's tallies of one version. The outcomes come first, in their own order. */

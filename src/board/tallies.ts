@@ -42,9 +42,33 @@ export function addInFlight(board: Board, thread: number, target: number, by: nu
 
 /** Requests in flight at a target, over all threads. */
 export function targetInFlight(board: Board, target: number): number {
+  return sumOverThreads(board, target, TARGET_TALLY.inFlight)
+}
+
+/** Adds `by` (1 or −1) to the thread's connections to a target. */
+export function addConnections(board: Board, thread: number, target: number, by: number): void {
+  Atomics.add(board.cells, targetTallyAt(board, thread, target) + TARGET_TALLY.connections, by)
+}
+
+/** Adds `by` (1 or −1) to the thread's requests that wait for a connection to a target. */
+export function addWaiting(board: Board, thread: number, target: number, by: number): void {
+  Atomics.add(board.cells, targetTallyAt(board, thread, target) + TARGET_TALLY.waiting, by)
+}
+
+/** Connections to a target, over all threads, those that wait in a pool included. */
+export function targetConnections(board: Board, target: number): number {
+  return sumOverThreads(board, target, TARGET_TALLY.connections)
+}
+
+/** Requests that wait for a connection to a target, over all threads. */
+export function targetWaiting(board: Board, target: number): number {
+  return sumOverThreads(board, target, TARGET_TALLY.waiting)
+}
+
+function sumOverThreads(board: Board, target: number, cell: number): number {
   let sum = 0
   for (let thread = 0; thread < board.layout.threads; thread++) {
-    sum += Atomics.load(board.cells, targetTallyAt(board, thread, target) + TARGET_TALLY.inFlight)
+    sum += Atomics.load(board.cells, targetTallyAt(board, thread, target) + cell)
   }
   return sum
 }
@@ -126,7 +150,10 @@ export function releaseThread(board: Board, thread: number): void {
     Atomics.store(board.cells, tallyAt(board, thread, slot) + TALLY.claims, 0)
   }
   for (let target = 0; target < board.layout.targets; target++) {
-    Atomics.store(board.cells, targetTallyAt(board, thread, target) + TARGET_TALLY.inFlight, 0)
+    const at = targetTallyAt(board, thread, target)
+    Atomics.store(board.cells, at + TARGET_TALLY.inFlight, 0)
+    Atomics.store(board.cells, at + TARGET_TALLY.connections, 0)
+    Atomics.store(board.cells, at + TARGET_TALLY.waiting, 0)
   }
 }
 
