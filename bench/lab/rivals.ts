@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { onExit, startModule, startProgram } from './children.ts'
+import { onExit, type Pin, startModule, startProgram } from './children.ts'
 import { until } from './clock.ts'
 import { askChild } from './rpc.ts'
 
@@ -57,9 +57,10 @@ function canConnect(port: number): Promise<true | null> {
   })
 }
 
-async function startServer(
+/** Starts an installed server with a config of its own, on a port that was free a moment ago. */
+export async function startServer(
   name: string,
-  at: { place: Place; config: (port: number, folder: string) => string; args: string[] },
+  at: { place: Pin; config: (port: number, folder: string) => string; args: string[] },
 ): Promise<Rival> {
   const folder = mkdtempSync(path.join(tmpdir(), 'vertex-lab-'))
   onExit(() => rmSync(folder, { recursive: true, force: true }))
