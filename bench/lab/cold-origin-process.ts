@@ -3,9 +3,9 @@
 // is on its way or not: gunicorn does so after 2 s, uvicorn after 5 s, and neither tells.
 //
 // Each answer takes some CPU time, as an app's does. While it computes, the process sees neither
-// timers nor sockets, and afterwards it sees what is overdue first: a connection whose time ran out
-// meanwhile is closed although a request waits in it. That is how the race is lost in reality, where
-// a request is on its way for longer than on loopback.
+// timers nor sockets, and afterwards it sees what is overdue first: a connection whose time ran
+// out meanwhile is closed although a request waits in it. That is how the race is lost in reality,
+// where a request is on its way for longer than on loopback.
 
 import net from 'node:net'
 import { monotonicMs } from './clock.ts'
