@@ -304,6 +304,8 @@ const NOT_REMOVABLE = new Set([
   'forwarded',
   'via',
   'x-request-id',
+  'expect',
+  'max-forwards',
   'cookie',
   'authorization',
 ])

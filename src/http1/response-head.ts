@@ -96,9 +96,14 @@ function readStatusLine(head: ResponseHead, bytes: Buffer, from: number, to: num
   if (bytes[at] !== CR) return REFUSED
   if (at + 1 >= to) return MORE
   if (bytes[at + 1] !== LF) return REFUSED
-  head.reason =
-    status === 200 && at - reasonStart === 2 ? 'OK' : bytes.toString('latin1', reasonStart, at)
+  head.reason = reasonAt(bytes, reasonStart, at)
   return at + 2
+}
+
+/** The usual reason phrase without making a new string. */
+function reasonAt(bytes: Buffer, from: number, to: number): string {
+  if (to - from === 2 && bytes[from] === 0x4f && bytes[from + 1] === 0x4b) return 'OK'
+  return bytes.toString('latin1', from, to)
 }
 
 function interpret(head: ResponseHead, toHead: boolean): boolean {

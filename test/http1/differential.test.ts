@@ -8,7 +8,7 @@ import t from 'tap'
 import { MORE, REFUSED } from '../../src/http1/lines.ts'
 import { requestHeadOut } from '../../src/http1/forward.ts'
 import { BY_LENGTH, CHUNKED, RequestHead, readRequestHead } from '../../src/http1/request-head.ts'
-import { type ReadRequest, readByNode } from './node-parser.ts'
+import { type ReadMessage, readByNode } from './node-parser.ts'
 import { LIMITS, REQUEST_CASES } from './request-cases.ts'
 
 const STRANGER = { address: '192.0.2.7', proto: 'http', trusted: false } as const
@@ -25,7 +25,7 @@ const ADDED = ['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-re
 
 type Field = readonly [name: string, value: string]
 
-function fieldsOf(request: ReadRequest): Field[] {
+function fieldsOf(request: ReadMessage): Field[] {
   const fields: Field[] = []
   const { rawHeaders } = request
   for (let i = 0; i < rawHeaders.length; i += 2) {
@@ -88,8 +88,8 @@ const request = fc.record({
 
 await t.test('generated heads: what we forward is read as the same one request', async (t) => {
   const head = new RequestHead()
-  await fc.assert(
-    fc.asyncProperty(request, fc.boolean(), async (made, trusted) => {
+  fc.assert(
+    fc.property(request, fc.boolean(), (made, trusted) => {
       const lines = made.fields.map(
         ([name, text, before, behind]) => `${name}:${before}${text}${behind}`,
       )
@@ -102,9 +102,9 @@ await t.test('generated heads: what we forward is read as the same one request',
       if (end !== bytes.length) throw new Error(`refused: ${head.fault}`)
       const out = requestHeadOut(head, trusted ? FRIEND : STRANGER, 'id', '')
       const { wire, body } = bodyFor(head)
-      const { requests, fault } = await readByNode(out + wire + NEXT)
+      const { messages: requests, fault } = readByNode(out + wire + NEXT)
       if (fault !== '' || requests.length !== 2) throw new Error(`${fault}: ${JSON.stringify(out)}`)
-      const [first, next] = requests as [ReadRequest, ReadRequest]
+      const [first, next] = requests as [ReadMessage, ReadMessage]
       const fields = fieldsOf(first)
       const gone = new Set(made.named.toLowerCase().split(', '))
       const passed = made.fields
@@ -174,8 +174,8 @@ await t.test('mutated heads: nothing gets through that could be read in two ways
   const head = new RequestHead()
   let forwarded = 0
   let readByBoth = 0
-  await fc.assert(
-    fc.asyncProperty(mutated, async (raw) => {
+  fc.assert(
+    fc.property(mutated, (raw) => {
       const bytes = Buffer.from(raw, 'latin1')
       const end = readRequestHead(head, bytes, 0, LIMITS)
       if (end === MORE || end === REFUSED) return
@@ -184,7 +184,7 @@ await t.test('mutated heads: nothing gets through that could be read in two ways
       forwarded++
       const { host, method, target } = head
       const out = requestHeadOut(head, STRANGER, 'id', '')
-      const { requests, fault } = await readByNode(out + wire + NEXT)
+      const { messages: requests, fault } = readByNode(out + wire + NEXT)
       // Node knows a fixed list of methods; a made-up one is no difference in meaning.
       if (fault === 'HPE_INVALID_METHOD') return
       const [first, next] = requests
@@ -195,8 +195,8 @@ await t.test('mutated heads: nothing gets through that could be read in two ways
         throw new Error(`forwarded as ${method} ${target}, read as ${first.method} ${first.target}`)
       }
       // And where Node reads the very bytes that came, it must mean the same by them.
-      const came = await readByNode(raw.slice(0, end) + wire + NEXT)
-      const [same] = came.requests
+      const came = readByNode(raw.slice(0, end) + wire + NEXT)
+      const [same] = came.messages
       if (same === undefined || raw.toLowerCase().includes('upgrade')) return
       readByBoth++
       const path = same.target.startsWith('/') ? same.target : target

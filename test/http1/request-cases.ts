@@ -452,6 +452,8 @@ for (const name of [
   'Forwarded',
   'Via',
   'X-Request-Id',
+  'Expect',
+  'Max-Forwards',
   'Cookie',
   'Authorization',
 ]) {

@@ -35,6 +35,8 @@ function fields(name: string, text: string, expected: Facts | null): void {
 
 status('HTTP/1.1 200 OK', { status: 200, reason: 'OK', minor: 1, keepAlive: true })
 status('HTTP/1.1 404 Not Found', { status: 404, reason: 'Not Found' })
+status('HTTP/1.1 200 NK', { status: 200, reason: 'NK' })
+status('HTTP/1.1 200 ok', { status: 200, reason: 'ok' })
 status('HTTP/1.1 200 ', { status: 200, reason: '' })
 status('HTTP/1.1 200', { status: 200, reason: '' })
 status('HTTP/1.1 599 \xe9\t!', { status: 599, reason: '\xe9\t!' })
