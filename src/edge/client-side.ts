@@ -6,8 +6,8 @@ import type { ForwardedBy } from '../http1/forward.ts'
 export interface ClientSide {
   /** What is added to each request of this client. */
   readonly by: ForwardedBy
-  /** Whether the whole request has been read. */
-  readonly requestDone: boolean
+  /** Whether another request can follow: what is left of this one, if anything, is short. */
+  readonly canFollow: boolean
   /** Writes text as latin1: a head, or a head with a small body. False asks for a pause. */
   writeText(text: string): boolean
   /** Writes body bytes, which belong to the client side from now on. False asks for a pause. */

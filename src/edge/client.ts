@@ -5,23 +5,26 @@
 
 import type { Socket } from 'node:net'
 import { addConnection } from '../board/liveness.ts'
-import { faultAnswer, plainAnswer, wantsProblemJson } from '../http1/answer.ts'
-import { ChunkedDecoder } from '../http1/chunked.ts'
+import { faultAnswer, readinessAnswer, wantsProblemJson } from '../http1/answer.ts'
+import { LF } from '../http1/bytes.ts'
 import type { Fault } from '../http1/fault.ts'
 import type { ForwardedBy } from '../http1/forward.ts'
 import { MORE, REFUSED } from '../http1/lines.ts'
-import { BY_LENGTH, CHUNKED, type RequestHead, readRequestHead } from '../http1/request-head.ts'
+import { type RequestHead, readRequestHead } from '../http1/request-head.ts'
 import { BodySink } from './body-sink.ts'
 import type { ClientSide } from './client-side.ts'
 import type { Edge } from './edge.ts'
 import { Exchange } from './request.ts'
+import { RequestBody } from './request-body.ts'
 import { Timed } from './wheel.ts'
 
 const HEAD = 0
 const BUSY = 1
-const LINGER = 2
-const TUNNEL = 3
-const CLOSED = 4
+/** The answer is out; the short rest of its request is read over. */
+const REST = 2
+const LINGER = 3
+const TUNNEL = 4
+const CLOSED = 5
 
 // Why reading stands still, as bits: the end of one reason must not lift another.
 /** The client has sent more than we keep ahead of the answer to its present request. */
@@ -33,26 +36,29 @@ const UNREAD = 4
 
 const MAX_AHEAD_BYTES = 65_536
 const MAX_UNREAD_BYTES = 65_536
+/** So much of a request is read over after an early answer, rather than closing the connection. */
+const MAX_REST_BYTES = 65_536
 /** After a refusal we read and discard for so long, so that a reset does not eat the answer. */
 const LINGER_MS = 2000
 const LINGER_BYTES = 1_048_576
 
 export class ClientConnection extends Timed implements ClientSide {
   readonly by: ForwardedBy
-  requestDone = true
 
   readonly #edge: Edge
   readonly #socket: Socket
   readonly #sink: BodySink
-  #decoder: ChunkedDecoder | null = null
+  readonly #body = new RequestBody()
   #state = HEAD
   #exchange: Exchange | null = null
   /** Bytes read but not yet used: a head in part, or requests sent ahead. */
   #pending: Buffer | null = null
-  #remaining = 0
-  #chunked = false
-  #bodyLimit = Number.POSITIVE_INFINITY
-  #headBegun = false
+  /** How much of a head had come when it was last looked at; 0 when none has begun. */
+  #headBytes = 0
+  /** A body that is not sent before we ask for it may as well never come. */
+  #expects = false
+  /** The client has ended its side but is still served (`half_close: serve`). */
+  #ended = false
   #pauses = 0
   #reading = false
   #lingered = 0
@@ -97,17 +103,31 @@ export class ClientConnection extends Timed implements ClientSide {
   }
 
   #onData(chunk: Buffer): void {
-    if (this.#state === BUSY && !this.requestDone) return this.#readBody(chunk, 0)
-    if (this.#state === TUNNEL) return this.#exchange?.onTunnelFromClient(chunk)
+    this.#edge.noteEvent()
+    if (this.#state === BUSY && !this.#body.done) return this.#readBody(chunk, 0)
+    if (this.#state === TUNNEL) return this.#exchange?.tunnel?.fromClient(chunk)
     if (this.#state === LINGER) return this.#discard(chunk)
+    if (this.#state === REST) return this.#readRest(chunk)
     if (this.#state === CLOSED) return
     this.#keep(chunk)
-    if (this.#state === HEAD) this.#readHeads()
+    if (this.#state !== HEAD) return
+    // A head that dribbles in is not read anew for each of its bytes.
+    if (this.#headBytes > 0 && !this.#isWorthReading(chunk)) this.#edge.readLater(this)
+    else this.#readHeads()
   }
 
   #keep(chunk: Buffer): void {
     this.#pending = this.#pending === null ? chunk : Buffer.concat([this.#pending, chunk])
     if (this.#state === BUSY && this.#pending.length > MAX_AHEAD_BYTES) this.#pause(AHEAD)
+  }
+
+  #isWorthReading(chunk: Buffer): boolean {
+    return chunk.includes(LF) || (this.#pending?.length ?? 0) >= 2 * this.#headBytes
+  }
+
+  /** Looks at a head that has dribbled in since. */
+  readLate(): void {
+    if (this.#state === HEAD && this.#pending !== null) this.#readHeads()
   }
 
   /** Reads requests as long as there are bytes and no exchange is under way. */
@@ -130,80 +150,66 @@ export class ClientConnection extends Timed implements ClientSide {
   #readHead(bytes: Buffer): boolean {
     const edge = this.#edge
     const head = edge.requestHead
-    const end = readRequestHead(head, bytes, 0, edge.settings.limits)
+    const end = readRequestHead(head, bytes, 0, edge.requestLimits)
     if (end === MORE) {
+      if (this.#ended) this.#socket.destroy() // the rest of it will never come
       // The clock of a head runs from its first byte, not from its last.
-      if (!this.#headBegun) edge.wheel.arm(this, edge.now() + edge.settings.timeouts.requestHeadMs)
-      this.#headBegun = true
+      if (this.#headBytes === 0)
+        edge.wheel.arm(this, edge.now() + edge.settings.timeouts.requestHeadMs)
+      this.#headBytes = bytes.length
       this.#pending = bytes
       return false
     }
-    this.#headBegun = false
+    this.#headBytes = 0
     if (end === REFUSED) {
       this.#refuse(head.fault, wantsProblemJson(head.lines))
       return true
     }
     edge.wheel.disarm(this)
     this.#state = BUSY
-    if (head.target === edge.settings.readinessPath) this.#answerReadiness(head, bytes, end)
+    this.#body.begin(head)
+    this.#expects = head.expectsContinue
+    if (head.target === edge.settings.readinessPath) this.#answerReadiness(head)
     else this.#begin(head, bytes, end)
+    if (this.#exchange === null && end < bytes.length) this.#follow(bytes.subarray(end))
     return true
   }
 
   #begin(head: RequestHead, bytes: Buffer, end: number): void {
-    this.requestDone =
-      head.framing === BY_LENGTH ? head.contentLength === 0 : head.framing !== CHUNKED
-    this.#remaining = head.contentLength
-    this.#chunked = head.framing === CHUNKED
-    if (this.#chunked) this.#prepareDecoder()
     const exchange = new Exchange(this.#edge, this, head)
     this.#exchange = exchange
-    this.#bodyLimit = Number.POSITIVE_INFINITY
     exchange.start(head)
-    if (this.#exchange !== exchange) {
-      // It was answered at once; what follows in these bytes is the next request, or is discarded.
-      if (this.#state === HEAD && end < bytes.length) this.#pending = bytes.subarray(end)
-      return
-    }
-    this.#bodyLimit = exchange.bodyLimitBytes
-    if (this.requestDone) {
+    if (this.#exchange !== exchange) return // it was answered at once
+    this.#body.limitBytes = exchange.bodyLimitBytes
+    if (this.#body.done) {
       exchange.onRequestEnd()
-      if (end < bytes.length) this.#onData(bytes.subarray(end))
+      if (end < bytes.length) this.#keep(bytes.subarray(end))
       return
     }
-    this.#edge.wheel.arm(this, this.#edge.now() + this.#edge.settings.timeouts.requestIdleMs)
+    this.#awaitBody()
     if (end < bytes.length) this.#readBody(bytes, end)
     else exchange.onRequestPause()
   }
 
-  #prepareDecoder(): void {
-    if (this.#decoder === null) this.#decoder = new ChunkedDecoder()
-    else this.#decoder.reset()
+  /** What came behind a request that was answered at once. */
+  #follow(rest: Buffer): void {
+    if (this.#state === HEAD) this.#pending = rest
+    else if (this.#state === REST) this.#readRest(rest)
+  }
+
+  #awaitBody(): void {
+    this.#edge.wheel.arm(this, this.#edge.now() + this.#edge.settings.timeouts.requestIdleMs)
   }
 
   #readBody(bytes: Buffer, from: number): void {
     const exchange = this.#exchange
     if (exchange === null) return
-    let end = from
-    if (this.#chunked) {
-      const decoder = this.#decoder as ChunkedDecoder
-      end = decoder.decode(bytes, from, bytes.length, true, (start, stop) => {
-        // Of a body that is too large no whole request may reach the target, not even a small one.
-        if (decoder.dataBytes <= this.#bodyLimit) exchange.onRequestBody(bytes, start, stop)
-      })
-      if (decoder.broken) return exchange.onRequestFault('bad-chunk')
-      if (decoder.dataBytes > this.#bodyLimit) return exchange.onRequestFault('body-too-large')
-      this.requestDone = decoder.done
-    } else {
-      const take = Math.min(this.#remaining, bytes.length - from)
-      this.#remaining -= take
-      end = from + take
-      this.requestDone = this.#remaining === 0
-      exchange.onRequestBody(bytes, from, end)
-    }
+    const end = this.#body.read(bytes, from, exchange)
     if (this.#exchange !== exchange) return // the target failed while we wrote to it
-    if (!this.requestDone) {
-      this.#edge.wheel.arm(this, this.#edge.now() + this.#edge.settings.timeouts.requestIdleMs)
+    const { fault } = this.#body
+    if (fault !== null) return exchange.onRequestFault(fault)
+    if (!this.#body.done) {
+      this.#awaitBody()
       return exchange.onRequestPause()
     }
     this.#edge.wheel.disarm(this)
@@ -211,29 +217,29 @@ export class ClientConnection extends Timed implements ClientSide {
     if (end < bytes.length) this.#onData(bytes.subarray(end))
   }
 
-  #answerReadiness(head: RequestHead, bytes: Buffer, end: number): void {
+  /** The rest of a request that was answered before it was whole. */
+  #readRest(bytes: Buffer): void {
+    const end = this.#body.skip(bytes, 0)
+    if (!this.#body.done) return
+    if (end < bytes.length) this.#pending = bytes.subarray(end)
+    this.#becomeReady()
+  }
+
+  #answerReadiness(head: RequestHead): void {
     const { draining, date } = this.#edge
-    const keepAlive =
-      head.keepAlive && !draining && head.framing !== CHUNKED && head.contentLength === 0
-    this.requestDone = keepAlive
-    const text = plainAnswer(draining ? 503 : 200, {
-      keepAlive,
-      problemJson: false,
-      toHead: head.method === 'HEAD',
-      date,
-      type: 'text/plain; charset=utf-8',
-      extra: 'Cache-Control: no-store\r\n',
-      body: draining ? 'draining\n' : 'ready\n',
-    })
-    this.writeText(text)
+    const keepAlive = head.keepAlive && !draining && this.canFollow
+    const toHead = head.method === 'HEAD'
+    const options = { keepAlive, oldClient: head.minor === 0, toHead, problemJson: false, date }
+    this.writeText(readinessAnswer(draining, options))
     this.finished(keepAlive)
-    if (this.#state === HEAD && end < bytes.length) this.#pending = bytes.subarray(end)
   }
 
   /** Answers a fault of the request itself and closes after lingering. */
   #refuse(fault: Fault, problemJson: boolean): void {
-    const { date } = this.#edge
-    this.writeText(faultAnswer(fault, { keepAlive: false, problemJson, toHead: false, date }))
+    const { date, requestHead } = this.#edge
+    const options = { keepAlive: false, oldClient: false, toHead: false, date }
+    this.writeText(faultAnswer(fault, { ...options, problemJson }))
+    this.#edge.accessLog?.refused(fault, requestHead, this.by)
     this.#linger()
   }
 
@@ -294,17 +300,29 @@ export class ClientConnection extends Timed implements ClientSide {
 
   resumeRequest(): void {
     this.#unpause(HELD)
-    if (this.#state !== BUSY || this.requestDone) return
-    this.#edge.wheel.arm(this, this.#edge.now() + this.#edge.settings.timeouts.requestIdleMs)
+    if (this.#state === BUSY && !this.#body.done) this.#awaitBody()
+  }
+
+  get canFollow(): boolean {
+    if (this.#ended && this.#pending === null) return false
+    return this.#body.done || (this.#body.remaining <= MAX_REST_BYTES && !this.#expects)
   }
 
   finished(keepAlive: boolean): void {
     this.#exchange = null
-    if (!keepAlive || !this.requestDone) return this.#linger()
+    if (!keepAlive) return this.#linger()
+    if (this.#body.done) return this.#becomeReady()
+    this.#state = REST
+    this.#unpause(AHEAD | HELD)
+    this.#awaitBody()
+  }
+
+  #becomeReady(): void {
     this.#state = HEAD
     this.#unpause(AHEAD | HELD)
     this.#edge.wheel.arm(this, this.#edge.now() + this.#edge.settings.timeouts.keepAliveMs)
     if (this.#pending !== null) this.#readHeads()
+    else if (this.#ended) this.#linger()
   }
 
   reset(): void {
@@ -319,7 +337,7 @@ export class ClientConnection extends Timed implements ClientSide {
     const early = this.#pending
     this.#pending = null
     this.#unpause(AHEAD)
-    if (early !== null) this.#exchange?.onTunnelFromClient(early)
+    if (early !== null) this.#exchange?.tunnel?.fromClient(early)
   }
 
   endTunnel(): void {
@@ -329,10 +347,15 @@ export class ClientConnection extends Timed implements ClientSide {
   // --- the end of a connection ---------------------------------------------------------------
 
   #onEnd(): void {
-    if (this.#state === TUNNEL) return this.#exchange?.onTunnelEndFromClient()
+    if (this.#state === TUNNEL) return this.#exchange?.tunnel?.endFromClient()
     if (this.#state === LINGER) {
       // What is still to be written goes out first; then the socket ends by itself.
       if (this.#socket.writableLength === 0) this.#socket.destroy()
+      return
+    }
+    const isWhole = this.#state === BUSY && this.#body.done
+    if (isWhole && this.#edge.settings.halfClose === 'serve') {
+      this.#ended = true
       return
     }
     // A FIN after a whole request cannot be told from a close: the client counts as gone.
@@ -356,7 +379,7 @@ export class ClientConnection extends Timed implements ClientSide {
 
   override onDeadline(): void {
     const exchange = this.#exchange
-    if (this.#state === BUSY && !this.requestDone && exchange !== null) {
+    if (this.#state === BUSY && !this.#body.done && exchange !== null) {
       return exchange.onRequestStalled((this.#pauses & HELD) !== 0)
     }
     if (this.#state === HEAD && this.#pending !== null && this.#pauses === 0) {

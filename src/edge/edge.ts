@@ -9,13 +9,15 @@ import { acknowledgeTable, beat } from '../board/liveness.ts'
 import { count, latencyLimitUs } from '../board/tallies.ts'
 import { TALLY } from '../board/layout.ts'
 import type { Table } from '../core/table.ts'
-import { RequestHead } from '../http1/request-head.ts'
+import { type ForwardingRules, forwardingRules } from '../http1/forward.ts'
+import { RequestHead, type RequestLimits } from '../http1/request-head.ts'
 import { ResponseHead } from '../http1/response-head.ts'
+import { AccessLog } from './access-log.ts'
 import type { ClientConnection } from './client.ts'
 import type { EdgeSettings } from './edge-data.ts'
 import type { Judgement } from './record.ts'
-import type { Exchange } from './request.ts'
 import { buildRoutes, NO_ROUTES, type Routes, type Target } from './routes.ts'
+import type { Tunnel } from './tunnel.ts'
 import type { UpstreamConnection } from './upstream.ts'
 import { Wheel } from './wheel.ts'
 
@@ -34,10 +36,15 @@ export class Edge {
   readonly readBuffer = Buffer.allocUnsafeSlow(READ_BYTES)
   readonly wheel: Wheel
   readonly connections = new Set<ClientConnection>()
-  readonly tunnels = new Set<Exchange>()
+  readonly tunnels = new Set<Tunnel>()
   settings: EdgeSettings
+  requestLimits: RequestLimits
+  forwarding: ForwardingRules
+  accessLog: AccessLog | null
   routes: Routes = NO_ROUTES
   draining = false
+  /** Requests of this thread so far. */
+  exchanges = 0
   /** Requests that stable answers in the candidate's place, at this moment. */
   rescuesInFlight = 0
   /** The value of a Date field, renewed every second. */
@@ -51,7 +58,11 @@ export class Edge {
   #ids = 0
   #trusted: BlockList
   #released: UpstreamConnection[] = []
+  #dribbling = new Set<ClientConnection>()
   #dateMs = 0
+  #turn = 0
+  #turnEnds = false
+  #polled = 0
 
   constructor(board: Board, thread: number, settings: EdgeSettings) {
     this.board = board
@@ -59,6 +70,9 @@ export class Edge {
     this.settings = settings
     this.wheel = new Wheel(this.now())
     this.#trusted = blockListOf(settings.trustedProxies)
+    this.requestLimits = { ...settings.limits, ...settings.accept }
+    this.forwarding = forwardingRules(settings.forwarding)
+    this.accessLog = settings.accessLog === null ? null : new AccessLog(settings.accessLog)
   }
 
   /** Milliseconds of a clock that never goes back. */
@@ -77,8 +91,16 @@ export class Edge {
   }
 
   useSettings(settings: EdgeSettings): void {
+    const before = JSON.stringify(this.settings.accessLog)
     this.settings = settings
     this.#trusted = blockListOf(settings.trustedProxies)
+    this.requestLimits = { ...settings.limits, ...settings.accept }
+    this.forwarding = forwardingRules(settings.forwarding)
+    const { accessLog } = settings
+    // A reload is also how a log that was rotated is opened anew.
+    if (JSON.stringify(accessLog) === before) return this.accessLog?.reopen()
+    this.accessLog?.close()
+    this.accessLog = accessLog === null ? null : new AccessLog(accessLog)
   }
 
   useTable(table: Table): void {
@@ -90,17 +112,56 @@ export class Edge {
     count(this.board, this.thread, slot, cell)
   }
 
+  // --- the loop's turns ----------------------------------------------------------------------
+  //
+  // All sockets that were readable when the loop looked are served before it looks again. So what
+  // arrives on a connection in the very turn in which a request was written to it was there before
+  // the request: it cannot be its answer.
+
+  /** Bytes that a socket has received are being served. */
+  noteEvent(): void {
+    this.#polled++
+    if (!this.#turnEnds) this.#endTurn()
+  }
+
+  /**
+   * The number of the present turn for a request that is written now, or −1 when it proves nothing:
+   * outside of the serving of sockets, or when so many were readable that the loop may look twice
+   * (libuv asks for 1024 events at a time).
+   */
+  get turnOfWrite(): number {
+    return this.#polled > 0 && this.#polled < 500 ? this.#turn : -1
+  }
+
+  /** Whether something that was written in `turn` can have been answered by now. */
+  isLater(turn: number): boolean {
+    return turn !== this.#turn || this.#polled >= 500
+  }
+
+  #endTurn(): void {
+    this.#turnEnds = true
+    setImmediate(() => {
+      this.#turnEnds = false
+      this.#turn++
+      this.#polled = 0
+      const released = this.#released
+      if (released.length === 0) return
+      this.#released = []
+      for (const connection of released) connection.becomeIdle()
+    })
+  }
+
   /**
    * The target may have this connection again, but only after the loop's turn (see upstream.ts).
    */
   releaseLater(connection: UpstreamConnection): void {
-    if (this.#released.push(connection) === 1) setImmediate(() => this.#release())
+    this.#released.push(connection)
+    if (!this.#turnEnds) this.#endTurn()
   }
 
-  #release(): void {
-    const released = this.#released
-    this.#released = []
-    for (const connection of released) connection.becomeIdle()
+  /** A head is dribbling in on this connection: it is looked at with the next tick. */
+  readLater(connection: ClientConnection): void {
+    this.#dribbling.add(connection)
   }
 
   /** Adds an exchange whose request is fully sent to those that wait for a response head. */
@@ -132,10 +193,18 @@ export class Edge {
     beat(this.board, this.thread)
     this.#countOverdue(now)
     this.wheel.advance(now)
+    this.#readDribbles()
     if (now - this.#dateMs >= 500) {
       this.#dateMs = now
       this.date = new Date().toUTCString()
     }
+  }
+
+  #readDribbles(): void {
+    if (this.#dribbling.size === 0) return
+    const dribbling = this.#dribbling
+    this.#dribbling = new Set()
+    for (const connection of dribbling) connection.readLate()
   }
 
   /** A request that hangs counts as slow when it passes the limit, not when it ends at last. */

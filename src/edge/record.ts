@@ -24,7 +24,8 @@ export class Judgement {
   older: Judgement | null = null
   newer: Judgement | null = null
 
-  #judged = false
+  /** What it was counted as; '' before. */
+  outcome: Outcome | '' = ''
   #userError = false
 
   constructor(edge: Edge) {
@@ -33,7 +34,7 @@ export class Judgement {
 
   /** The request is on its way: from here its latency runs. A rescue is not measured. */
   requestSent(nowMs: number): void {
-    if (this.#judged || this.waiting) return
+    if (this.outcome !== '' || this.waiting) return
     this.sentAtMs = nowMs
     this.edge.awaitHead(this)
   }
@@ -52,8 +53,8 @@ export class Judgement {
 
   /** Counts the outcome, once: the first judgement of a request is the one that holds. */
   judge(outcome: Outcome): void {
-    if (this.#judged || this.slot < 0) return
-    this.#judged = true
+    if (this.outcome !== '' || this.slot < 0) return
+    this.outcome = outcome
     this.edge.count(this.slot, outcomeIndex(outcome))
     if (!this.isEvidence || !isJudged(outcome)) return
     if (blameOf(outcome) === 'version') {

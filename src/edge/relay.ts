@@ -2,29 +2,33 @@
 // stays open behind it, and its bytes. It knows nothing of versions and targets; what an answer
 // means for them is the exchange's business (request.ts).
 
-import { faultAnswer, wantsProblemJson } from '../http1/answer.ts'
+import { allowAnswer, faultAnswer, wantsProblemJson } from '../http1/answer.ts'
 import { FAULTS, type Fault } from '../http1/fault.ts'
 import { interimHeadOut, responseHeadOut } from '../http1/forward.ts'
 import { CHUNKED, type RequestHead, UNTIL_CLOSE } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
+import { passingTrailers } from '../http1/trailers.ts'
 import type { ClientSide } from './client-side.ts'
 import type { Edge } from './edge.ts'
-import { Judgement } from './record.ts'
+import { Logged } from './logged.ts'
 
 /** A small body joins its head in one write. */
 const JOIN_BYTES = 8192
 const CHUNK_END = Buffer.from('\r\n')
 const LAST_CHUNK = '0\r\n\r\n'
 
-export class Relay extends Judgement {
+export class Relay extends Logged {
   readonly isHead: boolean
   /** Whether chunk framing of the answer goes on to the client as it came. */
   readonly framedOut: boolean
+  /** Whether the trailers of a chunked answer go on. */
+  readonly trailersOut: boolean
 
   protected readonly client: ClientSide
   /** Lines to add to the answer's head, or ''. */
   protected answerExtra = ''
   protected answerBegun = false
+  protected interimSent = false
   protected answerKeepAlive = true
 
   readonly #keepAlive: boolean
@@ -35,17 +39,20 @@ export class Relay extends Judgement {
   #encodeChunks = false
 
   constructor(edge: Edge, client: ClientSide, head: RequestHead) {
-    super(edge)
+    super(edge, client.by, head)
     this.client = client
     this.isHead = head.method === 'HEAD'
     this.#keepAlive = head.keepAlive
     this.#oldClient = head.minor === 0
     this.framedOut = head.minor === 1
+    this.trailersOut = head.minor === 1 && head.acceptsTrailers
     this.#problemJson = wantsProblemJson(head.lines)
   }
 
   onInterim(head: ResponseHead): void {
-    if (!this.#oldClient && !this.answerBegun) this.client.writeText(interimHeadOut(head))
+    if (this.#oldClient || this.answerBegun) return
+    this.interimSent = true
+    this.client.writeText(interimHeadOut(head))
   }
 
   protected beginAnswer(head: ResponseHead): void {
@@ -53,8 +60,8 @@ export class Relay extends Judgement {
     this.#encodeChunks = head.framing === UNTIL_CLOSE && !this.#oldClient
     const chunked = this.#encodeChunks || (head.framing === CHUNKED && !this.#oldClient)
     const closes = untilClose && !this.#encodeChunks
-    // An answer before the request's end: its rest will not be waited for.
-    const open = this.#keepAlive && !this.edge.draining && !closes && this.client.requestDone
+    // An answer before the request's end: a long rest will not be waited for.
+    const open = this.#staysOpen && !closes
     this.answerKeepAlive = open
     this.#out = responseHeadOut(head, {
       framing: chunked ? 'chunked' : closes ? 'close' : 'length',
@@ -62,8 +69,10 @@ export class Relay extends Judgement {
       oldClient: this.#oldClient,
       date: this.edge.date,
       extra: this.answerExtra,
+      trailers: head.framing === CHUNKED && this.trailersOut,
     })
     this.answerBegun = true
+    this.logStatus(head.status)
   }
 
   /**
@@ -72,6 +81,7 @@ export class Relay extends Judgement {
    * @param bytes valid during the call only: what is kept is copied
    */
   protected relayBody(bytes: Buffer, from: number, to: number): boolean {
+    this.logBytesOut(to - from)
     const size = this.framedOut && this.#encodeChunks ? `${(to - from).toString(16)}\r\n` : ''
     const text = this.#out + size
     this.#out = ''
@@ -97,6 +107,11 @@ export class Relay extends Judgement {
     this.client.writeText(text)
   }
 
+  /** The end of a chunked body whose trailers go on. */
+  onTrailers(section: string): void {
+    this.#out += `${passingTrailers(section)}\r\n`
+  }
+
   /** All of the body has been relayed. */
   protected endAnswer(): void {
     if (this.#encodeChunks) this.#out += LAST_CHUNK
@@ -106,16 +121,24 @@ export class Relay extends Judgement {
   /** Answers a fault ourselves; the exchange must be finished before. */
   protected answerFault(fault: Fault): void {
     const { client, edge } = this
-    const open = this.#keepAlive && !FAULTS[fault].close && !edge.draining && client.requestDone
-    client.writeText(
-      faultAnswer(fault, {
-        keepAlive: open,
-        problemJson: this.#problemJson,
-        toHead: this.isHead,
-        date: edge.date,
-      }),
-    )
-    client.finished(open)
+    const keepAlive = this.#staysOpen && !FAULTS[fault].close
+    const { date } = edge
+    const options = { keepAlive, oldClient: this.#oldClient, toHead: this.isHead, date }
+    client.writeText(faultAnswer(fault, { ...options, problemJson: this.#problemJson }))
+    client.finished(keepAlive)
+  }
+
+  /** Says what is served here. */
+  protected answerAllow(): void {
+    const { client, edge } = this
+    const keepAlive = this.#staysOpen
+    const options = { keepAlive, oldClient: this.#oldClient, toHead: false, problemJson: false }
+    client.writeText(allowAnswer({ ...options, date: edge.date }))
+    client.finished(keepAlive)
+  }
+
+  get #staysOpen(): boolean {
+    return this.#keepAlive && !this.edge.draining && this.client.canFollow
   }
 }
 

@@ -12,8 +12,7 @@
 // side is a connection (upstream.ts); this file knows neither's sockets.
 
 import { randomUUID } from 'node:crypto'
-import { addInFlight, countTarget, releaseClaim, targetInFlight } from '../board/tallies.ts'
-import { chooseTarget } from '../core/choose.ts'
+import { addInFlight, countTarget, releaseClaim } from '../board/tallies.ts'
 import { type Outcome, outcomeOfStatus } from '../core/outcome.ts'
 import type { Arm } from '../core/split.ts'
 import { FAULTS, type Fault } from '../http1/fault.ts'
@@ -22,43 +21,45 @@ import { matchHost } from '../http1/host.ts'
 import { normalisePath } from '../http1/path.ts'
 import { NO_BODY, type RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
+import { otherTargetIn, targetIn } from './choose-target.ts'
 import type { ClientSide } from './client-side.ts'
 import type { Edge } from './edge.ts'
 import { pickNamed, pickStable, pickVersion, ticketOf } from './pick.ts'
+import { takeConnection } from './pool.ts'
 import { Relay } from './relay.ts'
+import { RequestCopy } from './request-copy.ts'
 import { mayRescue } from './rescue-budget.ts'
 import type { Service, Target, Version } from './routes.ts'
-import { takeConnection, type UpstreamConnection } from './upstream.ts'
-
-/** Methods that may be sent again without asking anybody (RFC 9110 section 9.2.1). */
-const REPEATABLE = new Set(['GET', 'HEAD', 'OPTIONS'])
-/** Draws until one falls on another target; with two targets eight fail once in 256 times. */
-const DRAWS = 8
+import { Tunnel } from './tunnel.ts'
+import type { UpstreamConnection } from './upstream.ts'
 
 export class Exchange extends Relay {
   /** The protocol offered to the target, or ''. */
   readonly upgrade: string
+  /** Grows by one with each request of the thread. */
+  readonly number: number
   bodyLimitBytes = Number.POSITIVE_INFINITY
+  tunnel: Tunnel | null = null
 
-  readonly #repeatable: boolean
   #service: Service | null = null
   #arm: Arm = 'stable'
   #claimed: Version | null = null
   #target: Target | null = null
   #upstream: UpstreamConnection | null = null
-  #headOut = ''
+  /** What is needed to send the request, and to send it again. */
+  #copy: RequestCopy | null = null
+  #sentWhole = false
+  #attempts = 0
   #retried = false
   #askedAnother = false
   #rescuing = false
   /** What a complete answer will be counted as. */
   #outcome: Outcome = 'ok'
-  #tunnel = false
-  #tunnelEnds = 0
   #done = false
 
   constructor(edge: Edge, client: ClientSide, head: RequestHead) {
     super(edge, client, head)
-    this.#repeatable = REPEATABLE.has(head.method) && head.framing === NO_BODY
+    this.number = edge.exchanges++
     const { upgradeProtocols } = edge.settings
     const upgrades = head.upgrade !== '' && head.method === 'GET' && head.framing === NO_BODY
     this.upgrade = upgrades && upgradeProtocols.includes(head.upgrade) ? head.upgrade : ''
@@ -69,13 +70,14 @@ export class Exchange extends Relay {
   start(head: RequestHead): void {
     const path = head.target === '*' ? '/' : normalisePath(head.target)
     if (path === null) return this.#answer('bad-path')
-    if (timesInVia(head) > 1) return this.#answer('loop')
+    if (timesInVia(head, this.edge.forwarding) > 1) return this.#answer('loop')
     const service = this.edge.routes.router.find(matchHost(head.host), path)
     if (service === null) return this.#answer('no-service')
+    if (head.maxForwards === 0) return this.#answerOptions()
     this.#service = service
     this.bodyLimitBytes = service.bodyLimitBytes
     if (head.contentLength > service.bodyLimitBytes) return this.#answer('body-too-large')
-    if (this.#pick(service, head)) this.#choose(head)
+    if (this.#pick(service, head)) this.#choose(service, head)
   }
 
   // --- pick ----------------------------------------------------------------------------------
@@ -97,6 +99,7 @@ export class Exchange extends Relay {
     }
     if (this.#claimed !== null) {
       this.slot = this.#claimed.slot
+      this.logPick(service.name, this.#claimed.name)
       return true
     }
     this.#answer(override ? 'unknown-version-override' : 'no-target')
@@ -105,41 +108,51 @@ export class Exchange extends Relay {
 
   // --- choose --------------------------------------------------------------------------------
 
-  #choose(head: RequestHead): void {
-    const fault = this.#chooseIn(this.#claimed as Version)
-    if (fault !== null) {
-      this.judge('overload')
-      return this.#answer(fault)
-    }
-    const requestId = this.edge.nextRequestId()
-    this.#headOut = requestHeadOut(head, this.client.by, requestId, this.upgrade)
-    this.#forward()
-  }
-
-  #chooseIn(version: Version): Fault | null {
-    const index = chooseTarget(version, Math.random())
-    const target = index < 0 ? undefined : version.targets[index]
-    if (target === undefined) return 'no-target'
-    const cap = this.edge.settings.limits.inFlightPerTarget
-    if (targetInFlight(this.edge.board, target.index) >= cap) return 'overload'
-    this.#target = target
-    return null
+  #choose(service: Service, head: RequestHead): void {
+    const { edge } = this
+    const requestId = edge.nextRequestId()
+    const out = requestHeadOut(head, this.client.by, requestId, this.upgrade, edge.forwarding)
+    this.#copy = new RequestCopy(head, {
+      head: out,
+      replay: service.replay,
+      limitBytes: edge.settings.limits.keptBodyBytes,
+    })
+    this.logRequestId(head, requestId)
+    const target = targetIn(edge, this.#claimed as Version)
+    const fault = typeof target === 'string' ? target : this.#attempt(target)
+    if (fault === null) return
+    this.judge('overload')
+    // Nothing has been sent: whatever the method, stable can have it.
+    if (!this.#moveToStable()) this.#answer(fault)
   }
 
   // --- forward -------------------------------------------------------------------------------
 
-  #forward(): void {
-    const target = this.#target as Target
+  /** Sends the request, or what there is of it so far, to the chosen target. */
+  #attempt(target: Target): Fault | null {
+    const copy = this.#copy as RequestCopy
+    const freshness = this.#retried ? 'new' : copy.mayGoOnAny ? 'any' : 'recent'
+    const upstream = takeConnection(this.edge, target, freshness)
+    if (upstream === null) return 'overload'
     addInFlight(this.edge.board, this.edge.thread, target.index, 1)
-    const freshness = this.#retried ? 'new' : this.#repeatable ? 'any' : 'recent'
-    this.#upstream = takeConnection(this.edge, target, freshness)
-    this.#upstream.begin(this, this.#headOut)
-    // A second attempt goes out at once: its request, which has no body, has been read long ago.
-    if (this.#retried || this.#rescuing || this.#askedAnother) this.#upstream.endRequest()
+    this.#target = target
+    this.#upstream = upstream
+    this.logAttempt(target.authority)
+    upstream.begin(this, copy.head)
+    if (++this.#attempts === 1) return null
+    if (copy.bodyLength > 0) upstream.sendBody(copy.body, 0, copy.bodyLength)
+    if (this.#sentWhole) upstream.endRequest()
+    else {
+      upstream.flush()
+      this.client.resumeRequest() // the last target may have been what held it back
+    }
+    return null
   }
 
   /** A part of the request's body, framed as it goes on. */
   onRequestBody(bytes: Buffer, from: number, to: number): void {
+    this.#copy?.keep(bytes, from, to)
+    this.logBytesIn(to - from)
     if (this.#upstream?.sendBody(bytes, from, to) === false) this.client.pauseRequest()
   }
 
@@ -149,6 +162,7 @@ export class Exchange extends Relay {
   }
 
   onRequestEnd(): void {
+    this.#sentWhole = true
     this.#upstream?.endRequest()
   }
 
@@ -167,12 +181,13 @@ export class Exchange extends Relay {
   onRequestFault(fault: Fault): void {
     this.judge('unjudged')
     this.#dropUpstream()
-    if (this.answerBegun) return this.#breakOff()
+    if (this.answerBegun) return this.#breakOff(fault)
     this.#answer(fault)
   }
 
   onClientGone(): void {
     this.judge('aborted')
+    if (this.tunnel === null) this.logBreak('client-gone')
     this.#dropUpstream()
     this.#finish()
   }
@@ -182,6 +197,7 @@ export class Exchange extends Relay {
   onHead(head: ResponseHead): void {
     const good = head.status < 500
     if (!this.#rescuing) this.recordLatency()
+    this.logHead()
     this.#countTarget(good)
     this.#outcome = outcomeOfStatus(head.status)
     if (!good) {
@@ -205,7 +221,7 @@ export class Exchange extends Relay {
   onClientStalled(): void {
     this.judge('aborted')
     this.#dropUpstream()
-    this.#breakOff()
+    this.#breakOff('client-gone')
   }
 
   onEnd(): void {
@@ -219,13 +235,13 @@ export class Exchange extends Relay {
 
   onFailure(fault: Fault, connection: UpstreamConnection): void {
     this.#endAttempt()
-    if (this.#tunnel) return this.#breakOff()
+    if (this.tunnel !== null) return this.#breakOff(fault)
     const stale = connection.uses > 0 && !connection.answered && fault === 'upstream-reset'
     if (stale) {
       // The target closed a connection that had waited: no fault of the target, no evidence.
-      if (this.#repeatable && !this.#retried && !this.answerBegun) {
+      if (this.#mayRepeat && !this.#retried) {
         this.#retried = true
-        return this.#forward()
+        if (this.#attempt(this.#target as Target) === null) return
       }
       this.isEvidence = false
     } else if (fault !== 'overload') this.#countTarget(false)
@@ -233,11 +249,16 @@ export class Exchange extends Relay {
     if (fault === 'overload') return this.#answer(fault)
     if (this.answerBegun) {
       this.noteUserError()
-      return this.#breakOff()
+      return this.#breakOff(fault)
     }
     if (this.#rescue() || this.#askAnother(fault)) return
     this.noteUserError()
     this.#answer(fault)
+  }
+
+  /** Whether the request can be sent once more, and no byte of an answer has gone out. */
+  get #mayRepeat(): boolean {
+    return this.#copy?.isWhole === true && !this.interimSent && !this.answerBegun
   }
 
   /**
@@ -245,54 +266,49 @@ export class Exchange extends Relay {
    * one of the same version, once. The failure has been judged by then and stays so.
    */
   #askAnother(fault: Fault): boolean {
-    if (this.#askedAnother || !this.#repeatable || this.upgrade !== '') return false
+    if (this.#askedAnother || !this.#mayRepeat || this.upgrade !== '') return false
     if (fault !== 'upstream-refused' && fault !== 'upstream-reset') return false
-    const failed = this.#target
-    const version = this.#claimed
-    if (version === null || version.count < 2) return false
-    for (let draw = 0; draw < DRAWS; draw++) {
-      if (this.#chooseIn(version) !== null || this.#target === failed) continue
-      this.#askedAnother = true
-      this.#retried = false
-      this.#forward()
-      return true
-    }
-    this.#target = failed
-    return false
+    const target = otherTargetIn(this.edge, this.#claimed as Version, this.#target)
+    if (target === null) return false
+    this.#askedAnother = true
+    this.#retried = false
+    return this.#attempt(target) === null
   }
 
   // --- rescue --------------------------------------------------------------------------------
 
   /** Sends the request to stable instead; false when that is not possible or not allowed. */
   #rescue(): boolean {
+    return this.#mayRepeat && this.upgrade === '' && this.#moveToStable()
+  }
+
+  #moveToStable(): boolean {
     const service = this.#service as Service
-    if (this.#arm !== 'candidate' || this.#rescuing || !this.#repeatable || !service.rescue) {
+    if (this.#arm !== 'candidate' || this.#rescuing || !service.rescue || !this.isEvidence) {
       return false
     }
-    if (!this.isEvidence || this.upgrade !== '' || this.answerBegun) return false
+    const { board, thread } = this.edge
     const stable = pickStable(this.edge, service)
     if (stable === null) return false
-    if (stable.slot === this.slot) {
-      // It has been promoted meanwhile: there is no other version to ask.
-      releaseClaim(this.edge.board, this.edge.thread, stable.slot)
+    // Promoted meanwhile, it would be the same version that is asked again.
+    const allowed =
+      stable.slot !== this.slot && mayRescue(this.edge, stable.slot, service.rescueBudget)
+    const target = allowed ? targetIn(this.edge, stable) : 'overload'
+    if (typeof target === 'string') {
+      releaseClaim(board, thread, stable.slot)
       return false
     }
-    const target = this.#target
-    if (!mayRescue(this.edge, stable.slot) || this.#chooseIn(stable) !== null) {
-      releaseClaim(this.edge.board, this.edge.thread, stable.slot)
-      this.#target = target
-      return false
-    }
-    const chosen = this.#target
-    this.#target = target
     this.#dropUpstream()
     this.#release()
-    this.#target = chosen
     this.#claimed = stable
     this.#rescuing = true
     this.#retried = false
     this.edge.rescuesInFlight++
-    this.#forward()
+    this.logRescue(stable.name)
+    const fault = this.#attempt(target)
+    if (fault === null) return true
+    this.noteUserError()
+    this.#answer(fault)
     return true
   }
 
@@ -302,60 +318,41 @@ export class Exchange extends Relay {
     if (!this.#rescuing) this.recordLatency()
     this.#countTarget(true)
     this.judge('ok')
-    this.#tunnel = true
     this.answerBegun = true
-    this.edge.tunnels.add(this)
+    this.logStatus(101)
+    const tunnel = new Tunnel({
+      client: this.client,
+      upstream: this.#upstream as UpstreamConnection,
+      number: this.number,
+      slot: this.slot,
+      onOver: () => this.#finish(),
+    })
+    this.tunnel = tunnel
+    this.edge.tunnels.add(tunnel)
     this.client.writeText(switchingHeadOut(head))
-    if (rest.length > 0) this.onTunnelFromUpstream(rest)
+    if (rest.length > 0) tunnel.fromUpstream(rest)
     this.client.becomeTunnel()
-  }
-
-  onTunnelFromUpstream(chunk: Buffer): void {
-    this.#upstream?.touchTunnel()
-    if (!this.client.writeBytes(chunk)) this.#upstream?.hold()
-  }
-
-  onTunnelFromClient(chunk: Buffer): void {
-    this.#upstream?.touchTunnel()
-    if (this.#upstream?.socket.write(chunk) === false) this.client.pauseRequest()
-  }
-
-  /** The target has ended its direction. */
-  onTunnelEnd(): void {
-    this.client.endTunnel()
-    this.#endTunnelSide()
-  }
-
-  onTunnelEndFromClient(): void {
-    this.#upstream?.socket.end()
-    this.#endTunnelSide()
-  }
-
-  #endTunnelSide(): void {
-    if (++this.#tunnelEnds < 2) return this.#upstream?.halfCloseTunnel()
-    const upstream = this.#upstream
-    this.#endAttempt()
-    upstream?.letGo()
-    this.closeTunnel()
-  }
-
-  /** Ends both directions; also called when the tunnel's version is evacuated. */
-  closeTunnel(): void {
-    this.#dropUpstream()
-    this.#finish()
-    this.client.finished(false)
   }
 
   // --- record --------------------------------------------------------------------------------
 
   /** Answers a fault ourselves. */
   #answer(fault: Fault): void {
+    this.logStatus(FAULTS[fault].status, fault)
     this.#finish()
     this.answerFault(fault)
   }
 
+  /** An OPTIONS that may go no further is answered by whom it has reached. */
+  #answerOptions(): void {
+    this.logStatus(200)
+    this.#finish()
+    this.answerAllow()
+  }
+
   /** The answer has begun and cannot be completed. */
-  #breakOff(): void {
+  #breakOff(fault: Fault | 'client-gone'): void {
+    this.logBreak(fault)
     this.#finish()
     this.client.reset()
   }
@@ -392,6 +389,7 @@ export class Exchange extends Relay {
     this.#endAttempt()
     this.#release()
     if (this.#rescuing) this.edge.rescuesInFlight--
-    if (this.#tunnel) this.edge.tunnels.delete(this)
+    if (this.tunnel !== null) this.edge.tunnels.delete(this.tunnel)
+    this.logEnd(this.tunnel)
   }
 }

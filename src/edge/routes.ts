@@ -2,10 +2,10 @@
 // pools of connections. A new table replaces it whole; targets that stay keep their pool.
 
 import type { Board } from '../board/board.ts'
-import { isEjected, targetInFlight } from '../board/tallies.ts'
-import type { Choice } from '../core/choose.ts'
+import { targetInFlight, targetShare } from '../board/tallies.ts'
+import { type Choice, OUT } from '../core/choose.ts'
 import { Router } from '../core/match.ts'
-import type { Affinity, Table, TableTarget } from '../core/table.ts'
+import type { Affinity, Replay, RescueBudget, Table, TableTarget } from '../core/table.ts'
 import type { UpstreamConnection } from './upstream.ts'
 
 export class Target {
@@ -43,10 +43,14 @@ export class Version implements Choice {
     return this.targets.length
   }
 
+  share(index: number): number {
+    const target = this.targets[index]
+    return target === undefined ? OUT : targetShare(this.#board, target.index)
+  }
+
   inFlight(index: number): number {
     const target = this.targets[index]
-    if (target === undefined || isEjected(this.#board, target.index)) return -1
-    return targetInFlight(this.#board, target.index)
+    return target === undefined ? 0 : targetInFlight(this.#board, target.index)
   }
 }
 
@@ -57,6 +61,8 @@ export interface Service {
   readonly salt: string
   readonly versionOverride: string | null
   readonly rescue: boolean
+  readonly rescueBudget: RescueBudget
+  readonly replay: Replay
   readonly bodyLimitBytes: number
   readonly versions: ReadonlyMap<string, Version>
 }
@@ -93,6 +99,8 @@ export function buildRoutes(board: Board, table: Table, known: Map<number, Targe
       salt: row.salt,
       versionOverride: row.versionOverride,
       rescue: row.rescue,
+      rescueBudget: row.rescueBudget,
+      replay: row.replay,
       bodyLimitBytes: row.bodyLimitBytes ?? Number.POSITIVE_INFINITY,
       versions,
     }

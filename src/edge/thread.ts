@@ -51,9 +51,12 @@ parentPort?.on('message', (message: ToEdge) => {
       server.listen({ host, port, backlog: BACKLOG, reusePort: message.reusePort })
       return
     }
-    case 'closeTunnels':
-      setTimeout(() => closeTunnels(message.slot), message.afterMs)
+    case 'closeTunnels': {
+      // Of requests that have come by now: later the slot may be another version's.
+      const { exchanges } = edge
+      setTimeout(() => closeTunnels(message.slot, exchanges), message.afterMs)
       return
+    }
     case 'drain':
       edge.draining = true
       return
@@ -62,8 +65,10 @@ parentPort?.on('message', (message: ToEdge) => {
   }
 })
 
-function closeTunnels(slot: number): void {
-  for (const exchange of edge.tunnels) if (exchange.slot === slot) exchange.closeTunnel()
+function closeTunnels(slot: number, before: number): void {
+  for (const tunnel of edge.tunnels) {
+    if (tunnel.slot === slot && tunnel.number < before) tunnel.close()
+  }
 }
 
 /** Ends the thread's work: no new connections, what is in flight gets its time, then all close. */
@@ -74,7 +79,7 @@ function finish(drainMs: number, tunnelDrainMs: number): void {
   const tunnelsUntil = edge.now() + tunnelDrainMs
   const timer = setInterval(() => {
     const now = edge.now()
-    if (now >= tunnelsUntil) for (const exchange of edge.tunnels) exchange.closeTunnel()
+    if (now >= tunnelsUntil) for (const tunnel of edge.tunnels) tunnel.close()
     // Idle connections close last: a request may be on its way on each of them.
     let busy = false
     for (const connection of edge.connections) busy ||= !connection.idle && !connection.tunnelled

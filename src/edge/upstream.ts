@@ -4,7 +4,8 @@
 //
 // Response-queue poisoning: bytes that arrive while no request is out belong to nobody, so the
 // connection is destroyed. It goes back to the pool only after the loop's turn, for such bytes
-// often come directly behind an answer.
+// often come directly behind an answer; and bytes that arrive in the turn of the next request's
+// write were there before it.
 
 import { connect, type Socket } from 'node:net'
 import { ChunkedDecoder } from '../http1/chunked.ts'
@@ -12,6 +13,7 @@ import type { Fault } from '../http1/fault.ts'
 import { MORE, REFUSED } from '../http1/lines.ts'
 import { BY_LENGTH, CHUNKED, type Framing, NO_BODY, UNTIL_CLOSE } from '../http1/request-head.ts'
 import { readResponseHead } from '../http1/response-head.ts'
+import { addConnections, addWaiting } from '../board/tallies.ts'
 import { BodySink } from './body-sink.ts'
 import type { Edge } from './edge.ts'
 import type { Exchange } from './request.ts'
@@ -23,12 +25,8 @@ const BODY = 1
 const TUNNEL = 2
 const IDLE = 3
 
-/** A target that sends so many interim answers is not well. */
-const MAX_INTERIM = 16
 /** Head and body of a request that are together smaller than this go out in one write. */
 const JOIN_BYTES = 16_384
-/** A request that may not be repeated does not take a connection that was idle for longer. */
-const RECENT_MS = 1000
 /** What is still to be written when a tunnel has ended gets so long. */
 const LET_GO_MS = 2000
 /**
@@ -61,6 +59,9 @@ export class UpstreamConnection extends Timed {
   #reusable = true
   #idleLimitMs: number
   #interims = 0
+  /** The turn in which the present request was written to a connection that had waited, or −1. */
+  #turn = -1
+  #waiting = false
   #halfClosed = false
   /** Whether reading stands still since the client cannot take more. */
   #held = false
@@ -99,6 +100,7 @@ export class UpstreamConnection extends Timed {
     })
     socket.on('close', () => this.#onClose())
     edge.wheel.arm(this, edge.now() + edge.settings.timeouts.connectMs)
+    addConnections(edge.board, edge.thread, target.index, 1)
   }
 
   get destroyed(): boolean {
@@ -113,7 +115,18 @@ export class UpstreamConnection extends Timed {
     this.#requestSent = false
     this.answered = false
     this.#interims = 0
-    if (this.#connected) this.#edge.wheel.disarm(this)
+    if (this.#connected) {
+      this.#turn = this.#edge.turnOfWrite
+      this.#edge.wheel.disarm(this)
+      exchange.logConnected()
+    } else this.#wait(true)
+  }
+
+  /** Counts the request among those that wait for a connection, or not any more. */
+  #wait(waits: boolean): void {
+    if (this.#waiting === waits) return
+    this.#waiting = waits
+    addWaiting(this.#edge.board, this.#edge.thread, this.target.index, waits ? 1 : -1)
   }
 
   /** Sends body bytes, framed as they are. False asks for a pause until `onUpstreamDrain`. */
@@ -156,8 +169,10 @@ export class UpstreamConnection extends Timed {
 
   #onConnect(): void {
     this.#connected = true
+    this.#wait(false)
     if (this.#state === IDLE) return
     this.#edge.wheel.disarm(this)
+    this.#exchange?.logConnected()
     if (this.#requestSent) this.#waitForHead()
   }
 
@@ -169,9 +184,14 @@ export class UpstreamConnection extends Timed {
   /** @param chunk valid during the call only */
   #onData(chunk: Buffer): void {
     const exchange = this.#exchange
+    this.#edge.noteEvent()
     if (exchange === null) return this.destroy()
+    if (this.#turn >= 0) {
+      if (!this.#edge.isLater(this.#turn)) return this.#fail('upstream-reset')
+      this.#turn = -1
+    }
     this.answered = true
-    if (this.#state === TUNNEL) return exchange.onTunnelFromUpstream(Buffer.from(chunk))
+    if (this.#state === TUNNEL) return exchange.tunnel?.fromUpstream(Buffer.from(chunk))
     const bytes = this.#pending === null ? chunk : Buffer.concat([this.#pending, chunk])
     this.#pending = null
     let at = 0
@@ -207,15 +227,18 @@ export class UpstreamConnection extends Timed {
       return REFUSED
     }
     if (head.status < 200) {
-      if (++this.#interims > MAX_INTERIM) this.#fail('upstream-malformed')
-      else exchange.onInterim(head)
+      if (++this.#interims > edge.settings.limits.interimResponses) {
+        this.#fail('upstream-malformed')
+        return REFUSED
+      }
+      exchange.onInterim(head)
       return end
     }
     this.#state = BODY
     this.#framing = head.framing
     this.#remaining = head.contentLength
     this.#reusable = head.keepAlive
-    if (head.framing === CHUNKED) this.#decoder.reset()
+    if (head.framing === CHUNKED) this.#decoder.reset(exchange.trailersOut)
     if (head.keepAliveSeconds >= 0) {
       // One second less than the target's own limit, so that we close first.
       const hintMs = Math.max(0, head.keepAliveSeconds * 1000 - 1000)
@@ -240,7 +263,10 @@ export class UpstreamConnection extends Timed {
       this.#bytes = NOTHING
       if (this.#exchange !== exchange) return
       if (this.#decoder.broken) return this.#fail('upstream-malformed')
-      if (this.#decoder.done) return this.#complete(exchange, end < length)
+      if (this.#decoder.done) {
+        if (exchange.trailersOut) exchange.onTrailers(this.#decoder.trailers)
+        return this.#complete(exchange, end < length)
+      }
     } else if (from < length) exchange.onBody(bytes, from, length)
     if (this.#exchange !== exchange) return
     this.#edge.wheel.arm(this, this.#edge.now() + this.#edge.settings.timeouts.responseIdleMs)
@@ -303,7 +329,7 @@ export class UpstreamConnection extends Timed {
   #onEnd(): void {
     const exchange = this.#exchange
     if (exchange === null) return this.destroy()
-    if (this.#state === TUNNEL) return exchange.onTunnelEnd()
+    if (this.#state === TUNNEL) return exchange.tunnel?.endFromUpstream()
     if (this.#state === BODY && this.#framing === UNTIL_CLOSE) {
       this.#reusable = false
       return this.#complete(exchange, false)
@@ -320,7 +346,7 @@ export class UpstreamConnection extends Timed {
   override onDeadline(): void {
     const exchange = this.#exchange
     if (exchange === null) this.destroy()
-    else if (this.#state === TUNNEL) exchange.closeTunnel()
+    else if (this.#state === TUNNEL) exchange.tunnel?.close()
     else if (this.#held) exchange.onClientStalled()
     else this.#fail(this.#connected ? 'response-timeout' : 'connect-timeout')
   }
@@ -349,6 +375,8 @@ export class UpstreamConnection extends Timed {
     if (this.#destroyed) return
     this.#destroyed = true
     this.#exchange = null
+    this.#wait(false)
+    addConnections(this.#edge.board, this.#edge.thread, this.target.index, -1)
     this.#edge.wheel.remove(this)
     const at = this.target.idle.indexOf(this)
     if (at >= 0) this.target.idle.splice(at, 1)
@@ -361,29 +389,4 @@ const NOTHING = Buffer.alloc(0)
 /** The whole buffer where the range is all of it, so that the sink can give its memory back. */
 function part(bytes: Buffer, from: number, to: number): Buffer {
   return from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to)
-}
-
-/**
- * Which connection a request may take: any that waits; only one used a moment ago, since the target
- * may be closing an older one at this very time; or only a new one.
- */
-export type Freshness = 'any' | 'recent' | 'new'
-
-/** A connection for a request: the one that was used last, or a new one. */
-export function takeConnection(
-  edge: Edge,
-  target: Target,
-  freshness: Freshness,
-): UpstreamConnection {
-  const { idle } = target
-  while (freshness !== 'new' && idle.length > 0) {
-    const connection = idle.pop() as UpstreamConnection
-    if (connection.destroyed) continue
-    if (freshness === 'recent' && edge.now() - connection.idleSinceMs > RECENT_MS) {
-      idle.push(connection)
-      break
-    }
-    return connection
-  }
-  return new UpstreamConnection(edge, target)
 }

@@ -24,6 +24,8 @@ const REASONS: Readonly<Record<number, string>> = {
 
 export interface AnswerOptions {
   readonly keepAlive: boolean
+  /** Whether the client speaks HTTP/1.0, which must be told that the connection stays open. */
+  readonly oldClient: boolean
   /** Whether the client accepts `application/problem+json`. */
   readonly problemJson: boolean
   /** No body goes out, only its length. */
@@ -38,6 +40,9 @@ export function wantsProblemJson(lines: FieldLines): boolean {
   return accept >= 0 && lines.value(accept).includes('application/problem+json')
 }
 
+/** What is served here, for a 405 and for an OPTIONS that ends here. */
+const ALLOW = 'Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n'
+
 /** A whole answer, ready to be written as latin1. */
 export function faultAnswer(fault: Fault, options: AnswerOptions): string {
   const { status, text } = FAULTS[fault]
@@ -48,7 +53,7 @@ export function faultAnswer(fault: Fault, options: AnswerOptions): string {
     : `${status} ${reason}: ${text}\n`
   let extra = `x-vertex-error: ${fault}\r\n`
   if (status === 503) extra += 'Retry-After: 1\r\n'
-  if (status === 405) extra += 'Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n'
+  if (status === 405) extra += ALLOW
   const type = options.problemJson ? 'application/problem+json' : 'text/plain; charset=utf-8'
   return plainAnswer(status, { ...options, type, extra, body })
 }
@@ -63,9 +68,26 @@ export interface PlainAnswerOptions extends AnswerOptions {
 
 /** An answer with a small ASCII body. */
 export function plainAnswer(status: number, options: PlainAnswerOptions): string {
-  const { body, date, extra, keepAlive, toHead, type } = options
-  const connection = keepAlive ? '' : 'Connection: close\r\n'
+  const { body, date, extra, keepAlive, oldClient, toHead, type } = options
+  const open = oldClient ? 'Connection: keep-alive\r\n' : ''
+  const connection = keepAlive ? open : 'Connection: close\r\n'
   let out = `HTTP/1.1 ${status} ${REASONS[status] ?? 'Error'}\r\nDate: ${date}\r\n`
-  out += `Content-Type: ${type}\r\nContent-Length: ${body.length}\r\n${extra}${connection}\r\n`
+  if (body !== '') out += `Content-Type: ${type}\r\n`
+  out += `Content-Length: ${body.length}\r\n${extra}${connection}\r\n`
   return toHead ? out : out + body
+}
+
+/** Whether the node takes traffic, for load balancers that ask on the data listener. */
+export function readinessAnswer(draining: boolean, options: AnswerOptions): string {
+  return plainAnswer(draining ? 503 : 200, {
+    ...options,
+    type: 'text/plain; charset=utf-8',
+    extra: 'Cache-Control: no-store\r\n',
+    body: draining ? 'draining\n' : 'ready\n',
+  })
+}
+
+/** What is served here, to an OPTIONS that may go no further (RFC 9110 section 7.6.2). */
+export function allowAnswer(options: AnswerOptions): string {
+  return plainAnswer(200, { ...options, type: '', extra: ALLOW, body: '' })
 }

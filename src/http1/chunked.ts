@@ -3,6 +3,10 @@
 // framing as it came (strict framing is unambiguous, so the very bytes may pass, only extensions
 // and trailers are cut out), or taking the framing off (for an HTTP/1.0 client).
 //
+// Trailers that are to go on are kept as text: they are few and small, and each must be looked at
+// (trailers.ts). Then the empty line that ends the body does not pass either, so that the caller
+// can write them before it.
+//
 // Bounds: a size has at most 16 hex digits and is a safe integer, extensions of one chunk take at
 // most 256 bytes, the trailer section at most 8 KiB.
 
@@ -47,6 +51,13 @@ export class ChunkedDecoder {
   #digits = 0
   #spent = 0 // bytes of the present extension, or of the trailer section
   #last = false
+  #keepsTrailers = false
+  #section = ''
+
+  /** The trailer lines with their line ends, when they are kept and the body is whole. */
+  get trailers(): string {
+    return this.#section
+  }
 
   get done(): boolean {
     return this.#state === DONE
@@ -56,7 +67,15 @@ export class ChunkedDecoder {
     return this.#state === BROKEN
   }
 
-  reset(): void {
+  /**
+   * Begins a new body.
+   *
+   * @param keepsTrailers whether the trailer section is kept instead of dropped; with framing the
+   *   end of the body is then left to the caller: `trailers`, in part, and an empty line
+   */
+  reset(keepsTrailers: boolean): void {
+    this.#keepsTrailers = keepsTrailers
+    this.#section = ''
     this.dataBytes = 0
     this.#state = SIZE
     this.#size = 0
@@ -69,7 +88,7 @@ export class ChunkedDecoder {
    * Decodes bytes[from, to) and calls `pass` for each range that goes on.
    *
    * @param framed whether chunk framing passes too; the end of the body (`0 CRLF CRLF`) then passes
-   *   in the last range, without trailers
+   *   in the last range, without trailers; when those are kept it is only `0 CRLF`
    * @returns the offset after the last byte that belongs to the body
    */
   decode(
@@ -95,7 +114,7 @@ export class ChunkedDecoder {
       const byte = bytes[at] as number
       this.#step(byte)
       if (this.#state === BROKEN) break
-      if (framed && hidden(before, this.#state)) {
+      if (framed && this.#hides(before)) {
         if (start < at) pass(start, at)
         start = at + 1
       }
@@ -189,6 +208,7 @@ export class ChunkedDecoder {
 
   #readTrailer(byte: number): void {
     if (++this.#spent > MAX_TRAILER_BYTES) return this.#break()
+    if (this.#keepsTrailers) this.#section += String.fromCharCode(byte)
     const classes = CLASSES[byte] as number
     switch (this.#state) {
       case LINE:
@@ -208,13 +228,17 @@ export class ChunkedDecoder {
         return
       default:
         this.#state = byte === LF ? DONE : BROKEN
+        // The empty line that ends the section is none of its lines.
+        if (this.#keepsTrailers) this.#section = this.#section.slice(0, -2)
     }
   }
-}
 
-/** Whether a byte read in state `before` that led to `after` is an extension's or a trailer's. */
-function hidden(before: number, after: number): boolean {
-  if (after >= EXTENSION) return true
-  if (before === LINE) return after === NAME
-  return before === NAME || before === FIELD_VALUE || before === FIELD_LF
+  /** Whether the byte just read, in state `before`, is an extension's or a trailer's. */
+  #hides(before: number): boolean {
+    const after = this.#state
+    if (after >= EXTENSION) return true
+    if (before === LINE) return after === NAME || this.#keepsTrailers
+    if (before === LAST_LF) return this.#keepsTrailers
+    return before === NAME || before === FIELD_VALUE || before === FIELD_LF
+  }
 }

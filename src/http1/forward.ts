@@ -7,9 +7,6 @@ import type { FieldLines } from './lines.ts'
 import { BY_LENGTH, CHUNKED, type RequestHead } from './request-head.ts'
 import type { ResponseHead } from './response-head.ts'
 
-/** The name under which we appear in Via. */
-export const VIA_NAME = 'vertex'
-
 function flags(ids: readonly number[]): Uint8Array {
   const set = new Uint8Array(64)
   for (const id of ids) set[id] = 1
@@ -21,7 +18,6 @@ const HOP_BY_HOP = [
   FIELD['keep-alive'],
   FIELD['proxy-connection'],
   FIELD.te,
-  FIELD.trailer,
   FIELD['transfer-encoding'],
   FIELD.upgrade,
   FIELD['http2-settings'],
@@ -34,14 +30,61 @@ const FORWARDED = [
   FIELD.forwarded,
   FIELD['x-request-id'],
 ]
-const UNTRUSTED = [...HOP_BY_HOP, ...FORWARDED, FIELD['proxy-authorization'], FIELD.host]
-const TRUSTED = [...HOP_BY_HOP, FIELD['x-forwarded-for'], FIELD['proxy-authorization'], FIELD.host]
-const REQUEST_DROPS_UNTRUSTED = flags(UNTRUSTED)
-const REQUEST_DROPS_TRUSTED = flags(TRUSTED)
-// An HTTP/1.0 client does not know what it expects: the field must not reach an HTTP/1.1 target.
-const OLD_DROPS_UNTRUSTED = flags([...UNTRUSTED, FIELD.expect])
-const OLD_DROPS_TRUSTED = flags([...TRUSTED, FIELD.expect])
-const RESPONSE_DROPS = flags([...HOP_BY_HOP, FIELD['proxy-authenticate']])
+const UNTRUSTED = [...HOP_BY_HOP, ...FORWARDED, FIELD.host]
+const TRUSTED = [...HOP_BY_HOP, FIELD['x-forwarded-for'], FIELD.host]
+const RESPONSE = [...HOP_BY_HOP, FIELD['proxy-authenticate']]
+// Trailer announces what only a chunked body can bring.
+const RESPONSE_DROPS = flags([...RESPONSE, FIELD.trailer])
+const RESPONSE_DROPS_WITH_TRAILERS = flags(RESPONSE)
+
+/** What a node adds to requests, and what it lets through. */
+export interface ForwardingOptions {
+  /** The name under which we appear in Via, a token. */
+  readonly via: string
+  /** Whether Forwarded (RFC 7239) is written. */
+  readonly forwarded: boolean
+  /** Whether Proxy-Authorization passes. */
+  readonly proxyAuthorization: boolean
+}
+
+type Drops = readonly [Uint8Array, Uint8Array, Uint8Array]
+
+/** The same, worked out once for all requests. */
+export interface ForwardingRules {
+  readonly via: RegExp
+  readonly via10: string
+  readonly via11: string
+  readonly forwarded: boolean
+  /** The fields that go, of HTTP/1.0, HTTP/1.1 and chunked requests. */
+  readonly untrusted: Drops
+  readonly trusted: Drops
+}
+
+/** Works the options out. */
+export function forwardingRules(options: ForwardingOptions): ForwardingRules {
+  const { forwarded, proxyAuthorization, via } = options
+  const always = proxyAuthorization ? [] : [FIELD['proxy-authorization']]
+  const name = via.replace(/[.*+?^${}|]/g, '\\$&')
+  return {
+    via: new RegExp(`^[ \\t]*(HTTP/)?\\d(\\.\\d)?[ \\t]+${name}[ \\t]*$`, 'i'),
+    via10: `Via: 1.0 ${via}\r\n`,
+    via11: `Via: 1.1 ${via}\r\n`,
+    forwarded,
+    untrusted: dropsOf([...UNTRUSTED, ...always]),
+    trusted: dropsOf([...TRUSTED, ...always]),
+  }
+}
+
+function dropsOf(fields: readonly number[]): Drops {
+  return [
+    // HTTP/1.0 has no expectations: the field must not reach an HTTP/1.1 target.
+    flags([...fields, FIELD.trailer, FIELD.expect]),
+    flags([...fields, FIELD.trailer]),
+    flags(fields),
+  ]
+}
+
+const DEFAULT_RULES = forwardingRules({ via: 'vertex', forwarded: false, proxyAuthorization: false })
 
 /** The lines that pass, with their line ends. */
 function passingLines(lines: FieldLines, drops: Uint8Array, named: readonly string[]): string {
@@ -93,13 +136,20 @@ export function requestHeadOut(
   by: ForwardedBy,
   requestId: string,
   upgrade: string,
+  rules: ForwardingRules = DEFAULT_RULES,
 ): string {
   const { lines } = head
-  const drops = dropsFor(head, by.trusted)
+  const kind = head.minor === 0 ? 0 : head.framing === CHUNKED ? 2 : 1
+  const drops = (by.trusted ? rules.trusted : rules.untrusted)[kind]
   // HTTP/1.0 may come without a host; HTTP/1.1 then has an empty field (RFC 9112 section 3.2).
   let out = `${head.method} ${head.target} HTTP/1.1\r\nHost: ${head.host}\r\n`
-  out += passingLines(lines, drops, head.named)
-  out += forwardingFields(head, by, requestId)
+  if (head.maxForwards < 0) out += passingLines(lines, drops, head.named)
+  else {
+    // One hop less (RFC 9110 section 7.6.2); at 0 we would have answered ourselves.
+    out += passingLines(lines, drops, [...head.named, 'max-forwards'])
+    out += `Max-Forwards: ${head.maxForwards - 1}\r\n`
+  }
+  out += forwardingFields(head, by, requestId, rules)
   if (head.framing === CHUNKED) out += 'Transfer-Encoding: chunked\r\n'
   else if (head.framing === BY_LENGTH) out += `Content-Length: ${head.contentLength}\r\n`
   if (upgrade !== '') return `${out}Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n\r\n`
@@ -107,22 +157,20 @@ export function requestHeadOut(
   return `${out}\r\n`
 }
 
-function dropsFor(head: RequestHead, trusted: boolean): Uint8Array {
-  if (head.minor === 0) return trusted ? OLD_DROPS_TRUSTED : OLD_DROPS_UNTRUSTED
-  return trusted ? REQUEST_DROPS_TRUSTED : REQUEST_DROPS_UNTRUSTED
-}
-
-const VIA_1_1 = `Via: 1.1 ${VIA_NAME}\r\n`
-const VIA_1_0 = `Via: 1.0 ${VIA_NAME}\r\n`
-
-function forwardingFields(head: RequestHead, by: ForwardedBy, requestId: string): string {
+function forwardingFields(
+  head: RequestHead,
+  by: ForwardedBy,
+  requestId: string,
+  rules: ForwardingRules,
+): string {
   const { lines } = head
   const proto = by.proto === 'http' ? 'X-Forwarded-Proto: http\r\n' : 'X-Forwarded-Proto: https\r\n'
   const forwardedHost = head.host === '' ? '' : `X-Forwarded-Host: ${head.host}\r\n`
-  const via = head.minor === 1 ? VIA_1_1 : VIA_1_0
+  const forwarded = rules.forwarded ? forwardedField(head, by) : ''
+  const via = head.minor === 1 ? rules.via11 : rules.via10
   if (!by.trusted) {
     const peer = `X-Forwarded-For: ${by.address}\r\n`
-    return `${peer}${proto}${forwardedHost}X-Request-Id: ${requestId}\r\n${via}`
+    return `${peer}${proto}${forwardedHost}${forwarded}X-Request-Id: ${requestId}\r\n${via}`
   }
   let chain = ''
   for (let line = 0; line < lines.count; line++) {
@@ -132,18 +180,24 @@ function forwardingFields(head: RequestHead, by: ForwardedBy, requestId: string)
   if (lines.find(FIELD['x-forwarded-proto']) < 0) out += proto
   if (lines.find(FIELD['x-forwarded-host']) < 0) out += forwardedHost
   if (lines.find(FIELD['x-request-id']) < 0) out += `X-Request-Id: ${requestId}\r\n`
-  return out + via
+  return out + forwarded + via
 }
 
-const OUR_VIA = new RegExp(`^\\s*(HTTP/)?\\d(\\.\\d)?\\s+${VIA_NAME}\\s*$`, 'i')
+/** The element of this hop (RFC 7239 section 4), behind those of trusted peers. */
+function forwardedField(head: RequestHead, by: ForwardedBy): string {
+  // An IPv6 address has colons, so it is bracketed and quoted (section 6).
+  const node = by.address.includes(':') ? `"[${by.address}]"` : by.address
+  const host = head.host === '' ? '' : `;host="${head.host}"`
+  return `Forwarded: for=${node};proto=${by.proto}${host}\r\n`
+}
 
 /** How often our own name stands in Via: twice is a loop. */
-export function timesInVia(head: RequestHead): number {
+export function timesInVia(head: RequestHead, rules: ForwardingRules = DEFAULT_RULES): number {
   let times = 0
   for (let line = 0; line < head.lines.count; line++) {
     if (head.lines.field(line) !== FIELD.via) continue
     for (const member of head.lines.value(line).split(',')) {
-      if (OUR_VIA.test(member)) times++
+      if (rules.via.test(member)) times++
     }
   }
   return times
@@ -161,13 +215,16 @@ export interface ResponseOut {
   readonly date: string
   /** Whole lines to add, e.g. `Set-Cookie: …\r\n`, or ''. */
   readonly extra: string
+  /** Whether the body's trailers go on, and with them what announces them. */
+  readonly trailers: boolean
 }
 
 /** The head that goes to the client, ready to be written as latin1. */
 export function responseHeadOut(head: ResponseHead, out: ResponseOut): string {
   const { lines } = head
   let text = `HTTP/1.1 ${head.status} ${head.reason}\r\n`
-  text += passingLines(lines, RESPONSE_DROPS, head.named)
+  const drops = out.trailers ? RESPONSE_DROPS_WITH_TRAILERS : RESPONSE_DROPS
+  text += passingLines(lines, drops, head.named)
   if (lines.find(FIELD.date) < 0) text += `Date: ${out.date}\r\n`
   text += out.extra
   if (out.framing === 'chunked') text += 'Transfer-Encoding: chunked\r\n'

@@ -75,9 +75,10 @@ export async function startOrigin(handler: Handler): Promise<Origin> {
         const length = Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0)
         let total = end + 4 + length
         if (/transfer-encoding: chunked/i.test(head)) {
-          const last = text.indexOf('0\r\n\r\n', end + 4)
-          if (last < 0) return
-          total = last + 5
+          // The last chunk, trailers if there are any, and the empty line.
+          const last = /(?:^|\r\n)0\r\n(?:[^\r\n]+\r\n)*\r\n/.exec(text.slice(end + 4))
+          if (last === null) return
+          total = end + 4 + last.index + last[0].length
         }
         if (text.length < total) return
         const request = text.slice(0, total)

@@ -161,10 +161,14 @@ export function dechunk(text: string, from = 0): { data: string; end: number } |
     const lineEnd = text.indexOf('\r\n', at)
     if (lineEnd < 0) return null
     const size = Number.parseInt(text.slice(at, lineEnd), 16)
+    if (size === 0) {
+      // Trailers may stand before the empty line.
+      const end = text.indexOf('\r\n\r\n', lineEnd)
+      return end < 0 ? null : { data: parts.join(''), end: end + 4 }
+    }
     const next = lineEnd + 2 + size + 2
     if (text.length < next) return null
     if (text.slice(next - 2, next) !== '\r\n') throw new Error(`A chunk does not end at ${next}`)
-    if (size === 0) return { data: parts.join(''), end: next }
     parts.push(text.slice(lineEnd + 2, next - 2))
     at = next
   }

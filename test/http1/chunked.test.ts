@@ -197,7 +197,7 @@ await t.test('a decoder that is reset begins anew, wherever it stood', async (t)
     const decoder = new ChunkedDecoder()
     const bytes = Buffer.from(raw, 'latin1')
     decoder.decode(bytes, 0, bytes.length, true, () => undefined)
-    decoder.reset()
+    decoder.reset(false)
     let passed = ''
     const next = Buffer.from('1;a\r\nx\r\n0\r\nA: b\r\n\r\n')
     decoder.decode(next, 0, next.length, true, (from, to) => {
@@ -206,6 +206,37 @@ await t.test('a decoder that is reset begins anew, wherever it stood', async (t)
     t.equal(passed, '1\r\nx\r\n0\r\n\r\n', name)
     t.equal(decoder.dataBytes, 1)
   }
+})
+
+/** Decodes with the trailers kept, byte by byte or whole: what passes, and what is kept. */
+function decodeKeeping(raw: string, framed: boolean, step: number): string[] {
+  const decoder = new ChunkedDecoder()
+  decoder.reset(true)
+  const bytes = Buffer.from(raw, 'latin1')
+  let passed = ''
+  for (let at = 0; at < bytes.length && !decoder.broken; ) {
+    const to = Math.min(at + step, bytes.length)
+    at = decoder.decode(bytes, at, to, framed, (from, until) => {
+      passed += bytes.toString('latin1', from, until)
+    })
+    if (at < to) break
+  }
+  return [passed, decoder.trailers, decoder.done ? 'done' : decoder.broken ? 'broken' : 'more']
+}
+
+await t.test('trailers that are kept are handed out, and the empty line with them', async (t) => {
+  const raw = '3;x="\r"\r\nabc\r\n0\r\nA: b\r\nC:\xe9 \r\n\r\nGET'.replace('\r"', 'y"')
+  for (const step of [1, 2, 3, 5, raw.length]) {
+    t.same(
+      decodeKeeping(raw, true, step),
+      ['3\r\nabc\r\n0\r\n', 'A: b\r\nC:\xe9 \r\n', 'done'],
+      `${step} bytes at a time`,
+    )
+    t.same(decodeKeeping(raw, false, step), ['abc', 'A: b\r\nC:\xe9 \r\n', 'done'])
+    t.same(decodeKeeping('0\r\n\r\n', true, step), ['0\r\n', '', 'done'])
+  }
+  t.equal(decodeKeeping('0\r\nA b: c\r\n\r\n', true, 1)[2], 'broken')
+  t.equal(decodeKeeping(`0\r\nA: ${'b'.repeat(9000)}\r\n\r\n`, true, 999)[2], 'broken')
 })
 
 const token = fc.stringMatching(/^[a-z0-9!#$%&'*+.^_`|~-]{1,20}$/)

@@ -206,6 +206,7 @@ const OPEN = {
   oldClient: false,
   date: 'now',
   extra: '',
+  trailers: false,
 } as const
 const OK = 'HTTP/1.1 200 OK'
 

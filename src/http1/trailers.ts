@@ -1,0 +1,37 @@
+// Which trailers may go on. A recipient may merge trailers into the header section, so a field that
+// frames, routes or authenticates a message, or says how to read it, must not come in through this
+// back door (RFC 9110 section 6.5.1, RFC 7230 section 4.1.2). All others pass as they came; they
+// have been checked byte by byte by then (chunked.ts).
+
+const NOT_AS_TRAILER = new Set([
+  // Framing and the connection.
+  ...['content-length', 'transfer-encoding', 'connection', 'keep-alive', 'proxy-connection'],
+  ...['te', 'trailer', 'upgrade', 'http2-settings'],
+  // Routing, and what we say about where a request came from.
+  ...['host', 'forwarded', 'via', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host'],
+  ...['x-forwarded-port', 'x-real-ip', 'x-request-id', 'max-forwards'],
+  // Authentication.
+  ...['authorization', 'proxy-authorization', 'proxy-authenticate', 'www-authenticate'],
+  ...['authentication-info', 'proxy-authentication-info', 'cookie', 'set-cookie'],
+  // How to read the content.
+  ...['content-encoding', 'content-type', 'content-range'],
+  // What controls a request or an answer.
+  ...['cache-control', 'expect', 'pragma', 'range', 'if-match', 'if-none-match', 'if-range'],
+  ...['if-modified-since', 'if-unmodified-since', 'age', 'date', 'expires', 'location'],
+  ...['retry-after', 'vary', 'warning'],
+])
+
+/**
+ * The lines of a checked trailer section that may go on, each with its CRLF.
+ *
+ * @param section lines that a ChunkedDecoder has kept, each with its CRLF, without the empty one
+ */
+export function passingTrailers(section: string): string {
+  if (section === '') return ''
+  let out = ''
+  for (const line of section.split('\r\n')) {
+    const name = line.slice(0, line.indexOf(':'))
+    if (line !== '' && !NOT_AS_TRAILER.has(name.toLowerCase())) out += `${line}\r\n`
+  }
+  return out
+}
