@@ -57,6 +57,15 @@ function* rescued(from: Measured): Generator<Sample> {
   for (const [{ role: _, ...labels }, view] of versions(from)) yield [labels, view.totals.rescued]
 }
 
+function* standings(from: Measured): Generator<Sample> {
+  for (const [labels, { targets }] of versions(from)) {
+    for (const standing of ['ejected', 'checked-out', 'failing'] as const) {
+      const times = targets.filter((target) => target.standing === standing).length
+      yield [{ ...labels, standing }, times]
+    }
+  }
+}
+
 function* latency(from: Measured): Generator<Sample> {
   for (const [labels, { stats }] of versions(from)) {
     const quantiles = [
@@ -137,6 +146,12 @@ const METRICS: readonly Metric[] = [
     type: 'gauge',
     help: 'Healthy targets of a version.',
     samples: perVersion((view) => view.targets.filter(({ healthy }) => healthy).length),
+  },
+  {
+    name: 'vertex_targets_unhealthy',
+    type: 'gauge',
+    help: 'Targets of a version that are ejected, checked-out, or failing but served.',
+    samples: standings,
   },
   {
     name: 'vertex_rollbacks_total',

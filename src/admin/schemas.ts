@@ -126,12 +126,28 @@ const TotalsSchema = Type.Object(
   { description: 'Since the node started' },
 )
 
+const TargetSchema = Type.Object({
+  url: Type.String(),
+  healthy: Type.Boolean(),
+  standing: Type.Enum(['healthy', 'ejected', 'checked-out', 'failing'], {
+    description: 'ejected and checked-out get no requests; failing gets its own',
+  }),
+  reason: Type.String({ description: 'Why it is not healthy; empty when it is' }),
+  until: nullable(
+    Type.String({ format: 'date-time', description: 'Until when its requests speak against it' }),
+  ),
+  share: Type.Number({
+    minimum: 0,
+    maximum: 1,
+    description: 'Of its fair share of requests: 0 when it is out, below 1 in slow start',
+  }),
+  inFlight: Count,
+})
+
 const VersionSchema = Type.Object({
   version: Type.String(),
   weight: Percent,
-  targets: Type.Array(
-    Type.Object({ url: Type.String(), healthy: Type.Boolean(), inFlight: Count }),
-  ),
+  targets: Type.Array(TargetSchema),
   stats: StatsSchema,
   totals: TotalsSchema,
 })

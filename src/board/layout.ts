@@ -1,7 +1,7 @@
 // The memory that edge threads and the control thread share, laid out in one place. Everything is
 // an Int32 cell of one SharedArrayBuffer and is touched through Atomics only. Each cell has one
 // writer: an edge thread (its stripe of tallies, claims, latency counts and its heartbeat) or the
-// control thread (assignments, limits, ejections). Counters wrap at 2^32; readers take
+// control thread (assignments, limits, shares). Counters wrap at 2^32; readers take
 // differences.
 //
 //   header        wake
@@ -10,7 +10,7 @@
 //   slots         latency limit, latency stripe                        one row a version
 //   tallies       outcomes, evidence, rescued, exceeded, claims        one row a thread and slot
 //   dirty         one bit a slot                                       one row a thread
-//   targets       ejected                                              one row a target
+//   targets       share of the requests                                one row a target
 //   targetTallies in flight, failures in a row, served, connections,   one row a thread and target
 //                 requests that wait for a connection
 //   latency       HDR bucket counts                                    one row a thread and stripe
@@ -32,7 +32,8 @@ export const THREAD = {
   cells: 16,
 } as const
 export const SLOT = { limitUs: 0, latencyStripe: 1, cells: 4 } as const
-export const TARGET = { ejected: 0, cells: 4 } as const
+/** `share`: −1 is out, 0 is all that is fair, else thousandths of it (core/choose.ts). */
+export const TARGET = { share: 0, cells: 4 } as const
 export const TARGET_TALLY = {
   inFlight: 0,
   failuresInARow: 1,

@@ -2,6 +2,7 @@
 // slot. `TallyReader` remembers what it saw last and hands out differences, which are right across
 // the wrap of a counter and across the replacement of a thread (a stripe is never reset).
 
+import { OUT, WHOLE } from '../core/choose.ts'
 import { OUTCOMES } from '../core/outcome.ts'
 import type { Board } from './board.ts'
 import { SLOT, TALLY, TARGET, TARGET_TALLY } from './layout.ts'
@@ -87,8 +88,13 @@ export function countTarget(board: Board, thread: number, target: number, good: 
   return Atomics.add(board.cells, streak, 1) + 1
 }
 
+/** The share of a target: `OUT`, `WHOLE`, or thousandths of what is fair; see core/choose.ts. */
+export function targetShare(board: Board, target: number): number {
+  return Atomics.load(board.cells, board.layout.targetsAt + target * TARGET.cells + TARGET.share)
+}
+
 export function isEjected(board: Board, target: number): boolean {
-  return Atomics.load(board.cells, board.layout.targetsAt + target * TARGET.cells) !== 0
+  return targetShare(board, target) === OUT
 }
 
 /** The latency limit of a slot in microseconds; 0 when latency is not judged now. */
@@ -102,8 +108,13 @@ export function setLatencyLimitUs(board: Board, slot: number, limitUs: number): 
   Atomics.store(board.cells, board.layout.slotsAt + slot * SLOT.cells + SLOT.limitUs, limitUs)
 }
 
+export function setTargetShare(board: Board, target: number, share: number): void {
+  const at = board.layout.targetsAt + target * TARGET.cells + TARGET.share
+  Atomics.store(board.cells, at, share)
+}
+
 export function setEjected(board: Board, target: number, ejected: boolean): void {
-  Atomics.store(board.cells, board.layout.targetsAt + target * TARGET.cells, ejected ? 1 : 0)
+  setTargetShare(board, target, ejected ? OUT : WHOLE)
 }
 
 /** The sum of the threads' failures in a row of a target; health.ts says what it can tell. */

@@ -12,6 +12,7 @@ import type { Problem } from '../core/problem.ts'
 import { blankDocument, type Stepped } from '../core/rollout/transition.ts'
 import { step } from '../core/rollout.ts'
 import type { Table } from '../core/table.ts'
+import { type Connect, connectOnce } from './check-request.ts'
 import { Clock } from './clock.ts'
 import { eventOf, type ParseStrategy } from './command-event.ts'
 import { memoryMs } from './facts.ts'
@@ -22,9 +23,10 @@ import { Loop } from './loop.ts'
 import { type Page, Pager } from './pager.ts'
 import { busy, notHere, refused, unknownService } from './problems.ts'
 import { Publisher } from './publisher.ts'
-import { Residency, type Wanted } from './residency.ts'
+import { Residency } from './residency.ts'
 import { routingEvent } from './routing.ts'
 import { StateDirectory } from './state-directory.ts'
+import { Targets } from './targets.ts'
 import { serviceView } from './views.ts'
 import { wantedOf } from './wanted.ts'
 
@@ -54,8 +56,10 @@ export interface ControlOptions {
   readonly monotonic?: () => number
   /** Milliseconds since 1970; default `Date.now`. */
   readonly wall?: () => number
-  /** From 0 to 1, for the jitter of retries; default `Math.random`. */
+  /** From 0 to 1, for the jitter of retries and checks; default `Math.random`. */
   readonly random?: () => number
+  /** Tries whether a target can be connected to. */
+  readonly connect?: Connect
 }
 
 interface Opened {
@@ -75,6 +79,7 @@ export class Control {
   readonly #clock: Clock
   readonly #pager: Pager
   readonly #residency: Residency
+  readonly #targets: Targets
   readonly #publisher: Publisher
   readonly #loop: Loop
   readonly #keepers = new Map<string, Keeper>()
@@ -87,7 +92,7 @@ export class Control {
   #notPaged: string | null = null
 
   private constructor(options: ControlOptions, opened: Opened) {
-    const { wall = Date.now, random = Math.random } = options
+    const { wall = Date.now, random = Math.random, connect = connectOnce } = options
     this.#board = options.board
     this.#edge = options.edge
     this.#log = options.log
@@ -110,14 +115,22 @@ export class Control {
         this.#log.error({ revision }, 'an edge thread has not taken over the table yet')
       },
     })
+    const onFault = (text: string, err: unknown): void => this.#log.error({ err }, text)
+    this.#targets = new Targets({
+      ...{ board: this.#board, clock: this.#clock, journal: this.#journal },
+      ...{ residency: this.#residency, random, connect, onFault },
+      connectMs: () => this.#config.timeouts.connectMs,
+      onFound: (version) => this.#loop.found(version),
+    })
     this.#loop = new Loop({
       board: this.#board,
       clock: this.#clock,
       journal: this.#journal,
       residency: this.#residency,
+      targets: this.#targets,
       keepers: this.#keepers,
       memoryMs: () => memoryMs(this.#config),
-      onFault: (text, error) => this.#log.error({ err: error }, text),
+      onFault,
     })
     if (opened.torn > 0) {
       const text = `the journal's last line was cut off: ${opened.torn} bytes were removed`
@@ -223,6 +236,7 @@ export class Control {
   /** Stops the loop, saves all evidence and releases the state directory. */
   async close(): Promise<void> {
     await this.#loop.stop()
+    this.#targets.close()
     for (const keeper of this.#keepers.values()) await keeper.settle()
     await this.#pager.close()
     await this.#journal.close()
@@ -318,7 +332,9 @@ export class Control {
   // --- the table -------------------------------------------------------------------------------
 
   #buildTable(): Table {
-    const { table, problems } = this.#residency.nextTable(this.#wanted())
+    const keepers = [...this.#keepers.values(), ...this.#opening]
+    const { table, problems } = this.#residency.nextTable(keepers.map(wantedOf))
+    this.#targets.follow(keepers)
     this.#problems = problems
     for (const problem of problems) this.#log.error({ code: problem.code }, problem.detail)
     return table
@@ -331,18 +347,17 @@ export class Control {
     }
   }
 
-  #wanted(): readonly Wanted[] {
-    return [...this.#keepers.values(), ...this.#opening].map(wantedOf)
-  }
-
   // --- commands --------------------------------------------------------------------------------
 
   async #change(keeper: Keeper, command: Change): Promise<Answer> {
     // What takes the candidate out is never refused; after it there is nothing left to take out.
     const rescues = command.do === 'abort' || command.do === 'rollback'
-    if (keeper.isBusy && !rescues) return refused(busy(command.service))
     const read = eventOf(command, { keeper, parseStrategy: this.#parseStrategy })
     if ('problem' in read) return refused(read.problem)
+    const proof = this.#targets.proofFor(keeper, command)
+    const unfit = proof === null ? null : await proof
+    if (unfit !== null) return refused(unfit)
+    if (keeper.isBusy && !rescues) return refused(busy(command.service))
     const full = this.#noRoom(command, read.event)
     if (full !== null) return refused(full)
     // What was counted until now belongs to what stood until now, and the answer should know it.

@@ -8,6 +8,7 @@ import type { Facts, TargetCounts, WindowFigures } from '../core/facts.ts'
 import { WINDOW_MS } from '../core/window.ts'
 import { claims, targetServed } from '../board/tallies.ts'
 import type { Residency, ResidentVersion } from './residency.ts'
+import type { Targets } from './targets.ts'
 
 const NO_TARGETS: TargetCounts = { healthy: 0, total: 0 }
 const NO_FIGURES: WindowFigures = { requests: 0, errors: 0, p99Us: null }
@@ -26,6 +27,7 @@ function windowMs({ state }: ServiceDocument, now: number): number {
 export interface FactsParts {
   readonly board: Board
   readonly residency: Residency
+  readonly targets: Targets
   readonly now: number
   readonly memoryMs: number
 }
@@ -44,7 +46,7 @@ export function memoryMs({ timeouts }: Config): number {
 
 /** The facts about a service now. Pours the latency counts of its versions into their windows. */
 export function takeFacts(document: ServiceDocument, parts: FactsParts): Facts {
-  const { board, memoryMs, now, residency } = parts
+  const { board, memoryMs, now, residency, targets } = parts
   const { state } = document
   const { service } = state
   for (const { gauge, slot } of residency.versionsOf(service)) {
@@ -58,7 +60,7 @@ export function takeFacts(document: ServiceDocument, parts: FactsParts): Facts {
   return {
     candidateResident: residency.isAcknowledged(service, state.candidate),
     stable: countsOf(stable),
-    candidate: countsOf(candidate),
+    candidate: candidate === undefined ? NO_TARGETS : targets.candidateCounts(state, candidate),
     previous: countsOf(residency.version(service, state.previous?.version ?? null)),
     served,
     candidateInFlight: candidate === undefined ? 0 : claims(board, candidate.slot),

@@ -4,23 +4,48 @@
 import type { Board } from '../board/board.ts'
 import { takeLatency } from '../board/latency.ts'
 import type { TallyDelta } from '../board/tallies.ts'
-import { setEjected, targetFailuresInARow, targetServed } from '../board/tallies.ts'
+import {
+  setTargetShare,
+  targetFailuresInARow,
+  targetServed,
+  targetShare,
+} from '../board/tallies.ts'
 import type { VersionTotals } from '../core/command.ts'
 import type { TargetCounts } from '../core/facts.ts'
-import { judgeTargets, type TargetHealth } from '../core/health.ts'
+import {
+  HEALTHY,
+  type HealthByTarget,
+  type HealthRules,
+  judgeTargets,
+  sharesOf,
+  type TargetHealth,
+  type TargetReading,
+} from '../core/health.ts'
 import { OUTCOMES, type Outcome } from '../core/outcome.ts'
 import { Window } from '../core/window.ts'
 
 export interface HealthChange {
   readonly target: string
+  readonly was: TargetHealth
   readonly health: TargetHealth
+}
+
+/** What was found out about a target besides its requests. */
+export type Found = Pick<TargetReading, 'check' | 'unreached'>
+
+export interface TargetLook {
+  /** The cells of the targets, by URL. */
+  readonly targets: ReadonlyMap<string, number>
+  readonly now: number
+  readonly rules: HealthRules
+  readonly found: (target: string) => Found
 }
 
 export class Gauge {
   readonly window = new Window()
   readonly #outcomes: number[] = OUTCOMES.map(() => 0)
   #rescued = 0
-  #health: Readonly<Record<string, TargetHealth>> = {}
+  #health: HealthByTarget = {}
 
   addCounts(delta: TallyDelta, nowMs: number): void {
     this.window.addCounts(delta, nowMs)
@@ -36,39 +61,47 @@ export class Gauge {
     takeLatency(board, slot, (us, times) => this.window.addLatency({ us, times }, nowMs))
   }
 
-  /** Looks at the targets' counters, ejects and readmits. Returns what has changed. */
-  judgeTargets(
-    board: Board,
-    look: { targets: ReadonlyMap<string, number>; now: number },
-  ): readonly HealthChange[] {
-    const { targets, now } = look
+  /**
+   * Looks at the targets, takes them out and in and writes the shares of those that are in slow
+   * start. Returns whose standing has changed.
+   */
+  judgeTargets(board: Board, look: TargetLook): readonly HealthChange[] {
+    const { found, now, rules, targets } = look
     const readings = [...targets].map(([target, cell]) => ({
       target,
       served: targetServed(board, cell),
       streaks: targetFailuresInARow(board, cell),
+      ...found(target),
     }))
     const before = this.#health
-    this.#health = judgeTargets(before, { readings, now })
+    this.#health = judgeTargets(before, { readings, now, rules })
+    const shares = sharesOf(this.#health, { now, rules })
     const changes: HealthChange[] = []
     for (const [target, cell] of targets) {
-      const health = this.#health[target]
-      if (health === undefined) continue
-      const was = before[target]?.standing ?? 'healthy'
-      if (health.standing === was) continue
-      setEjected(board, cell, health.standing === 'ejected')
-      changes.push({ target, health })
+      const share = shares[target] ?? 0
+      if (targetShare(board, cell) !== share) setTargetShare(board, cell, share)
+      const health = this.healthOf(target)
+      const was = before[target] ?? HEALTHY
+      if (health.standing !== was.standing) changes.push({ target, was, health })
     }
     return changes
   }
 
-  isHealthy(target: string): boolean {
-    return (this.#health[target]?.standing ?? 'healthy') === 'healthy'
+  healthOf(target: string): TargetHealth {
+    return this.#health[target] ?? HEALTHY
   }
 
+  /** How many of the targets are well, and why the first one that is not is not. */
   targetCounts(targets: ReadonlyMap<string, number>): TargetCounts {
     let healthy = 0
-    for (const target of targets.keys()) if (this.isHealthy(target)) healthy++
-    return { healthy, total: targets.size }
+    let why = ''
+    for (const target of targets.keys()) {
+      const { reason, standing } = this.healthOf(target)
+      if (standing === 'healthy') healthy++
+      else if (why === '') why = `${target}, as ${reason}`
+    }
+    const counts = { healthy, total: targets.size }
+    return why === '' ? counts : { ...counts, why }
   }
 
   /** Counts since the version became resident. */

@@ -13,6 +13,7 @@ import type { Clock } from './clock.ts'
 import { takeFacts } from './facts.ts'
 import type { Keeper } from './keeper.ts'
 import type { Residency, ResidentVersion } from './residency.ts'
+import type { Targets } from './targets.ts'
 
 export const TICK_MS = 20
 const SECOND_MS = 1000
@@ -24,6 +25,7 @@ export interface LoopParts {
   readonly clock: Clock
   readonly journal: JournalFile
   readonly residency: Residency
+  readonly targets: Targets
   readonly keepers: ReadonlyMap<string, Keeper>
   /** The response-head time-out. */
   readonly memoryMs: () => number
@@ -140,11 +142,22 @@ export class Loop {
 
   /** A look at targets and windows, before a command or once a second. */
   survey(keeper: Keeper): void {
-    const { board, clock, memoryMs, residency } = this.#parts
+    const { board, clock, memoryMs, residency, targets } = this.#parts
     this.#guarded(keeper, () => {
-      const parts = { board, residency, now: clock.now(), memoryMs: memoryMs() }
+      targets.look(keeper)
+      const parts = { board, residency, targets, now: clock.now(), memoryMs: memoryMs() }
       keeper.decide({ event: 'survey', facts: takeFacts(keeper.document, parts) })
     })
+  }
+
+  /** Something new is known of a version's targets; a rollout may have waited for it. */
+  found(version: ResidentVersion): void {
+    const { keepers, residency, targets } = this.#parts
+    const keeper = keepers.get(version.service)
+    // What was asked of a version that has left concerns nobody.
+    if (keeper === undefined || residency.version(version.service, version.name) !== version) return
+    this.#guarded(keeper, () => targets.judge(keeper, version))
+    if (keeper.document.state.rollout?.phase === 'proving') this.survey(keeper)
   }
 
   #guarded(keeper: Keeper, action: () => void): void {
@@ -179,7 +192,7 @@ export class Loop {
       version.gauge.addCounts(delta, now)
       const keeper = keepers.get(version.service)
       if (keeper === undefined) continue
-      if (delta.evidenceBad > 0) this.#judgeHealth(keeper, version)
+      if (delta.evidenceBad > 0) this.#parts.targets.judge(keeper, version)
       const { candidate, stable } = keeper.document.state
       const arm =
         version.name === candidate ? 'candidate' : version.name === stable ? 'stable' : null
@@ -245,10 +258,8 @@ export class Loop {
   }
 
   #second(keeper: Keeper, now: number): void {
-    const { residency } = this.#parts
-    for (const version of residency.versionsOf(keeper.config.name)) {
-      this.#judgeHealth(keeper, version)
-    }
+    const { residency, targets } = this.#parts
+    for (const version of residency.versionsOf(keeper.config.name)) targets.judge(keeper, version)
     keeper.catchUp()
     const { rollout, previous } = keeper.document.state
     if (rollout !== null || previous !== null) this.survey(keeper)
@@ -261,29 +272,6 @@ export class Loop {
     const { board, residency } = this.#parts
     for (const { gauge, slot } of residency.versionsOf(keeper.config.name)) {
       gauge.takeLatency(board, { slot, nowMs })
-    }
-  }
-
-  #judgeHealth(keeper: Keeper, version: ResidentVersion): void {
-    const { board, clock, journal } = this.#parts
-    const { targets, gauge } = version
-    const changes = gauge.judgeTargets(board, { targets, now: clock.now() })
-    for (const { target, health } of changes) {
-      const { epoch } = keeper.document.state
-      const what = {
-        healthy: 'is back',
-        ejected: 'is left out as it failed five requests in a row',
-        failing: 'fails, but stays as too few others are left',
-      }[health.standing]
-      const text = `target ${target} of ${version.name} ${what}`
-      const entry = {
-        kind: 'target',
-        service: keeper.config.name,
-        epoch,
-        text,
-        by: 'node',
-      } as const
-      void journal.append(entry)
     }
   }
 }

@@ -2,9 +2,11 @@
 // into the form of the API. Nothing is decided here.
 
 import type { Board } from '../board/board.ts'
-import { claims, targetInFlight } from '../board/tallies.ts'
+import { claims, targetInFlight, targetShare } from '../board/tallies.ts'
+import { OUT, WHOLE } from '../core/choose.ts'
 import type { RolloutView, ServiceView, TargetView, VersionView } from '../core/command.ts'
 import type { ServiceDocument } from '../core/events.ts'
+import type { TargetHealth } from '../core/health.ts'
 import { explain } from '../core/verdict/explain.ts'
 import { caseOf } from '../core/rollout/transition.ts'
 import { holdOf } from '../core/rollout/watch.ts'
@@ -19,6 +21,23 @@ export interface ViewParts {
   readonly residency: Residency
 }
 
+function targetView(
+  url: string,
+  parts: ViewParts & { cell: number | undefined; health: TargetHealth },
+): TargetView {
+  const { board, cell, clock, health } = parts
+  const { cause, reason, standing, untilMs } = health
+  const share = cell === undefined ? WHOLE : targetShare(board, cell)
+  return {
+    url,
+    healthy: standing === 'healthy',
+    ...{ standing, reason },
+    until: cause === 'requests' ? clock.iso(untilMs) : null,
+    share: share === OUT ? 0 : share === WHOLE ? 1 : share / 1000,
+    inFlight: cell === undefined ? 0 : targetInFlight(board, cell),
+  }
+}
+
 function versionView(
   document: ServiceDocument,
   parts: ViewParts & { name: string | null; weight: Weight },
@@ -30,8 +49,7 @@ function versionView(
   const gauge = resident?.gauge ?? new Gauge()
   const targets: TargetView[] = (versions[name]?.targets ?? []).map((url) => {
     const cell = resident?.targets.get(url)
-    const inFlight = cell === undefined ? 0 : targetInFlight(board, cell)
-    return { url, healthy: gauge.isHealthy(url), inFlight }
+    return targetView(url, { ...parts, cell, health: gauge.healthOf(url) })
   })
   const inFlight = resident === undefined ? 0 : claims(board, resident.slot)
   return {

@@ -2,6 +2,7 @@
 // API (which runs in a thread of its own) and the control loop. Everything here can be posted
 // between threads: plain data, no functions. The admin API adds only HTTP to it.
 
+import type { TargetStanding } from './health.ts'
 import type { JournalEntry } from './journal.ts'
 import type { Outcome } from './outcome.ts'
 import type { Problem } from './problem.ts'
@@ -92,6 +93,13 @@ export interface VersionTotals {
 export interface TargetView {
   readonly url: string
   readonly healthy: boolean
+  readonly standing: TargetStanding
+  /** Why it is not healthy; empty when it is. */
+  readonly reason: string
+  /** Until when its requests speak against it, ISO 8601; null when time does not decide. */
+  readonly until: string | null
+  /** Of its fair share: 0 when it is out, below 1 in slow start. */
+  readonly share: number
   readonly inFlight: number
 }
 

@@ -16,6 +16,13 @@ export const NO_COUNTS: ArmCounts = { good: 0, bad: 0, exceeded: 0, userErrors: 
 export interface TargetCounts {
   readonly healthy: number
   readonly total: number
+  /**
+   * Of the healthy ones: those that nobody has reached yet. Asked only of a candidate before its
+   * first raise; elsewhere a target of which nothing is known is taken to be well.
+   */
+  readonly unproven?: number
+  /** The first one that is not healthy, and why. */
+  readonly why?: string
 }
 
 /** Figures of a version over the trigger's window, for mode `threshold`. */

@@ -36,7 +36,17 @@ export function versionView(version: string, weight: number): VersionView {
   return {
     version,
     weight,
-    targets: [{ url: 'http://127.0.0.1:9001', healthy: true, inFlight: 1 }],
+    targets: [
+      {
+        url: 'http://127.0.0.1:9001',
+        healthy: true,
+        standing: 'healthy',
+        reason: '',
+        until: null,
+        share: 1,
+        inFlight: 1,
+      },
+    ],
     stats: {
       requests: 1000,
       errors: 50,

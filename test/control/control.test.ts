@@ -326,6 +326,7 @@ await t.test('a raise that cannot be saved does not happen; an abort does', asyn
 
 await t.test('an abort overtakes a raise that still waits for the disk', async (t) => {
   await withNode({ candidate: 'v2' }, async (node) => {
+    await node.ask({ do: 'weight', weight: 100 })
     const raise = node.ask({ do: 'weight', weight: 5000 })
     const abort = node.ask({ do: 'abort' })
     await Promise.all([raise, abort])

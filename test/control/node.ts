@@ -12,8 +12,10 @@ import { type Board, createBoard, wakeControl } from '../../src/board/board.ts'
 import { TALLY } from '../../src/board/layout.ts'
 import { count } from '../../src/board/tallies.ts'
 import type { Config } from '../../src/config/config.ts'
+import type { Connect } from '../../src/control/check-request.ts'
 import { Control } from '../../src/control/control.ts'
 import type { Answer, Change, ServiceView } from '../../src/core/command.ts'
+import type { HealthRules } from '../../src/core/health.ts'
 import { type JournalEntry, readJournal } from '../../src/core/journal.ts'
 import { outcomeIndex } from '../../src/core/outcome.ts'
 import type { Strategy } from '../../src/core/strategy.ts'
@@ -39,6 +41,14 @@ export const STRATEGY: Strategy = {
     minRequests: 100,
     windowMs: 60_000,
   },
+}
+
+const HEALTH: HealthRules = {
+  failures: 5,
+  ejectionMs: 30_000,
+  longestEjectionMs: 300_000,
+  ejectedShare: 0.5,
+  slowStartMs: 0,
 }
 
 export interface ConfigChoices {
@@ -111,13 +121,7 @@ export function configOf(choices: ConfigChoices): Config {
       bodyLimitBytes: null,
       rescueBudget: { share: 0.2, atLeast: 16 },
       replay: { putDelete: false, idempotencyKey: false },
-      health: {
-        failures: 5,
-        ejectionMs: 30_000,
-        longestEjectionMs: 300_000,
-        ejectedShare: 0.5,
-        slowStartMs: 0,
-      },
+      health: HEALTH,
       healthCheck: null,
     })),
   }
@@ -139,6 +143,9 @@ export async function temporaryDirectory(): Promise<string> {
   return mkdtemp(join(tmpdir(), 'vertex-control-'))
 }
 
+/** The targets of most tests are nowhere. */
+const connectToAll: Connect = () => Promise.resolve({ good: true, reason: '' })
+
 export class TestNode {
   readonly board: Board
   readonly config: Config
@@ -157,9 +164,9 @@ export class TestNode {
 
   static async start(
     config: Config,
-    size: { slots?: number; targets?: number } = {},
+    choices: { slots?: number; targets?: number; connect?: Connect } = {},
   ): Promise<TestNode> {
-    const { slots = 16, targets = 32 } = size
+    const { connect = connectToAll, slots = 16, targets = 32 } = choices
     const board = createBoard({ threads: 2, services: 8, slots, targets, latencyStripes: 8 })
     const node = new TestNode(config, board)
     const quiet = { info: () => {}, warn: () => {}, error: () => {} }
@@ -167,6 +174,7 @@ export class TestNode {
       config,
       board,
       log: quiet,
+      connect,
       monotonic: () => performance.now() + node.#clockMs,
       edge: {
         publish: async (table) => {

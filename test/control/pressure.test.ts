@@ -17,6 +17,7 @@ async function withNode(play: (node: TestNode) => Promise<void>): Promise<void> 
 
 await t.test('an abort is taken, however much waits for the disk', async (t) => {
   await withNode(async (node) => {
+    await node.ask({ do: 'weight', weight: 50 })
     const asked = Array.from({ length: 300 }, (_, i) =>
       node.ask({ do: 'weight', weight: 100 + (i % 2) }),
     )

@@ -2,11 +2,14 @@
 
 import fc from 'fast-check'
 import t from 'tap'
-import { chooseTarget } from '../../src/core/choose.ts'
+import { type Choice, chooseTarget, OUT, WHOLE } from '../../src/core/choose.ts'
+import { seededRandom } from './random.ts'
 
-const among = (loads: readonly number[]) => ({
+/** Targets with so much in flight each; −1 is one that is out. */
+const among = (loads: readonly number[], shares: readonly number[] = []): Choice => ({
   count: loads.length,
-  inFlight: (index: number): number => loads[index] ?? -1,
+  share: (index) => ((loads[index] ?? -1) < 0 ? OUT : (shares[index] ?? WHOLE)),
+  inFlight: (index) => loads[index] ?? 0,
 })
 const ALMOST_1 = 1 - 2 ** -53
 const uniform = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
@@ -45,6 +48,7 @@ await t.test('of two draws the one with less in flight wins', async (t) => {
       const index = chooseTarget(
         {
           count: loads.length,
+          share: () => WHOLE,
           inFlight(at) {
             asked.push(at)
             return loads[at] ?? -1
@@ -85,4 +89,82 @@ await t.test('the largest number chooses too, whatever the count', async (t) => 
     }
   }
   t.equal(chooseTarget(among([]), 0.3), -1)
+})
+
+/** Numbers with all the digits that Math.random has: the choice uses more than 32 bits of them. */
+function uniformFrom(seed: number): () => number {
+  const random = seededRandom(seed)
+  const whole = (bits: number): number => Math.floor(random.next() * 2 ** bits)
+  return () => (whole(26) * 2 ** 27 + whole(27)) / 2 ** 53
+}
+
+/** So many requests at a time, which end in any order: who gets how much of them. */
+function serve(shares: readonly number[], load: { atOnce: number; requests: number }): number[] {
+  const random = uniformFrom(2026)
+  const inFlight = shares.map(() => 0)
+  const chosen = shares.map(() => 0)
+  const going: number[] = []
+  for (let i = 0; i < load.requests; i++) {
+    const index = chooseTarget(
+      {
+        count: shares.length,
+        share: (at) => shares[at] ?? OUT,
+        inFlight: (at) => inFlight[at] ?? 0,
+      },
+      random(),
+    )
+    chosen[index] = (chosen[index] ?? 0) + 1
+    inFlight[index] = (inFlight[index] ?? 0) + 1
+    going.push(index)
+    if (going.length < load.atOnce) continue
+    const [ended = -1] = going.splice(Math.floor(random() * going.length), 1)
+    inFlight[ended] = (inFlight[ended] ?? 0) - 1
+  }
+  return chosen.map((times) => times / load.requests)
+}
+
+await t.test('a target in slow start gets its share of what is fair, whatever the load', (t) => {
+  for (const atOnce of [1, 4, 16, 128]) {
+    for (const count of [2, 3, 10]) {
+      for (const permille of [100, 550, 999]) {
+        const shares = [permille, ...Array<number>(count - 1).fill(WHOLE)]
+        const part = permille / 1000
+        // With nothing in flight a part of an equal share; with much in flight loads are levelled,
+        // and what the others take makes its part the larger.
+        const least = part / count
+        const most = part / (part + count - 1)
+        const [got = 0] = serve(shares, { atOnce, requests: 20_000 })
+        const about = `${got.toFixed(3)}: ${permille} of ${count}, ${atOnce} at once`
+        if (got < least * 0.8 - 0.003 || got > most * 1.4 + 0.003) t.fail(about)
+      }
+    }
+  }
+  t.end()
+})
+
+await t.test('the only one that is in gets everything, however small its share', (t) => {
+  const random = uniformFrom(7)
+  for (let i = 0; i < 10_000; i++) {
+    const index = chooseTarget(among([-1, 3, -1, -1], [0, 100]), random())
+    if (index !== 1) t.fail(`${index}`)
+  }
+  t.end()
+})
+
+await t.test('the requests of those that are out go to no favourite', (t) => {
+  // Two of four are out, in every place; the others share evenly.
+  for (const out of [
+    [0, 1],
+    [0, 2],
+    [0, 3],
+    [1, 2],
+    [1, 3],
+    [2, 3],
+  ]) {
+    const shares = [0, 1, 2, 3].map((at) => (out.includes(at) ? OUT : WHOLE))
+    const got = serve(shares, { atOnce: 1, requests: 20_000 }).filter((share) => share > 0)
+    t.equal(got.length, 2)
+    for (const share of got) t.ok(Math.abs(share - 0.5) < 0.03, `${out.join()}: ${share}`)
+  }
+  t.end()
 })

@@ -264,7 +264,7 @@ function advance(document: ServiceDocument, now: number): Stepped {
 }
 
 /** What every step waits for, so that it is no news. */
-const QUIET: ReadonlySet<Hold['word']> = new Set(['watching', 'warming', 'resident'])
+const QUIET: ReadonlySet<Hold['word']> = new Set(['watching', 'warming', 'resident', 'unproven'])
 
 /** Notes a hold, one line in the journal for each. */
 function held(document: ServiceDocument, hold: Hold): Stepped {

@@ -16,6 +16,7 @@ export interface Hold {
     | 'warming'
     | 'resident'
     | 'ejected'
+    | 'unproven'
     | 'suspicion'
     | 'requests'
     | 'reopened'
@@ -36,12 +37,15 @@ export function targetsHold(facts: Facts): Hold | null {
   if (!facts.candidateResident) {
     return { word: 'resident', text: 'waits until every edge thread knows the candidate' }
   }
-  const { healthy, total } = facts.candidate
-  if (healthy >= total && total > 0) return null
-  return {
-    word: 'ejected',
-    text: `holds as ${total - healthy} of the candidate's ${count(total, 'target')} is ejected`,
+  const { healthy, total, unproven = 0, why } = facts.candidate
+  if (healthy < total || total === 0) {
+    const who = `${total - healthy} of the candidate's ${count(total, 'target')}`
+    const text = why === undefined ? `holds as ${who} is ejected` : `holds as ${who} fails: ${why}`
+    return { word: 'ejected', text }
   }
+  if (unproven === 0) return null
+  const who = `${unproven} of the candidate's ${count(total, 'target')}`
+  return { word: 'unproven', text: `waits as ${who} has not been reached yet` }
 }
 
 /** What the end of a step waits for; null when it may end. */

@@ -1,0 +1,136 @@
+// One question to a target: a health check by HTTP, or only whether it can be connected to. All
+// answers are values, and why a target failed is a clause for people.
+//
+// Checks of a target come over one kept connection, which costs a seventh of a new one each time;
+// with a thousand targets that is felt. A target may close a kept connection at the very moment it
+// is used: that is nobody's fault, so the check is made again over a new one, and only this counts.
+
+import net from 'node:net'
+import { Client } from 'undici'
+import type { CheckResult } from '../core/health-check.ts'
+
+/** What is read of an answer's body at most; a longer one is cut off and is no fault. */
+const BODY_BYTES = 64 * 1024
+const GOOD: CheckResult = { good: true, reason: '' }
+const HEADERS = { 'user-agent': 'vertex-health-check', accept: '*/*' } as const
+
+const WORDS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'connection reset',
+  EHOSTUNREACH: 'no route to the host',
+  ENETUNREACH: 'no route to the network',
+  ENOTFOUND: 'the name is not known',
+  EAI_AGAIN: 'the name cannot be looked up now',
+  EMFILE: 'this node has no more file descriptors',
+  EADDRNOTAVAIL: 'this node has no more ports',
+  UND_ERR_SOCKET: 'the connection was closed before the answer was whole',
+  UND_ERR_HEADERS_OVERFLOW: 'the head of the answer is too large',
+}
+
+/** Why a connection failed, in words; the system's own when there are none. */
+function reasonOf(error: unknown): string {
+  const { code = '', message, name } = error as NodeJS.ErrnoException
+  if (name === 'HTTPParserError') return 'the answer is not HTTP'
+  return WORDS[code] ?? (message || code)
+}
+
+function tooLate(what: string, timeoutMs: number): CheckResult {
+  return { good: false, reason: `${what} within ${timeoutMs} ms` }
+}
+
+export interface Question {
+  readonly path: string
+  /** For connection, head and body together. */
+  readonly timeoutMs: number
+}
+
+/** Asks one target for its health, one question at a time. */
+export class CheckClient {
+  readonly #url: string
+  #client: Client | null = null
+  #ended: AbortController | null = null
+  #destroyed = false
+  /** Why the last attempt brought no answer. */
+  #why = ''
+
+  /** @param url `http://host:port` */
+  constructor(url: string) {
+    this.#url = url
+  }
+
+  /** GETs the path; a status of 200 to 399 with a whole body (or 64 KiB of it) is good. */
+  async ask(question: Question): Promise<CheckResult> {
+    const ended = new AbortController()
+    this.#ended = ended
+    const timer = setTimeout(() => ended.abort(), question.timeoutMs)
+    const kept = this.#client !== null
+    let answer = await this.#attempt(question.path, ended.signal)
+    if (answer === null && kept && !ended.signal.aborted) {
+      answer = await this.#attempt(question.path, ended.signal)
+    }
+    clearTimeout(timer)
+    this.#ended = null
+    if (ended.signal.aborted) return tooLate('no whole answer', question.timeoutMs)
+    return answer ?? { good: false, reason: this.#why }
+  }
+
+  /** Closes the connection; a question on its way fails. */
+  destroy(): void {
+    this.#destroyed = true
+    this.#ended?.abort()
+    this.#drop()
+  }
+
+  /** Null when there was no answer; then `#why` says why. */
+  async #attempt(path: string, signal: AbortSignal): Promise<CheckResult | null> {
+    // Nobody but the question's own time limit ends it.
+    this.#client ??= new Client(this.#url, { headersTimeout: 0, bodyTimeout: 0 })
+    try {
+      const answer = await this.#client.request({ method: 'GET', path, headers: HEADERS, signal })
+      let bytes = 0
+      for await (const chunk of answer.body) {
+        bytes += (chunk as Buffer).length
+        if (bytes >= BODY_BYTES) break // its connection is closed with the rest
+      }
+      const { statusCode } = answer
+      const good = statusCode >= 200 && statusCode < 400
+      return good ? GOOD : { good, reason: `status ${statusCode}` }
+    } catch (error) {
+      this.#why = reasonOf(error)
+      this.#drop() // and whatever hangs in it
+      return null
+    } finally {
+      if (this.#destroyed) this.#drop()
+    }
+  }
+
+  #drop(): void {
+    // Not waited for: what is left of it is only its socket's close.
+    void this.#client?.destroy()
+    this.#client = null
+  }
+}
+
+/** Whether a connection can be made; it is closed at once. Never rejects. */
+export type Connect = (
+  address: { readonly host: string; readonly port: number },
+  timeoutMs: number,
+) => Promise<CheckResult>
+
+export const connectOnce: Connect = ({ host, port }, timeoutMs) => {
+  const { promise, resolve } = Promise.withResolvers<CheckResult>()
+  const socket = net.connect({ host, port })
+  // Waiting for it is no reason to go on living.
+  socket.unref()
+  const end = (result: CheckResult): void => {
+    clearTimeout(timer)
+    resolve(result)
+    socket.destroy()
+  }
+  const timer = setTimeout(() => end(tooLate('no connection', timeoutMs)), timeoutMs)
+  timer.unref()
+  socket.on('connect', () => end(GOOD))
+  // Stays for good: what comes after the end must not be thrown.
+  socket.on('error', (error) => end({ good: false, reason: reasonOf(error) }))
+  return promise
+}
