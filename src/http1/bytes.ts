@@ -26,7 +26,7 @@ function buildClasses(): Uint8Array {
   const mark = (bits: number, bytes: string): void => {
     for (let i = 0; i < bytes.length; i++) {
       const byte = bytes.charCodeAt(i)
-      classes[byte] = (classes[byte] ?? 0) | bits
+      classes[byte] = (classes[byte] as number) | bits
     }
   }
   const alphanumeric = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789'
@@ -34,7 +34,7 @@ function buildClasses(): Uint8Array {
   mark(METHOD, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_')
   mark(HOST, `${alphanumeric}-._~!$&'()*+;=%`)
   for (let byte = 0x21; byte <= 0x7e; byte++) {
-    classes[byte] = (classes[byte] ?? 0) | VALUE | (byte === 0x23 ? 0 : TARGET)
+    classes[byte] = (classes[byte] as number) | VALUE | (byte === 0x23 ? 0 : TARGET)
   }
   for (let byte = 0x80; byte <= 0xff; byte++) classes[byte] = VALUE | HIGH
   classes[HTAB] = VALUE

@@ -5,7 +5,7 @@ import { CLASSES, HOST, hexValue } from './bytes.ts'
 
 const MAX_HOST_CHARS = 255
 
-/** Whether the text is one valid `host` or `host:port`. */
+/** Whether the text, which was read as latin1, is one valid `host` or `host:port`. */
 export function isHost(text: string): boolean {
   const { length } = text
   if (length === 0 || length > MAX_HOST_CHARS) return false
@@ -17,7 +17,7 @@ export function isHost(text: string): boolean {
   let at = 0
   for (; at < length; at++) {
     const code = text.charCodeAt(at)
-    if (code > 0xff || ((table[code] as number) & HOST) === 0) break
+    if (((table[code] as number) & HOST) === 0) break
     if (code === PERCENT && !isEncoded(text, at)) return false
   }
   return at > 0 && portIsValid(text, at)

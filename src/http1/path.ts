@@ -53,7 +53,7 @@ function resolveSegments(path: string): string | null {
   const kept: string[] = []
   const last = segments.length - 1
   for (let i = 1; i <= last; i++) {
-    const segment = segments[i] ?? ''
+    const segment = segments[i] as string
     if (segment === '..') {
       if (kept.pop() === undefined) return null
     } else if (segment !== '.' && segment !== '') kept.push(segment)

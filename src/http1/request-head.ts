@@ -355,9 +355,9 @@ function readTarget(head: RequestHead, hosts: number): boolean {
 function readAbsoluteForm(head: RequestHead): boolean {
   const match = /^https?:\/\/([^/?]*)(.*)$/i.exec(head.target)
   if (match === null) return refuse(head, 'bad-target')
-  const authority = match[1] ?? ''
+  const authority = match[1] as string
   if (!isHost(authority)) return refuse(head, 'bad-target')
-  const rest = match[2] ?? ''
+  const rest = match[2] as string
   head.host = authority // it replaces the Host field (RFC 9112 section 3.2.2)
   if (rest === '' && head.method === 'OPTIONS') head.target = '*'
   else head.target = rest.charCodeAt(0) === 0x2f ? rest : `/${rest}`
