@@ -26,6 +26,11 @@ export class BodySink {
     return more
   }
 
+  /** Writes a range; the whole buffer where it is all of it, so that its memory is given back. */
+  writePart(bytes: Buffer, from: number, to: number): boolean {
+    return this.write(from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to))
+  }
+
   /** The socket has written everything. */
   drained(): void {
     if (this.#held.length === 0 || this.#socket.writableLength > 0) return

@@ -70,11 +70,7 @@ export class ClientConnection extends Timed implements ClientSide {
     this.#sink = new BodySink(socket)
     const remote = socket.remoteAddress ?? ''
     const address = remote.startsWith('::ffff:') ? remote.slice(7) : remote
-    this.by = {
-      address,
-      proto: 'http',
-      trusted: edge.isTrusted(address),
-    }
+    this.by = { address, proto: 'http', trusted: edge.isTrusted(address) }
     edge.connections.add(this)
     addConnection(edge.board, edge.thread, 1)
     socket.on('data', (chunk: Buffer) => this.#onData(chunk))
@@ -96,6 +92,11 @@ export class ClientConnection extends Timed implements ClientSide {
 
   get tunnelled(): boolean {
     return this.#state === TUNNEL
+  }
+
+  /** Whether not a byte has come yet: its first request is on its way, as a rule. */
+  get unused(): boolean {
+    return this.#socket.bytesRead === 0 && this.#state === HEAD
   }
 
   get idle(): boolean {

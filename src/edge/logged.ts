@@ -47,7 +47,7 @@ export class Logged extends Judgement {
   }
 
   /** The connection of the present attempt is ready. */
-  logConnected(): void {
+  protected logConnected(): void {
     if (this.#entry !== null) this.#entry.connectedMs = this.edge.now()
   }
 

@@ -81,6 +81,12 @@ export function ticketOf(
   return { ticket: bucketOf(salt, newKey), newKey }
 }
 
+/** The line that gives a client its new affinity key, or ''. */
+export function affinityCookie({ affinity }: Service, newKey: string): string {
+  if (newKey === '' || affinity?.by !== 'cookie') return ''
+  return `Set-Cookie: ${affinity.name}=${newKey}; Path=/; HttpOnly; SameSite=Lax\r\n`
+}
+
 /** The value of a cookie, or null. The first of several counts (RFC 6265 section 5.4). */
 export function cookieOf(head: RequestHead, name: string): string | null {
   const cookies = head.lines.valueOf('cookie')

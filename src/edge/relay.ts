@@ -37,6 +37,7 @@ export class Relay extends Logged {
   /** An answer's head that waits for a first piece of body to join it. */
   #out = ''
   #encodeChunks = false
+  #named: readonly string[] = []
 
   constructor(edge: Edge, client: ClientSide, head: RequestHead) {
     super(edge, client.by, head)
@@ -71,6 +72,7 @@ export class Relay extends Logged {
       extra: this.answerExtra,
       trailers: head.framing === CHUNKED && this.trailersOut,
     })
+    this.#named = head.named
     this.answerBegun = true
     this.logStatus(head.status)
   }
@@ -109,7 +111,7 @@ export class Relay extends Logged {
 
   /** The end of a chunked body whose trailers go on. */
   onTrailers(section: string): void {
-    this.#out += `${passingTrailers(section)}\r\n`
+    this.#out += `${passingTrailers(section, this.#named)}\r\n`
   }
 
   /** All of the body has been relayed. */

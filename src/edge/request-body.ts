@@ -22,6 +22,7 @@ export class RequestBody {
   #decoder: ChunkedDecoder | null = null
   #chunked = false
   #remaining = 0
+  #named: readonly string[] = []
   #taker: BodyTaker | null = null
   #bytes: Buffer | null = null
 
@@ -35,6 +36,7 @@ export class RequestBody {
     if (!this.#chunked) return
     this.#decoder ??= new ChunkedDecoder()
     this.#decoder.reset(true)
+    this.#named = head.named
   }
 
   /** Bytes that are still to come; Infinity when only the framing tells. */
@@ -73,7 +75,7 @@ export class RequestBody {
     else if (decoder.dataBytes > this.limitBytes) this.fault = 'body-too-large'
     else if (decoder.done) {
       this.done = true
-      const last = Buffer.from(`${passingTrailers(decoder.trailers)}\r\n`, 'latin1')
+      const last = Buffer.from(`${passingTrailers(decoder.trailers, this.#named)}\r\n`, 'latin1')
       taker.onRequestBody(last, 0, last.length)
     }
     return end

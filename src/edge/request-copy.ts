@@ -1,7 +1,8 @@
 // What is needed to send a request, and to send it once more: its head as it goes out, the part of
-// its body that has come so far, and whether the whole is there. A request may be sent again when
-// its method is safe (RFC 9110 section 9.2.1), or when its service says that PUT and DELETE, or an
-// Idempotency-Key, make it so; and when it has no body, or one that could be kept.
+// its body that has come so far, and whether that is all. A request may be sent again when its
+// method is safe (RFC 9110 section 9.2.1), or when its service says that PUT and DELETE, or an
+// Idempotency-Key, make it so; any request may, as long as no connection has taken a byte of it.
+// And its body must have been small enough to be kept.
 
 import type { Replay } from '../core/table.ts'
 import { BY_LENGTH, CHUNKED, type RequestHead } from '../http1/request-head.ts'
@@ -10,11 +11,9 @@ import { KeptBody } from './kept-body.ts'
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 export interface CopyOptions {
-  /** The head as it goes out. */
-  readonly head: string
   readonly replay: Replay
   /** The largest body that is kept. */
-  readonly limitBytes: number
+  readonly keptBodyBytes: number
 }
 
 export class RequestCopy {
@@ -22,22 +21,25 @@ export class RequestCopy {
   /** Whether it may go out on a connection that could turn out to be closed. */
   readonly mayGoOnAny: boolean
   readonly #repeats: boolean
-  readonly #kept: KeptBody | null
+  #kept: KeptBody | null
+  #isWhole: boolean
 
-  constructor(head: RequestHead, options: CopyOptions) {
-    this.head = options.head
-    const hasBody =
-      head.framing === CHUNKED || (head.framing === BY_LENGTH && head.contentLength > 0)
-    const fits = head.framing === CHUNKED || head.contentLength <= options.limitBytes
+  /** @param headOut the head as it goes out */
+  constructor(head: RequestHead, headOut: string, options: CopyOptions) {
+    this.head = headOut
+    const isChunked = head.framing === CHUNKED
+    const hasBody = isChunked || (head.framing === BY_LENGTH && head.contentLength > 0)
+    const fits = isChunked || head.contentLength <= options.keptBodyBytes
+    this.#isWhole = fits
     this.#repeats = fits && repeats(head, options.replay)
-    this.#kept = hasBody && this.#repeats ? new KeptBody(options.limitBytes) : null
+    this.#kept = hasBody && fits ? new KeptBody(options.keptBodyBytes) : null
     // Of a chunked body nobody knows yet whether it can be kept.
-    this.mayGoOnAny = this.#repeats && head.framing !== CHUNKED
+    this.mayGoOnAny = this.#repeats && !isChunked
   }
 
-  /** Whether all of the request that has come so far is here, and it may be sent again. */
+  /** Whether the request can be sent once more: all that has come of it is here, and it may. */
   get isWhole(): boolean {
-    return this.#repeats && this.#kept?.overflowed !== true
+    return this.#isWhole && this.#kept?.overflowed !== true
   }
 
   get body(): Buffer {
@@ -50,6 +52,13 @@ export class RequestCopy {
 
   keep(bytes: Buffer, from: number, to: number): void {
     this.#kept?.keep(bytes, from, to)
+  }
+
+  /** A connection takes it: from now on the target may have begun to act on it. */
+  leaves(): void {
+    if (this.#repeats) return
+    this.#isWhole = false
+    this.#kept = null
   }
 }
 

@@ -21,10 +21,10 @@ import { matchHost } from '../http1/host.ts'
 import { normalisePath } from '../http1/path.ts'
 import { NO_BODY, type RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
-import { otherTargetIn, targetIn } from './choose-target.ts'
+import { isOfOneTarget, otherTargetIn, shun, targetIn } from './choose-target.ts'
 import type { ClientSide } from './client-side.ts'
 import type { Edge } from './edge.ts'
-import { pickNamed, pickStable, pickVersion, ticketOf } from './pick.ts'
+import { affinityCookie, pickNamed, pickStable, pickVersion, ticketOf } from './pick.ts'
 import { takeConnection } from './pool.ts'
 import { Relay } from './relay.ts'
 import { RequestCopy } from './request-copy.ts'
@@ -93,9 +93,7 @@ export class Exchange extends Relay {
       const pick = pickVersion(this.edge, service, ticket)
       this.#claimed = pick?.version ?? null
       this.#arm = pick?.arm ?? 'stable'
-      if (newKey !== '' && service.affinity?.by === 'cookie') {
-        this.answerExtra = `Set-Cookie: ${service.affinity.name}=${newKey}; Path=/; HttpOnly; SameSite=Lax\r\n`
-      }
+      this.answerExtra = affinityCookie(service, newKey)
     }
     if (this.#claimed !== null) {
       this.slot = this.#claimed.slot
@@ -112,11 +110,8 @@ export class Exchange extends Relay {
     const { edge } = this
     const requestId = edge.nextRequestId()
     const out = requestHeadOut(head, this.client.by, requestId, this.upgrade, edge.forwarding)
-    this.#copy = new RequestCopy(head, {
-      head: out,
-      replay: service.replay,
-      limitBytes: edge.settings.limits.keptBodyBytes,
-    })
+    const { keptBodyBytes } = edge.settings.limits
+    this.#copy = new RequestCopy(head, out, { replay: service.replay, keptBodyBytes })
     this.logRequestId(head, requestId)
     const target = targetIn(edge, this.#claimed as Version)
     const fault = typeof target === 'string' ? target : this.#attempt(target)
@@ -147,6 +142,12 @@ export class Exchange extends Relay {
       this.client.resumeRequest() // the last target may have been what held it back
     }
     return null
+  }
+
+  /** The connection of the present attempt is ready, and takes the request. */
+  onConnected(): void {
+    this.logConnected()
+    this.#copy?.leaves()
   }
 
   /** A part of the request's body, framed as it goes on. */
@@ -236,6 +237,7 @@ export class Exchange extends Relay {
   onFailure(fault: Fault, connection: UpstreamConnection): void {
     this.#endAttempt()
     if (this.tunnel !== null) return this.#breakOff(fault)
+    if (fault === 'upstream-refused') shun(this.edge, connection.target)
     const stale = connection.uses > 0 && !connection.answered && fault === 'upstream-reset'
     if (stale) {
       // The target closed a connection that had waited: no fault of the target, no evidence.
@@ -266,8 +268,7 @@ export class Exchange extends Relay {
    * one of the same version, once. The failure has been judged by then and stays so.
    */
   #askAnother(fault: Fault): boolean {
-    if (this.#askedAnother || !this.#mayRepeat || this.upgrade !== '') return false
-    if (fault !== 'upstream-refused' && fault !== 'upstream-reset') return false
+    if (this.#askedAnother || !isOfOneTarget(fault) || !this.#mayRepeat) return false
     const target = otherTargetIn(this.edge, this.#claimed as Version, this.#target)
     if (target === null) return false
     this.#askedAnother = true

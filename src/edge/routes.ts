@@ -8,6 +8,9 @@ import { Router } from '../core/match.ts'
 import type { Affinity, Replay, RescueBudget, Table, TableTarget } from '../core/table.ts'
 import type { UpstreamConnection } from './upstream.ts'
 
+/** So long is a target that sent what nobody had asked for not trusted with a second request. */
+const DISTRUST_MS = 60_000
+
 export class Target {
   readonly index: number
   readonly host: string
@@ -15,6 +18,10 @@ export class Target {
   readonly authority: string
   /** Connections that wait for a request; the one used last is used first. */
   readonly idle: UpstreamConnection[] = []
+  /** Until then no connection is used twice: it was caught sending what nobody had asked for. */
+  distrustedUntilMs = 0
+  /** It did not accept a connection a moment ago: others come first until then. 0: it did. */
+  shunnedUntilMs = 0
   /** No table names it any more: its connections close instead of waiting. */
   gone = false
 
@@ -23,6 +30,12 @@ export class Target {
     this.host = row.host
     this.port = row.port
     this.authority = row.authority
+  }
+
+  /** It sent what nobody had asked for, and may do so again: see upstream.ts. */
+  distrust(nowMs: number): void {
+    this.distrustedUntilMs = nowMs + DISTRUST_MS
+    for (const connection of this.idle.splice(0)) connection.destroy()
   }
 }
 

@@ -12,6 +12,10 @@ import type { EdgeData, FromEdge, ToEdge } from './edge-data.ts'
 const { board, settings, thread } = workerData as EdgeData
 const edge = new Edge(openBoard(board), thread, settings)
 const BACKLOG = 4096
+/** Who has connected before the door closed, and said nothing yet, has so long to say it. */
+const FIRST_REQUEST_MS = 1000
+/** In a turn that takes longer many may have come to the queue meanwhile. */
+const QUIET_TURN_MS = 0.1
 
 function say(message: FromEdge): void {
   parentPort?.postMessage(message)
@@ -19,7 +23,11 @@ function say(message: FromEdge): void {
 
 // --- accept -----------------------------------------------------------------------------------
 
+/** Connections that were accepted so far. */
+let accepted = 0
+
 const server: Server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+  accepted++
   if (edge.connections.size >= edge.settings.limits.connections) {
     socket.resetAndDestroy() // a refusal costs less than an answer, which is the point of the limit
     return
@@ -74,21 +82,41 @@ function closeTunnels(slot: number, before: number): void {
 /** Ends the thread's work: no new connections, what is in flight gets its time, then all close. */
 function finish(drainMs: number, tunnelDrainMs: number): void {
   edge.draining = true
-  server.close()
+  closeListener()
   const until = edge.now() + drainMs
+  const firstUntil = edge.now() + FIRST_REQUEST_MS
   const tunnelsUntil = edge.now() + tunnelDrainMs
   const timer = setInterval(() => {
     const now = edge.now()
     if (now >= tunnelsUntil) for (const tunnel of edge.tunnels) tunnel.close()
     // Idle connections close last: a request may be on its way on each of them.
     let busy = false
-    for (const connection of edge.connections) busy ||= !connection.idle && !connection.tunnelled
+    const early = now < firstUntil
+    for (const connection of edge.connections) {
+      busy ||= !connection.tunnelled && (!connection.idle || (early && connection.unused))
+    }
     const over = now >= until
     for (const connection of edge.connections) {
       if (!connection.tunnelled && (over || !busy)) connection.destroy()
     }
-    if (edge.connections.size > 0) return
+    if (server.listening || edge.connections.size > 0) return
     clearInterval(timer)
     say({ say: 'drained' })
   }, TICK_MS)
+}
+
+/**
+ * Closes the listener when nobody waits in its queue: the kernel resets who does. The loop accepts
+ * one connection a turn (libuv 1.52), so it is closed behind a whole turn that accepted none and was
+ * short; and after as many turns as the queue has places, since all who waited at first are in then.
+ */
+function closeListener(): void {
+  let turns = 0
+  const turn = (before: number, sinceMs: number): void => {
+    const now = edge.now()
+    const quiet = accepted === before && now - sinceMs < QUIET_TURN_MS
+    if (quiet || ++turns > BACKLOG) server.close()
+    else setImmediate(turn, accepted, now)
+  }
+  setImmediate(turn, -1, 0)
 }

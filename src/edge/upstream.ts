@@ -27,11 +27,11 @@ const IDLE = 3
 
 /** Head and body of a request that are together smaller than this go out in one write. */
 const JOIN_BYTES = 16_384
+/** Later than this after an answer, a connection that says something is about to close (a 408). */
+const UNASKED_MS = 1000
 /** What is still to be written when a tunnel has ended gets so long. */
 const LET_GO_MS = 2000
-/**
- * We are out of descriptors, ports or memory: no evidence against a version, and no rescue helps.
- */
+/** We are out of descriptors, ports or memory: no evidence against a version; no rescue helps. */
 const EXHAUSTED = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'EAGAIN', 'ENOBUFS', 'ENOMEM'])
 
 export class UpstreamConnection extends Timed {
@@ -118,7 +118,7 @@ export class UpstreamConnection extends Timed {
     if (this.#connected) {
       this.#turn = this.#edge.turnOfWrite
       this.#edge.wheel.disarm(this)
-      exchange.logConnected()
+      exchange.onConnected()
     } else this.#wait(true)
   }
 
@@ -132,14 +132,14 @@ export class UpstreamConnection extends Timed {
   /** Sends body bytes, framed as they are. False asks for a pause until `onUpstreamDrain`. */
   sendBody(bytes: Buffer, from: number, to: number): boolean {
     const head = this.#out
-    if (head === '') return this.#sink.write(part(bytes, from, to))
+    if (head === '') return this.#sink.writePart(bytes, from, to)
     this.#out = ''
     if (to - from <= JOIN_BYTES) {
       return this.socket.write(head + bytes.toString('latin1', from, to), 'latin1')
     }
     this.socket.cork()
     this.socket.write(head, 'latin1')
-    const more = this.#sink.write(part(bytes, from, to))
+    const more = this.#sink.writePart(bytes, from, to)
     this.socket.uncork()
     return more
   }
@@ -172,7 +172,7 @@ export class UpstreamConnection extends Timed {
     this.#wait(false)
     if (this.#state === IDLE) return
     this.#edge.wheel.disarm(this)
-    this.#exchange?.logConnected()
+    this.#exchange?.onConnected()
     if (this.#requestSent) this.#waitForHead()
   }
 
@@ -185,9 +185,9 @@ export class UpstreamConnection extends Timed {
   #onData(chunk: Buffer): void {
     const exchange = this.#exchange
     this.#edge.noteEvent()
-    if (exchange === null) return this.destroy()
+    if (exchange === null) return this.#onUnasked()
     if (this.#turn >= 0) {
-      if (!this.#edge.isLater(this.#turn)) return this.#fail('upstream-reset')
+      if (!this.#edge.isLater(this.#turn)) return this.#onUnasked()
       this.#turn = -1
     }
     this.answered = true
@@ -202,6 +202,16 @@ export class UpstreamConnection extends Timed {
       at = end
     }
     this.#readBody(exchange, bytes, at)
+  }
+
+  /**
+   * Bytes that are nobody's answer. A target that sends them once does so again, and a little later
+   * they would be taken for the next answer: so its connections carry one request each for a while.
+   */
+  #onUnasked(): void {
+    const now = this.#edge.now()
+    if (this.#exchange !== null || now - this.idleSinceMs < UNASKED_MS) this.target.distrust(now)
+    this.#fail('upstream-reset')
   }
 
   /**
@@ -277,7 +287,9 @@ export class UpstreamConnection extends Timed {
   #complete(exchange: Exchange, extra: boolean): void {
     this.#exchange = null
     this.#state = IDLE
+    this.idleSinceMs = Number.POSITIVE_INFINITY // it does not wait yet
     this.#edge.wheel.disarm(this)
+    if (extra) this.target.distrust(this.#edge.now())
     this.resume() // a connection that is not read would hide poison, and the next answer
     if (this.#reusable && !extra && this.#requestSent && !this.#destroyed) {
       this.uses++
@@ -291,6 +303,7 @@ export class UpstreamConnection extends Timed {
     if (this.#destroyed || this.#exchange !== null) return
     if (this.target.gone || this.#idleLimitMs <= 0) return this.destroy()
     this.idleSinceMs = this.#edge.now()
+    if (this.idleSinceMs < this.target.distrustedUntilMs) return this.destroy()
     this.target.idle.push(this)
     this.#edge.wheel.arm(this, this.idleSinceMs + this.#idleLimitMs)
   }
@@ -385,8 +398,3 @@ export class UpstreamConnection extends Timed {
 }
 
 const NOTHING = Buffer.alloc(0)
-
-/** The whole buffer where the range is all of it, so that the sink can give its memory back. */
-function part(bytes: Buffer, from: number, to: number): Buffer {
-  return from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to)
-}

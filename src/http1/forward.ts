@@ -84,7 +84,11 @@ function dropsOf(fields: readonly number[]): Drops {
   ]
 }
 
-const DEFAULT_RULES = forwardingRules({ via: 'vertex', forwarded: false, proxyAuthorization: false })
+const DEFAULT_RULES = forwardingRules({
+  via: 'vertex',
+  forwarded: false,
+  proxyAuthorization: false,
+})
 
 /** The lines that pass, with their line ends. */
 function passingLines(lines: FieldLines, drops: Uint8Array, named: readonly string[]): string {
@@ -225,10 +229,10 @@ export function responseHeadOut(head: ResponseHead, out: ResponseOut): string {
   let text = `HTTP/1.1 ${head.status} ${head.reason}\r\n`
   const drops = out.trailers ? RESPONSE_DROPS_WITH_TRAILERS : RESPONSE_DROPS
   text += passingLines(lines, drops, head.named)
-  if (lines.find(FIELD.date) < 0) text += `Date: ${out.date}\r\n`
+  if (lines.find(FIELD.date) < 0 || head.named.includes('date')) text += `Date: ${out.date}\r\n`
   text += out.extra
   if (out.framing === 'chunked') text += 'Transfer-Encoding: chunked\r\n'
-  else if (head.contentLength >= 0 && head.status >= 200 && head.status !== 204) {
+  else if (head.contentLength >= 0 && head.status !== 204) {
     text += `Content-Length: ${head.contentLength}\r\n`
   }
   if (!out.keepAlive) return `${text}Connection: close\r\n\r\n`

@@ -25,13 +25,15 @@ const NOT_AS_TRAILER = new Set([
  * The lines of a checked trailer section that may go on, each with its CRLF.
  *
  * @param section lines that a ChunkedDecoder has kept, each with its CRLF, without the empty one
+ * @param named names in the message's Connection field, lower case: they go as fields do (RFC 9110
+ *   section 7.6.1)
  */
-export function passingTrailers(section: string): string {
+export function passingTrailers(section: string, named: readonly string[]): string {
   if (section === '') return ''
   let out = ''
   for (const line of section.split('\r\n')) {
-    const name = line.slice(0, line.indexOf(':'))
-    if (line !== '' && !NOT_AS_TRAILER.has(name.toLowerCase())) out += `${line}\r\n`
+    const name = line.slice(0, line.indexOf(':')).toLowerCase()
+    if (line !== '' && !NOT_AS_TRAILER.has(name) && !named.includes(name)) out += `${line}\r\n`
   }
   return out
 }

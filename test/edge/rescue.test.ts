@@ -66,9 +66,11 @@ for (const [what, { handler, outcome, status }] of Object.entries(BAD)) {
     t.equal(stable.requests.length, 2)
   })
 
+  if (handler === null) continue // it was sent nothing: see replay.test.ts
+
   await t.test(`a candidate that ${what}: a POST is not sent twice`, async (t) => {
     const stable = await lab.origin(answering('fine'))
-    const port = handler === null ? await deadPort() : (await lab.origin(handler)).port
+    const { port } = await lab.origin(handler)
     const timeouts = { responseHeadMs: 200 }
     await lab.serve({ stable: [stable.port], candidate: [port], weight: FULL, timeouts })
     t.equal((await lab.ask(post('order'))).status, status)
