@@ -16,6 +16,8 @@ const UNDER_WAY = 256
 const FIRST_WITHIN_MS = 5000
 /** Between two checks of a target, even when the time limit is longer than the interval. */
 const LEAST_PAUSE_MS = 20
+/** Before a raise a check must not be older, however long the interval is. */
+const OF_LATE_MS = 5000
 
 export interface Checked {
   readonly version: ResidentVersion
@@ -39,8 +41,10 @@ interface Check {
   state: CheckState
   timer: NodeJS.Timeout | undefined
   asking: boolean
+  /** When it was asked last; −∞ before. */
+  askedMs: number
   gone: boolean
-  /** Those who wait for the first result. */
+  /** Those who wait for the next result. */
   waiting: (() => void)[]
 }
 
@@ -78,17 +82,18 @@ export class HealthChecks {
     return this.#checks.has(version)
   }
 
-  /** Checks at once what is not known yet; resolves when all of it is known. */
+  /** Checks at once what has not been checked of late; resolves when all of it has. */
   async hurry(version: ResidentVersion): Promise<void> {
-    const unknown = [...(this.#checks.get(version)?.values() ?? [])].filter(
-      ({ state }) => state.word === 'unknown',
-    )
-    const known = unknown.map((check) => {
-      const { promise, resolve } = Promise.withResolvers<void>()
-      check.waiting.push(resolve)
-      this.#comeDue(check)
-      return promise
-    })
+    const now = performance.now()
+    const all = [...(this.#checks.get(version)?.values() ?? [])]
+    const known = all
+      .filter(({ askedMs }) => now - askedMs > OF_LATE_MS)
+      .map((check) => {
+        const { promise, resolve } = Promise.withResolvers<void>()
+        check.waiting.push(resolve)
+        this.#comeDue(check)
+        return promise
+      })
     await Promise.all(known)
   }
 
@@ -122,6 +127,7 @@ export class HealthChecks {
       state: UNCHECKED,
       timer: undefined,
       asking: false,
+      askedMs: Number.NEGATIVE_INFINITY,
       gone: false,
       waiting: [],
     }
@@ -170,6 +176,7 @@ export class HealthChecks {
   async #ask(check: Check): Promise<void> {
     check.asking = true
     const began = performance.now()
+    check.askedMs = began
     const result = await check.client.ask(check.rules)
     check.asking = false
     this.#underWay--

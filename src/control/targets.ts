@@ -37,21 +37,21 @@ export interface TargetsParts {
   readonly onFault: (text: string, error: unknown) => void
 }
 
-/** What is known of a target besides its requests. */
-interface Known {
+/** Whether a target is ready for its first requests, as far as is known. */
+interface Readiness {
   readonly word: CheckState['word']
-  /** Why it is bad, as a clause that may follow "as"; empty when it is not. */
-  readonly reason: string
+  /** What is to be said against it, to follow its name. */
+  readonly text: string
 }
 
 /** What the journal says of a target; null when there is nothing to say. */
-function sentenceOf({ health, was }: HealthChange, by: { known: Known; now: number }) {
+function sentenceOf({ health, was }: HealthChange, by: { isReached: boolean; now: number }) {
   const { cause, reason, standing, untilMs } = health
   if (standing === 'healthy') {
     if (isOut(was)) return 'is back'
     if (was.cause !== 'connect') return 'is well again'
     // That nobody tries any more is no news of the target.
-    return by.known.word === 'well' ? 'can be connected to' : null
+    return by.isReached ? 'can be connected to' : null
   }
   if (standing === 'failing') {
     const stays = cause === 'connect' ? '' : ', but stays as too few others are left'
@@ -128,7 +128,10 @@ export class Targets {
     })
     for (const change of changes) {
       const { target } = change
-      const sentence = sentenceOf(change, { known: this.#knownOf(version, target), now })
+      const sentence = sentenceOf(change, {
+        isReached: this.#readinessOf(version, target).word === 'well',
+        now,
+      })
       if (sentence === null) continue
       void journal.append({
         kind: 'target',
@@ -145,7 +148,7 @@ export class Targets {
     const counts = version.gauge.targetCounts(version.targets)
     if (state.weight > 0) return counts
     const urls = [...version.targets.keys()]
-    const unproven = urls.filter((url) => this.#knownOf(version, url).word !== 'well').length
+    const unproven = urls.filter((url) => this.#readinessOf(version, url).word !== 'well').length
     return unproven === 0 ? counts : { ...counts, unproven }
   }
 
@@ -195,9 +198,8 @@ export class Targets {
     if (!isSame || this.#commandsOf(keeper) !== before) return overtaken()
     this.judge(keeper, version)
     for (const url of version.targets.keys()) {
-      const { reason, word } = this.#knownOf(version, url)
-      const why = word === 'unknown' ? 'it did not answer in time' : reason
-      if (why !== '') return unreachable(`target ${url} of ${version.name} is not ready: ${why}`)
+      const { text, word } = this.#readinessOf(version, url)
+      if (word !== 'well') return unreachable(`target ${url} of ${version.name} ${text}`)
     }
     return null
   }
@@ -226,10 +228,17 @@ export class Targets {
     return { check, unreached: reached?.reason ?? '' }
   }
 
-  #knownOf(version: ResidentVersion, url: string): Known {
-    const { check, unreached } = this.#foundOf(version, url)
-    if (check !== null) return check
-    if (unreached !== '') return { word: 'bad', reason: `it cannot be connected to: ${unreached}` }
-    return { word: this.#reach.of(version, url) === null ? 'unknown' : 'well', reason: '' }
+  #readinessOf(version: ResidentVersion, url: string): Readiness {
+    const { check } = this.#foundOf(version, url)
+    if (check !== null) {
+      if (check.word === 'unknown') return { word: 'unknown', text: 'was not checked in time' }
+      // One failure takes nobody out, but it is no good moment to begin either.
+      const isWell = check.word === 'well' && check.lastGood
+      return { word: isWell ? 'well' : 'bad', text: `is not well: ${check.reason}` }
+    }
+    const reached = this.#reach.of(version, url)
+    if (reached === null) return { word: 'unknown', text: 'could not be connected to in time' }
+    const text = `cannot be connected to: ${reached.reason}`
+    return { word: reached.good ? 'well' : 'bad', text }
   }
 }

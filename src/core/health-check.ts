@@ -18,7 +18,7 @@ export interface CheckState {
   /** Checks in a row that ended as the last one did. */
   readonly run: number
   readonly lastGood: boolean
-  /** Why it is bad: a clause; empty when it is not. */
+  /** Why the last checks failed, or those that made it bad: a clause, or empty. */
   readonly reason: string
 }
 
@@ -42,6 +42,7 @@ export function foldCheck(state: CheckState, result: CheckResult, rules: CheckRu
   const run = state.run > 0 && state.lastGood === good ? state.run + 1 : 1
   const decides = state.word === 'unknown' || run >= (good ? rules.up : rules.down)
   const word = decides ? (good ? 'well' : 'bad') : state.word
-  const reason = word !== 'bad' ? '' : good ? state.reason : reasonOf(run, result.reason)
+  const kept = word === 'bad' ? state.reason : ''
+  const reason = good ? kept : reasonOf(run, result.reason)
   return { word, run, lastGood: good, reason }
 }
