@@ -13,6 +13,7 @@ import {
   expectedRequest,
   type Expected,
   type Field,
+  type Message,
   membersOf,
   readNaively,
   REQUEST_OWN,
@@ -139,7 +140,12 @@ function wrongAtTarget(made: RequestCase, { passed }: Outcome): string | null {
   return null
 }
 
-function wrongReading(made: RequestCase, request: Passed, read: ReadMessage): string | null {
+/** What of a request differs from what must go on; without facts it has passed a real edge. */
+export function wrongReading(
+  made: RequestCase,
+  request: Pick<Passed, 'from' | 'upgrade'> & { readonly facts: string | null },
+  read: ReadMessage,
+): string | null {
   const { from, upgrade } = request
   const came = readNaively(made.text, from, { bodiless: upgrade, untilClose: false })
   const expected = expectedRequest(came, made.peer, upgrade)
@@ -152,14 +158,23 @@ function wrongReading(made: RequestCase, request: Passed, read: ReadMessage): st
     return `the target is ${expected.target}, Node reads ${target}`
   }
   if (body !== came.body) return `the body is ${came.body}, Node reads ${body}`
+  const agrees = trailersAgree(came, fieldsOf(read.rawTrailers))
+  if (!agrees)
+    return `the trailers are ${came.trailers.join('|')}, not ${read.rawTrailers.join('|')}`
+  const fields = fieldsOf(read.rawHeaders)
+  if (request.facts !== null)
+    return wrongFacts(request.facts, came, expected) ?? wrongFields(expected, fields)
+  // The edge has made an id of its own.
+  const id = valuesOf(fields, 'x-request-id').slice(0, 1)
+  return wrongFields({ ...expected, own: { ...expected.own, 'x-request-id': id } }, fields)
+}
+
+/** What routing and affinity see. */
+function wrongFacts(seen: string, came: Message, expected: Expected): string | null {
   const named = valuesOf(came.fields, 'x-a')[0] ?? null
   const host = (expected.own.host?.[0] ?? '').toLowerCase().replace(/:\d*$/, '')
   const facts = ` ${named} ${host.replace(/\.$/, '')} ${expectedPath(expected.target)}`
-  if (request.facts.slice(4) !== facts) return `the facts are ${facts}, not ${request.facts}`
-  if (!trailersAgree(came, fieldsOf(read.rawTrailers))) {
-    return `the trailers are ${came.trailers.join('|')}, Node reads ${read.rawTrailers.join('|')}`
-  }
-  return wrongFields(expected, fieldsOf(read.rawHeaders))
+  return seen.slice(4) === facts ? null : `the facts are ${facts}, not ${seen}`
 }
 
 function wrongFields(expected: Expected, read: readonly Field[]): string | null {

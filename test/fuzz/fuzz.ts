@@ -10,8 +10,10 @@
 
 import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
+import { caseOf } from './case.ts'
 import type { LoopReport, LoopWork } from './loop.ts'
-import { described } from './shrink.ts'
+import { described, quoted } from './shrink.ts'
+import { fuzzWire } from './wire.ts'
 
 /** When nothing moves for so long, the present message hangs. */
 const HANGS_MS = 20_000
@@ -115,6 +117,24 @@ async function parsers(plan: Plan): Promise<boolean> {
   return report.found.length === 0
 }
 
+async function wire(plan: Plan): Promise<boolean> {
+  const { from, messages, seconds, seed, wireOnly } = plan
+  const counted = wireOnly && messages > 0
+  const ms = counted ? Number.MAX_SAFE_INTEGER : seconds * 1000 * (wireOnly ? 1 : WIRE_SHARE)
+  const limit = counted ? messages : Number.MAX_SAFE_INTEGER
+  const report = await fuzzWire({ seed, from, messages: limit, ms })
+  for (const { index, wrong } of report.found) {
+    const row = index < 0 ? '' : `\n  row('…', ${quoted(caseOf(seed, index).text)}, …)`
+    console.log(`\nover the wire, message ${index} of seed ${seed}: ${wrong}${row}`)
+  }
+  const { refused, requests } = report
+  console.log(
+    `wire         ${rate(report)}, ${requests} requests at the server, ${refused} refusals, ` +
+      `${report.found.length} disagreements`,
+  )
+  return report.found.length === 0
+}
+
 const plan = planOf(process.argv.slice(2))
 console.log(`seed         ${plan.seed}`)
 const results: boolean[] = []
@@ -123,4 +143,5 @@ if (!plan.wireOnly) {
   // A replay of a few messages is no measure of what a run reaches.
   if (plan.messages === 0 || plan.messages > 10_000) results.push(await branches(plan))
 }
+if (plan.wireOnly || plan.messages === 0 || plan.messages > 10_000) results.push(await wire(plan))
 if (results.includes(false)) process.exitCode = 1

@@ -255,7 +255,8 @@ function otherLines(random: Random): string[] {
 const EXTENSIONS = [
   ...[
     ';a',
-    ';a=b',
+    ';name=value',
+    ';a=b;second',
     ';a="b"',
     ';a="b\\"c;d"',
     ';a;b=c;d',

@@ -192,6 +192,8 @@ allowing({ nonAsciiTarget: true }, 'GET http://caf\xe9/ HTTP/1.1', 'bad-target')
 allowing({ nonAsciiTarget: true }, 'GE\xe9 / HTTP/1.1', 'bad-method')
 line('CONNECT', 'CONNECT b:443 HTTP/1.1', 'method-not-allowed')
 line('TRACE', 'TRACE / HTTP/1.1', 'method-not-allowed')
+line('the method of the HTTP/2 preface', 'PRI / HTTP/1.1', 'method-not-allowed')
+line('the HTTP/2 preface as HTTP/1.1', 'PRI * HTTP/1.1', 'method-not-allowed')
 row('absolute form needs Host too', 'GET http://b/ HTTP/1.1\r\n\r\n', 'bad-host')
 
 // --- Host -------------------------------------------------------------------------------------
