@@ -18,8 +18,8 @@ import { runThreadKills } from './lab/soak-threads.ts'
 
 const REQUESTS = 2_000_000
 const QUICK_REQUESTS = 20_000
-/** Fewer say nothing about memory: the collector has hardly begun. */
-const MEMORY_FROM = 100_000
+/** Fewer say nothing about memory: a tenth of them is less than one turn of the collector. */
+const MEMORY_FROM = 1_000_000
 const CONNECTIONS = 200
 const KILLS = 6
 const LOAD_LIMIT_MS = 1_800_000

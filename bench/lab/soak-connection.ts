@@ -57,6 +57,8 @@ export class SoakConnection {
   #reset = false
   #waiting: NodeJS.Timeout | undefined
   #goOn: (() => void) | null = null
+  /** Whether a part of the upload is still to be sent, whatever has been answered meanwhile. */
+  #uploading = false
 
   constructor(shared: Shared, seat: Seat) {
     this.#shared = shared
@@ -127,9 +129,9 @@ export class SoakConnection {
     if (abort?.kind === 'upload' && pieces.length === 1) pieces[0] = halfOf(pieces[0])
     this.#socket.cork()
     this.#socket.write(headOf(plan))
-    const rest = (at: number): void => this.#sendPieces(pieces, at)
-    if (plan.expectContinue) this.#goOn = () => rest(0)
-    else rest(0)
+    this.#uploading = pieces.length > 0
+    if (plan.expectContinue) this.#goOn = () => this.#sendPieces(pieces, 0)
+    else this.#sendPieces(pieces, 0)
     this.#socket.uncork()
     if (abort === null || abort.kind === 'answer') return
     this.#waiting = setTimeout(() => this.#abort(plan), abort.afterMs)
@@ -139,6 +141,11 @@ export class SoakConnection {
     const piece = pieces[at]
     if (piece === undefined || this.#over || this.#closed) return
     this.#socket.write(piece)
+    if (at + 1 === pieces.length) {
+      this.#uploading = false
+      if (!this.busy) this.#next() // it was answered early, and the connection stays
+      return
+    }
     if (at % 2 === 0) setImmediate(() => this.#sendPieces(pieces, at + 1))
     else setTimeout(() => this.#sendPieces(pieces, at + 1), 1)
   }
@@ -183,7 +190,6 @@ export class SoakConnection {
   #finish(plan: Plan, ending: Ending): void {
     const { tally } = this.#shared
     clearTimeout(this.#waiting)
-    this.#goOn = null
     this.#at++
     if (ending.is === 'wrong') {
       tally.wrong(plan, ending.text)
@@ -200,8 +206,12 @@ export class SoakConnection {
     } else if (isMarked(plan)) tally.wrong(plan, 'a whole answer, though its target died')
     else tally.right(plan)
     if (ending.closes) return this.#close()
-    if (this.#plan === null) this.#next()
-    else this.#expect()
+    if (this.#plan !== null) return this.#expect()
+    if (!this.#uploading) return this.#next()
+    // An early answer: the rest must be sent all the same, as the connection is to stay.
+    const goOn = this.#goOn
+    this.#goOn = null
+    goOn?.()
   }
 
   // --- the end -------------------------------------------------------------------------------
@@ -261,6 +271,7 @@ export class SoakConnection {
 function headOf(plan: Plan): Buffer {
   let head = `${plan.method} ${pathOf(plan)} HTTP/1.${plan.minor}\r\nHost: soak.test\r\n`
   if (plan.acceptsTrailers) head += 'TE: trailers\r\nConnection: TE\r\n'
+  if (plan.keyed) head += `Idempotency-Key: ${plan.number}\r\n`
   if (plan.expectContinue) head += 'Expect: 100-continue\r\n'
   if (plan.uploadChunked) head += 'Transfer-Encoding: chunked\r\n'
   else if (plan.upload > 0 || plan.method === 'POST') head += `Content-Length: ${plan.upload}\r\n`

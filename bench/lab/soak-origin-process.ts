@@ -125,7 +125,10 @@ class Connection {
     this.#reading = true
     this.#upload = new Body(plan.number, { bytes: plan.upload, upload: true })
     this.#chunks.reset()
-    if (fieldOf(head, lowered, 'expect') !== null) this.#write('HTTP/1.1 100 Continue\r\n\r\n')
+    if (fieldOf(head, lowered, 'expect') !== null) {
+      this.begun = true
+      this.#write('HTTP/1.1 100 Continue\r\n\r\n')
+    }
     return true
   }
 

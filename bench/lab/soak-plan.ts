@@ -65,6 +65,8 @@ export interface Abort {
 
 export interface Plan extends AnswerPlan {
   readonly method: Method
+  /** Whether it carries an Idempotency-Key. */
+  readonly keyed: boolean
   readonly minor: 0 | 1
   readonly uploadChunked: boolean
   readonly uploadPieces: number
@@ -113,13 +115,21 @@ export class Dice {
   }
 }
 
+/** Larger bodies are not kept, so they cannot be sent again (limits.kept_body). */
+const KEPT_BYTES = 65_536
+
 /**
- * Whether a request must succeed although its target dies: RFC 9110's safe methods without a body.
- * This is the one place that says so; the targets complain of a second attempt of all others.
+ * Whether a request must succeed although its target dies: RFC 9110's safe methods, and, as the
+ * soak's Vertex is configured so (soak.ts), PUT, DELETE and whatever has an Idempotency-Key; with a
+ * body only when it can be kept. This is the one place that says so; the targets complain of a
+ * second attempt of all others.
  */
-export function replayable(request: { readonly method: Method; readonly upload: number }): boolean {
-  const { method, upload } = request
-  return (method === 'GET' || method === 'HEAD' || method === 'OPTIONS') && upload === 0
+export function replayable(request: {
+  readonly method: Method
+  readonly keyed: boolean
+  readonly upload: number
+}): boolean {
+  return (request.method !== 'POST' || request.keyed) && request.upload < KEPT_BYTES
 }
 
 /** Whether the client knows that it will not get a whole answer. */
@@ -127,10 +137,14 @@ export function isMarked(plan: AnswerPlan): boolean {
   return plan.fault.startsWith('dies')
 }
 
-/** Small, mostly; `large` is the share, in percent, that has up to 200 KiB. */
+/**
+ * Small, mostly; `large` is the share, in percent, that has up to 200 KiB. None is so near to what
+ * is kept that its framing would decide.
+ */
 function size(dice: Dice, large: number): number {
   const among = dice.uniform() * 100
-  if (among < large) return dice.whole(16_384, 204_800)
+  if (among < large)
+    return dice.chance(0.3) ? dice.whole(16_384, 61_440) : dice.whole(69_632, 204_800)
   return among < 15 + large ? dice.whole(1024, 16_384) : dice.whole(0, 1024)
 }
 
@@ -197,6 +211,7 @@ export function drawPlan(
   )
   const uploads = method === 'POST' || method === 'PUT'
   const upload = uploads ? (light ? dice.whole(0, 512) : size(dice, 1.5)) : 0
+  const keyed = method === 'POST' && dice.chance(0.25)
   const framing = drawFraming(dice, method)
   const bodiless = framing === 'empty' || framing === 'unchanged'
   const abort = faulty && !light ? drawAbort(dice, upload) : null
@@ -209,6 +224,7 @@ export function drawPlan(
   return {
     number,
     method,
+    keyed,
     minor,
     framing,
     bytes,
@@ -219,7 +235,7 @@ export function drawPlan(
     fault: faulty && !light ? drawFault(dice, method !== 'HEAD' && bytes > 1) : 'none',
     after: faulty ? drawAfter(dice, bytes) : 'keep',
     upload,
-    once: !replayable({ method, upload }),
+    once: !replayable({ method, keyed, upload }),
     uploadChunked: upload > 0 && minor === 1 && dice.chance(0.4),
     uploadPieces: upload > 1 && dice.chance(0.3) ? dice.whole(2, 4) : 1,
     expectContinue: !light && upload > 0 && minor === 1 && dice.chance(0.05),
@@ -282,10 +298,10 @@ const PATTERN = patterned(STARTS + LONGEST)
 
 /** Bytes that look random and are the same in every process. */
 function patterned(bytes: number): Buffer {
-  const buffer = Buffer.alloc(bytes)
+  const words = new Uint32Array(bytes / 4)
   const dice = new Dice(1)
-  for (let at = 0; at < bytes; at++) buffer[at] = dice.whole(0, 255)
-  return buffer
+  for (let at = 0; at < words.length; at++) words[at] = dice.uniform() * 4_294_967_296
+  return Buffer.from(words.buffer)
 }
 
 /** The body of a request's answer, or of its upload: the nonce, then a piece of the pattern. */

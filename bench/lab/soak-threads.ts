@@ -77,6 +77,22 @@ async function shared(client: SoakClient, connections: number): Promise<Census> 
   )
 }
 
+/** Waits until every connection has had an answer, and says what it sees when that takes too long. */
+async function servedAgain(vertex: Vertex, client: SoakClient): Promise<void> {
+  let census: Census | null = null
+  const look = async (): Promise<true | null> => {
+    census = await client.census()
+    return census.unknown === 0 ? true : null
+  }
+  try {
+    await until(look, { what: 'all connections are served again', withinMs: REPLACED_MS })
+  } catch (error) {
+    const { threads } = await nodeOf(vertex)
+    const seen = JSON.stringify({ census, threads, progress: await client.progress() })
+    throw new Error(`${String(error)}; seen at last: ${seen}`, { cause: error })
+  }
+}
+
 /** Kills the oldest thread and waits until all connections are served again. */
 async function killOne(vertex: Vertex, client: SoakClient, connections: number): Promise<Kill> {
   const { byThread } = await shared(client, connections)
@@ -88,10 +104,7 @@ async function killOne(vertex: Vertex, client: SoakClient, connections: number):
     what: 'the thread is replaced',
     withinMs: REPLACED_MS,
   })
-  await until(async () => ((await client.census()).unknown === 0 ? true : null), {
-    what: 'all connections are served again',
-    withinMs: REPLACED_MS,
-  })
+  await servedAgain(vertex, client)
   const recoveredMs = monotonicMs() - killedMs
   const losses = (await client.losses()).slice(before)
   const byLoss = new Map<string, number>()

@@ -15,8 +15,8 @@ import { Targets, type TargetsReport } from './soak-targets.ts'
 import { type Judged, judgeFailures } from './soak-verdict.ts'
 import { labConfig, startVertex, type Vertex } from './vertex.ts'
 
-// A version needs three targets at least: one may be ejected, one may be away.
 const STABLE_TARGETS = 4
+/** Three at least: one may be ejected, one may be away. */
 const CANDIDATE_TARGETS = 3
 const WEIGHT = 40
 const SAMPLE_MS = 250
@@ -81,12 +81,14 @@ export async function startStage(options: {
   /** Whether its edge threads can be killed (soak-preload.ts). */
   readonly killable: boolean
   readonly upstreamIdleMs?: number
+  readonly stableTargets?: number
 }): Promise<Stage> {
-  const targets = await Targets.start(STABLE_TARGETS + CANDIDATE_TARGETS)
+  const stable = options.stableTargets ?? STABLE_TARGETS
+  const targets = await Targets.start(stable + CANDIDATE_TARGETS)
   const config = labConfig({
     versions: {
-      v1: targets.urls(0, STABLE_TARGETS),
-      v2: targets.urls(STABLE_TARGETS, STABLE_TARGETS + CANDIDATE_TARGETS),
+      v1: targets.urls(0, stable),
+      v2: targets.urls(stable, stable + CANDIDATE_TARGETS),
     },
     stable: 'v1',
     candidate: { version: 'v2', weight: WEIGHT },
@@ -96,6 +98,7 @@ export async function startStage(options: {
         type: 'canary',
         rollback_trigger: { mode: 'threshold', min_requests: 1_000_000_000 },
       },
+      replay: { put_delete: true, idempotency_key: true },
       timeouts: {
         drain_delay: '0',
         drain: '5s',

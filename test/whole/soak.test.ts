@@ -9,15 +9,15 @@ import { soakChecks, threadChecks } from '../../bench/lab/soak-checks.ts'
 import { killThreadsOn } from '../../bench/lab/soak-threads.ts'
 
 const SPEC: SoakSpec = {
-  requests: 4000,
+  requests: 3000,
   connections: 60,
   seed: 1,
-  restartPauseMs: { from: 100, to: 300 },
+  restartPauseMs: { from: 150, to: 350 },
   limitMs: 60_000,
 }
 
 t.teardown(endAll)
-const stage = await startStage({ killable: true, upstreamIdleMs: 500 })
+const stage = await startStage({ killable: true, upstreamIdleMs: 500, stableTargets: 3 })
 const soak = await soakOn(stage, SPEC)
 const kills = await killThreadsOn(stage, { kills: 1, connections: 40, seed: 2 })
 const targets = await stage.end()
