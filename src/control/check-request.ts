@@ -28,8 +28,7 @@ const WORDS: Readonly<Record<string, string>> = {
 }
 
 /** Why a connection failed, in words; the system's own when there are none. */
-function reasonOf(error: unknown): string {
-  const { code = '', message, name } = error as NodeJS.ErrnoException
+function reasonOf({ code = '', message, name }: NodeJS.ErrnoException): string {
   if (name === 'HTTPParserError') return 'the answer is not HTTP'
   return WORDS[code] ?? (message || code)
 }
@@ -48,10 +47,9 @@ export interface Question {
 export class CheckClient {
   readonly #url: string
   #client: Client | null = null
-  #ended: AbortController | null = null
-  #destroyed = false
-  /** Why the last attempt brought no answer. */
-  #why = ''
+  /** Ends the question that is on its way, without an answer. */
+  #giveUp: (() => void) | null = null
+  #isDestroyed = false
 
   /** @param url `http://host:port` */
   constructor(url: string) {
@@ -59,49 +57,67 @@ export class CheckClient {
   }
 
   /** GETs the path; a status of 200 to 399 with a whole body (or 64 KiB of it) is good. */
-  async ask(question: Question): Promise<CheckResult> {
-    const ended = new AbortController()
-    this.#ended = ended
-    const timer = setTimeout(() => ended.abort(), question.timeoutMs)
-    const kept = this.#client !== null
-    let answer = await this.#attempt(question.path, ended.signal)
-    if (answer === null && kept && !ended.signal.aborted) {
-      answer = await this.#attempt(question.path, ended.signal)
-    }
+  async ask({ path, timeoutMs }: Question): Promise<CheckResult> {
+    let isLate = false
+    const timer = setTimeout(() => {
+      isLate = true
+      this.#giveUp?.()
+    }, timeoutMs)
+    const isKept = this.#client !== null
+    let answer = await this.#attempt(path)
+    const again = isKept && !isLate && !this.#isDestroyed
+    if (again && 'failed' in answer) answer = await this.#attempt(path)
     clearTimeout(timer)
-    this.#ended = null
-    if (ended.signal.aborted) return tooLate('no whole answer', question.timeoutMs)
-    return answer ?? { good: false, reason: this.#why }
+    if (isLate) return tooLate('no whole answer', timeoutMs)
+    return 'failed' in answer ? { good: false, reason: reasonOf(answer.failed) } : answer
   }
 
   /** Closes the connection; a question on its way fails. */
   destroy(): void {
-    this.#destroyed = true
-    this.#ended?.abort()
+    this.#isDestroyed = true
+    this.#giveUp?.()
     this.#drop()
   }
 
-  /** Null when there was no answer; then `#why` says why. */
-  async #attempt(path: string, signal: AbortSignal): Promise<CheckResult | null> {
+  #attempt(path: string): Promise<CheckResult | { failed: Error }> {
+    const { promise, resolve } = Promise.withResolvers<CheckResult | { failed: Error }>()
     // Nobody but the question's own time limit ends it.
     this.#client ??= new Client(this.#url, { headersTimeout: 0, bodyTimeout: 0 })
-    try {
-      const answer = await this.#client.request({ method: 'GET', path, headers: HEADERS, signal })
-      let bytes = 0
-      for await (const chunk of answer.body) {
-        bytes += (chunk as Buffer).length
-        if (bytes >= BODY_BYTES) break // its connection is closed with the rest
-      }
-      const { statusCode } = answer
-      const good = statusCode >= 200 && statusCode < 400
-      return good ? GOOD : { good, reason: `status ${statusCode}` }
-    } catch (error) {
-      this.#why = reasonOf(error)
-      this.#drop() // and whatever hangs in it
-      return null
-    } finally {
-      if (this.#destroyed) this.#drop()
+    const client = this.#client
+    let status = 0
+    let bytes = 0
+    const end = (): void => {
+      this.#giveUp = null
+      resolve(answerOf(status))
     }
+    // It may come late, when another client is in use already.
+    const fail = (failed: Error): void => {
+      if (this.#client === client) this.#drop() // and whatever hangs in it
+      resolve({ failed })
+    }
+    this.#giveUp = () => {
+      this.#giveUp = null
+      fail(new Error('the question was given up'))
+    }
+    // Without streams and signals: a third less than the client's other forms cost.
+    client.dispatch(
+      { method: 'GET', path, headers: HEADERS },
+      {
+        onRequestStart: () => undefined, // it must be there
+        onResponseStart: (_controller, statusCode) => {
+          status = statusCode
+        },
+        onResponseData: (_controller, chunk) => {
+          bytes += chunk.length
+          if (bytes < BODY_BYTES) return
+          end()
+          if (this.#client === client) this.#drop() // with the rest of the body
+        },
+        onResponseEnd: end,
+        onResponseError: (_controller, error) => fail(error),
+      },
+    )
+    return promise
   }
 
   #drop(): void {
@@ -109,6 +125,10 @@ export class CheckClient {
     void this.#client?.destroy()
     this.#client = null
   }
+}
+
+function answerOf(status: number): CheckResult {
+  return status >= 200 && status < 400 ? GOOD : { good: false, reason: `status ${status}` }
 }
 
 /** Whether a connection can be made; it is closed at once. Never rejects. */
