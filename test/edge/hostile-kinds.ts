@@ -309,7 +309,7 @@ const WHOLE_HEADS: readonly Row[] = [
   ['a bare CR for the empty line', `HTTP/1.1 200 OK\r\n${NONCED}Content-Length: 32\r\n\r%BODY%`],
   ['no empty line', `HTTP/1.1 200 OK\r\n${NONCED}Content-Length: 32\r\n%BODY%\r\n\r\n`],
   ['a fold for the first field', `HTTP/1.1 200 OK\r\n X: a\r\nContent-Length: 32\r\n\r\n%BODY%`],
-  ['UTF-16', 'HTTP/1.1 200 OK\r\n\r\n'.replaceAll(/[^]/g, '$&\0')],
+  ['UTF-16', Buffer.from('HTTP/1.1 200 OK\r\n\r\n', 'utf16le').toString('latin1')],
 ]
 
 /** Targets that speak something else. */
