@@ -131,8 +131,9 @@ function sum(drains: readonly Drain[], of: (drain: Drain) => number): number {
 
 function checksOf(drains: readonly Drain[], migrates: boolean): Check[] {
   const shared = drains.filter(({ alone }) => !alone)
-  // Without migration the kernel resets what waits, and only a client with many new connections
-  // has some that wait; that figure is shown, and no bar is held against the kernel's rule.
+  // Without migration the kernel resets what waits. Vertex closes when nobody does, but between its
+  // look and the closing somebody may come: rarely, and only from a client with many new
+  // connections. That figure is shown, and no bar is held against the kernel's rule.
   const judged = shared.filter(({ client }) => migrates || client === 'kept')
   const alone = drains.filter((drain) => drain.alone)
   const lostOf = (some: readonly Drain[]): string =>

@@ -18,6 +18,9 @@ function answer(nonce: string): string {
 // --- the origin -------------------------------------------------------------------------------
 
 let delay: Delay = 'joined'
+let every = 1
+let answers = 0
+let unasked = 0
 /** What is to be sent and when, the next first, as all of one attempt have the same delay. */
 const due: { readonly socket: net.Socket; readonly atMs: number }[] = []
 
@@ -25,7 +28,9 @@ function sendDue(): void {
   const now = monotonicMs()
   while (due[0] !== undefined && due[0].atMs <= now) {
     const { socket } = due.shift() ?? due[0]
-    if (socket.writable) socket.write(POISON)
+    if (!socket.writable) continue
+    socket.write(POISON)
+    unasked++
   }
   if (due.length > 0) setImmediate(sendDue)
 }
@@ -35,7 +40,12 @@ function sendLater(socket: net.Socket, ms: number): void {
 }
 
 function answerOne(socket: net.Socket, nonce: string): void {
+  if (++answers % every !== 0) {
+    socket.write(answer(nonce))
+    return
+  }
   if (delay === 'joined') {
+    unasked++
     socket.write(answer(nonce) + POISON)
     return
   }
@@ -43,7 +53,7 @@ function answerOne(socket: net.Socket, nonce: string): void {
   sendLater(socket, delay === 'turn' ? 0 : delay)
 }
 
-const origin = net.createServer((socket) => {
+function serve(socket: net.Socket): void {
   let text = ''
   socket.setNoDelay(true)
   socket.setEncoding('latin1')
@@ -56,7 +66,17 @@ const origin = net.createServer((socket) => {
       answerOne(socket, nonce)
     }
   })
-})
+}
+
+function listen(): Promise<number> {
+  const server = net.createServer(serve)
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ host: '127.0.0.1', port: 0, backlog: 1024 }, () => {
+      resolve((server.address() as net.AddressInfo).port)
+    })
+  })
+}
 
 // --- the client -------------------------------------------------------------------------------
 
@@ -66,6 +86,7 @@ let nonces = 0
 class Run {
   readonly attempt: Attempt
   readonly #startedMs = monotonicMs()
+  readonly #unaskedBefore = unasked
   readonly #done: (harm: Harm) => void
   #asked = 0
   #open = 0
@@ -97,6 +118,7 @@ class Run {
     if (this.#open > 0) return
     this.#done({
       requests: this.#asked,
+      unasked: unasked - this.#unaskedBefore,
       wrong: this.#wrong,
       failed: this.#failed,
       seconds: (monotonicMs() - this.#startedMs) / 1000,
@@ -123,7 +145,8 @@ class Client {
     this.#nonce = `n${nonces++}`
     this.#text = ''
     this.#socket ??= this.#connect()
-    this.#socket.write(`GET /${this.#nonce} HTTP/1.1\r\nHost: a\r\n\r\n`)
+    const { host } = this.#run.attempt
+    this.#socket.write(`GET /${this.#nonce} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
   }
 
   #connect(): net.Socket {
@@ -167,6 +190,7 @@ class Client {
 function attempt(argument: unknown): Promise<Harm> {
   const wanted = argument as Attempt
   delay = wanted.delay
+  every = wanted.every
   return new Promise((resolve) => {
     const run = new Run(wanted, resolve)
     const clients = Array.from({ length: wanted.clients }, () => new Client(run))
@@ -175,12 +199,6 @@ function attempt(argument: unknown): Promise<Harm> {
 }
 
 answerParent({
-  start: () =>
-    new Promise((resolve, reject) => {
-      origin.once('error', reject)
-      origin.listen({ host: '127.0.0.1', port: 0, backlog: 1024 }, () => {
-        resolve((origin.address() as net.AddressInfo).port)
-      })
-    }),
+  start: (ports) => Promise.all(Array.from({ length: Number(ports) }, listen)),
   attempt,
 })

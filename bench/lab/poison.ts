@@ -16,7 +16,11 @@ export type Delay =
 export interface Attempt {
   /** The proxy's port. */
   readonly port: number
+  /** The Host of the requests. */
+  readonly host: string
   readonly delay: Delay
+  /** Of so many answers one is followed by an unasked one; 1 is each. */
+  readonly every: number
   /** Client connections; each sends its next request as soon as it is answered. */
   readonly clients: number
   readonly requests: number
@@ -26,6 +30,8 @@ export interface Attempt {
 
 export interface Harm {
   readonly requests: number
+  /** Unasked answers that were sent. */
+  readonly unasked: number
   /** Answers that were not meant for the request that got them. */
   readonly wrong: number
   /** Requests that got no answer, or one of the proxy's own. */
@@ -34,15 +40,17 @@ export interface Harm {
 }
 
 export interface Poisoner {
-  readonly originPort: number
+  /** The origin listens on all of these and behaves the same on each. */
+  readonly originPorts: readonly number[]
   attempt(attempt: Attempt): Promise<Harm>
   end(): Promise<void>
 }
 
-export async function startPoisoner(pin: Pin): Promise<Poisoner> {
+export async function startPoisoner(how: Pin & { ports: number }): Promise<Poisoner> {
+  const { ports, ...pin } = how
   const child = startModule(new URL('./poison-process.ts', import.meta.url), pin)
   return {
-    originPort: Number(await askChild(child, 'start')),
+    originPorts: (await askChild(child, 'start', { with: ports })) as number[],
     attempt: async (attempt) => (await askChild(child, 'attempt', { with: attempt })) as Harm,
     end: async () => void (await endChild(child)),
   }
