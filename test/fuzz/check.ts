@@ -35,6 +35,8 @@ const NEXT_ANSWER = 'HTTP/1.1 299 next\r\nContent-Length: 0\r\n\r\n'
 export interface Thoroughness {
   /** The bytes come one at a time too, which costs ten times as much as all the rest. */
   readonly byteByByte: boolean
+  /** Called when a whole message was accepted, so that Node has read it. */
+  readonly onAccepted?: () => void
 }
 
 /** What is wrong with the way a message is treated, or null. */
@@ -86,6 +88,7 @@ function wrongRequest(made: RequestCase, how: Thoroughness): string | null {
       return `byte by byte: ${whole.end || 'more'} whole, ${each.end || 'more'} in pieces`
     }
   }
+  if (whole.passed.some((request) => request.whole)) how.onAccepted?.()
   return wrongAtTarget(made, whole) ?? wrongAsItCame(made, whole)
 }
 
@@ -224,6 +227,7 @@ function wrongAnswer(made: AnswerCase, how: Thoroughness): string | null {
     const each = relayAnswer(bytes, everyByte(bytes.length), made.settings)
     if (!alikeAnswers(whole, each)) return `byte by byte: ${whole.end} whole, ${each.end} in pieces`
   }
+  if (whole.end === 'whole' || whole.end === 'tunnel') how.onAccepted?.()
   return wrongAtClient(made, whole) ?? wrongAtClient(made, parts)
 }
 
@@ -232,7 +236,8 @@ function alikeAnswers(one: AnswerOutcome, other: AnswerOutcome): boolean {
   return one.plain === other.plain && one.heads.join() === other.heads.join()
 }
 
-function wrongAtClient(made: AnswerCase, { end, heads, out }: AnswerOutcome): string | null {
+/** What of an answer a client would read differently. */
+export function wrongAtClient(made: AnswerCase, { end, heads, out }: AnswerOutcome): string | null {
   const { oldClient, toHead } = made.settings
   const skips = (status: number): boolean =>
     toHead || status < 200 || status === 204 || status === 304
@@ -241,7 +246,7 @@ function wrongAtClient(made: AnswerCase, { end, heads, out }: AnswerOutcome): st
   const { fault, messages, open } = readAnswersByNode(follows ? out + NEXT_ANSWER : out, skips)
   if (end === 'malformed' || end === 'cut off') {
     // Where the end of the connection is the end of the body, we reset it instead.
-    const reset = closes && !/\r\nTransfer-Encoding|\r\nContent-Length/.test(out)
+    const reset = closes && !/\r\n(Transfer-Encoding|Content-Length):/.test(out)
     return wrongBroken(made, heads, messages.length - (reset ? 1 : 0))
   }
   if (fault !== '') return `relayed, but Node says ${fault}`

@@ -14,7 +14,11 @@ await t.test('6,000 messages: no disagreement with the parser of Node', async (t
   const present = new Int32Array(1)
   const report = await fuzz({ ...PART, messages: 6000, byteByByte: false, present })
   t.same(report.found, [])
-  t.ok(report.messages > 1000, `${report.messages} messages`)
+  const { accepted, messages } = report
+  t.ok(
+    accepted > messages / 4 && accepted < messages / 2 && messages > 1000,
+    `${accepted} of ${messages}`,
+  )
 })
 
 await t.test('500 messages, byte by byte too', async (t) => {
@@ -28,21 +32,6 @@ await t.test('a seed and a number are a message, whatever came before', async (t
   t.same(caseOf(7, 1234), caseOf(7, 1234))
   t.not(caseOf(7, 1234).text, caseOf(7, 1235).text)
   t.not(caseOf(7, 1234).text, caseOf(8, 1234).text)
-})
-
-await t.test('many messages are accepted, and many are not', async (t) => {
-  const { forwardRequests } = await import('./request-engine.ts')
-  const counts = { passed: 0, refused: 0, more: 0 }
-  for (let index = 0; index < 3000; index++) {
-    const made = caseOf(2026, index)
-    if (made.kind !== 'request') continue
-    const bytes = Buffer.from(made.text, 'latin1')
-    const { end, passed } = forwardRequests(bytes, [bytes.length], made.settings)
-    if (passed.some(({ whole }) => whole)) counts.passed++
-    else if (end === '') counts.more++
-    else counts.refused++
-  }
-  t.ok(counts.passed > 400 && counts.refused > 400 && counts.more > 20, JSON.stringify(counts))
 })
 
 await t.test('a writer that tells a lie is found out', async (t) => {

@@ -10,15 +10,17 @@
 
 import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
+import { fuzzAnswersOnWire } from './answer-wire.ts'
 import { caseOf } from './case.ts'
 import type { LoopReport, LoopWork } from './loop.ts'
 import { described, quoted } from './shrink.ts'
-import { fuzzWire } from './wire.ts'
+import { fuzzWire, type WireReport } from './wire.ts'
 
 /** When nothing moves for so long, the present message hangs. */
 const HANGS_MS = 20_000
 const COVERAGE_SHARE = 0.3
 const WIRE_SHARE = 0.25
+const ENOUGH_MESSAGES = 50_000
 
 interface Plan {
   readonly seed: number
@@ -103,36 +105,50 @@ async function branches(plan: Plan): Promise<boolean> {
   const { total, unreached } = report.coverage ?? { total: 0, unreached: [] }
   console.log(`branches     ${total - unreached.length} of ${total} reached by ${rate(report)}`)
   for (const place of unreached) console.log(`             not reached: ${place}`)
-  return report.found.length === 0 && unreached.length === 0
+  // A slow machine has not had the time to reach what one message in ten thousand reaches.
+  const enough = report.messages >= ENOUGH_MESSAGES
+  return report.found.length === 0 && (unreached.length === 0 || !enough)
 }
 
 async function parsers(plan: Plan): Promise<boolean> {
   const { from, messages, seconds, seed } = plan
-  const share = 1 - COVERAGE_SHARE - WIRE_SHARE
-  const ms = messages > 0 ? Number.MAX_SAFE_INTEGER : seconds * 1000 * share
+  const time = seconds * 1000 * (1 - COVERAGE_SHARE - WIRE_SHARE)
+  const ms = messages > 0 ? Number.MAX_SAFE_INTEGER : time
   const limit = messages > 0 ? messages : Number.MAX_SAFE_INTEGER
   const report = await run({ seed, from, messages: limit, ms, coverage: false, byteByByte: true })
   printFound(seed, report)
-  console.log(`parsers      ${rate(report)}, ${report.found.length} disagreements`)
-  return report.found.length === 0
+  const { accepted, found } = report
+  const share = Math.round((100 * accepted) / Math.max(1, report.messages))
+  console.log(
+    `parsers      ${rate(report)}, ${share} % accepted and read by both, ` +
+      `${found.length} disagreements`,
+  )
+  // Of a few messages all may be bad ones.
+  const few = report.messages > 1000 && share < 10
+  if (few) console.log('             too few were accepted to mean much')
+  return found.length === 0 && !few
 }
 
 async function wire(plan: Plan): Promise<boolean> {
   const { from, messages, seconds, seed, wireOnly } = plan
   const counted = wireOnly && messages > 0
   const ms = counted ? Number.MAX_SAFE_INTEGER : seconds * 1000 * (wireOnly ? 1 : WIRE_SHARE)
-  const limit = counted ? messages : Number.MAX_SAFE_INTEGER
-  const report = await fuzzWire({ seed, from, messages: limit, ms })
+  const work = { seed, from, messages: counted ? messages : Number.MAX_SAFE_INTEGER, ms: ms / 2 }
+  const requests = await fuzzWire(work)
+  printWire('wire', seed, requests)
+  const answers = await fuzzAnswersOnWire(work)
+  printWire('wire answers', seed, answers)
+  return requests.found.length + answers.found.length === 0
+}
+
+function printWire(name: string, seed: number, report: WireReport): void {
   for (const { index, wrong } of report.found) {
     const row = index < 0 ? '' : `\n  row('…', ${quoted(caseOf(seed, index).text)}, …)`
     console.log(`\nover the wire, message ${index} of seed ${seed}: ${wrong}${row}`)
   }
-  const { refused, requests } = report
-  console.log(
-    `wire         ${rate(report)}, ${requests} requests at the server, ${refused} refusals, ` +
-      `${report.found.length} disagreements`,
-  )
-  return report.found.length === 0
+  const { found, refused, requests } = report
+  const counts = `${requests} requests at the server, ${refused} refusals`
+  console.log(`${name.padEnd(13)}${rate(report)}, ${counts}, ${found.length} disagreements`)
 }
 
 const plan = planOf(process.argv.slice(2))

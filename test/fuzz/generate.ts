@@ -15,7 +15,7 @@ const METHODS = [
   ...['GET', 'GET', 'GET', 'POST', 'POST', 'PUT', 'HEAD', 'DELETE', 'PATCH', 'OPTIONS', 'OPTIONS'],
   ...['PROPFIND', 'M-SEARCH', 'QUERY', 'SOURCE', 'X_9'],
 ]
-const ODD_METHODS = ['CONNECT', 'TRACE', 'PRI', 'get', 'GET!', '']
+const ODD_METHODS = ['GUT', 'GEX', 'CONNECT', 'TRACE', 'PRI', 'get', 'GET!', '']
 const TARGETS = [
   ...['/', '/', '/', '/a', '/a/b?c=d', '/a?b?c', '/?', 'http://b', 'http://b:81/x?y', 'HTTPS://b/'],
   ...[
@@ -382,7 +382,7 @@ export function draftInterim(random: Random): Draft {
 
 /** One final answer. */
 export function draftAnswer(random: Random): Draft {
-  const status = random.oneIn(40) ? random.pick([99, 600]) : random.pick(STATUSES)
+  const status = random.oneIn(25) ? random.pick([99, 600]) : random.pick(STATUSES)
   const start = statusLine(random, status)
   if (random.oneIn(4)) {
     // Until the connection closes.

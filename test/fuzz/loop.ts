@@ -27,6 +27,8 @@ export interface Found {
 export interface LoopReport {
   readonly messages: number
   readonly bytes: number
+  /** Messages of which at least a part was accepted and read by Node. */
+  readonly accepted: number
   readonly ms: number
   readonly found: readonly Found[]
   readonly coverage: Coverage | null
@@ -50,7 +52,14 @@ export async function fuzz(work: LoopWork): Promise<LoopReport> {
   branches?.take()
   const began = performance.now()
   const found: Found[] = []
+  const how = {
+    byteByByte: work.byteByByte,
+    onAccepted: () => {
+      accepted++
+    },
+  }
   let bytes = 0
+  let accepted = 0
   let messages = 0
   for (; messages < work.messages && found.length < MAX_FOUND; messages++) {
     const index = work.from + messages
@@ -58,7 +67,7 @@ export async function fuzz(work: LoopWork): Promise<LoopReport> {
     const made = caseOf(work.seed, index)
     bytes += made.text.length
     const start = performance.now()
-    const wrong = safely(made, { byteByByte: work.byteByByte })
+    const wrong = safely(made, how)
     const tookMs = performance.now() - start
     if (wrong !== null) {
       // One message of each kind is enough to see what is wrong.
@@ -72,7 +81,7 @@ export async function fuzz(work: LoopWork): Promise<LoopReport> {
   const ms = performance.now() - began
   const coverage = branches?.report() ?? null
   branches?.close()
-  return { messages, bytes, ms, found, coverage }
+  return { messages, bytes, accepted, ms, found, coverage }
 }
 
 if (parentPort !== null && workerData !== null) {

@@ -120,6 +120,9 @@ function mutated(random: Random, text: string, other: () => string): string {
     const second = other()
     out = out.slice(0, random.below(out.length + 1)) + second.slice(random.below(second.length + 1))
   }
+  // The first bytes alone: every prefix of a head is more to wait for, or refused already.
+  if (random.oneIn(150)) return out.slice(0, 1 + random.below(16))
+  if (random.oneIn(300)) return `\r${out.slice(0, random.below(2))}`
   if (random.oneIn(25)) out = out.slice(0, random.below(out.length + 1))
   return out
 }
