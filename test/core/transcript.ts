@@ -55,11 +55,20 @@ function targets(text: string): { healthy: number; total: number } {
 }
 
 function factsFrom(before: Facts, words: Words): Facts {
-  const next = { ...before }
+  // What is said against targets holds for this survey only.
+  const { healthy, total } = before.candidate
+  const next = { ...before, candidate: { healthy, total } }
   for (const [key, value] of Object.entries(words)) {
     if (key === 'resident') Object.assign(next, { candidateResident: value === 'yes' })
     if (key === 'stable' || key === 'candidate' || key === 'previous') {
       Object.assign(next, { [key]: targets(value) })
+    }
+    if (key === 'unproven') {
+      Object.assign(next, { candidate: { ...next.candidate, unproven: Number(value) } })
+    }
+    if (key === 'why') {
+      const why = value.replaceAll('_', ' ')
+      Object.assign(next, { candidate: { ...next.candidate, why } })
     }
     if (key === 'served') Object.assign(next, { served: { 'http://b:1': Number(value) } })
     if (key === 'tail') {

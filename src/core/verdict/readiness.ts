@@ -38,14 +38,17 @@ export function targetsHold(facts: Facts): Hold | null {
     return { word: 'resident', text: 'waits until every edge thread knows the candidate' }
   }
   const { healthy, total, unproven = 0, why } = facts.candidate
+  const some = (number: number): string => `${number} of the candidate's ${count(total, 'target')}`
   if (healthy < total || total === 0) {
-    const who = `${total - healthy} of the candidate's ${count(total, 'target')}`
-    const text = why === undefined ? `holds as ${who} is ejected` : `holds as ${who} fails: ${why}`
+    const failing = total - healthy
+    const verb = failing === 1 ? 'fails' : 'fail'
+    const known = `holds as ${some(failing)} ${verb}: ${why}`
+    const text = why === undefined ? `holds as ${some(failing)} is ejected` : known
     return { word: 'ejected', text }
   }
   if (unproven === 0) return null
-  const who = `${unproven} of the candidate's ${count(total, 'target')}`
-  return { word: 'unproven', text: `waits as ${who} has not been reached yet` }
+  const verb = unproven === 1 ? 'has' : 'have'
+  return { word: 'unproven', text: `waits as ${some(unproven)} ${verb} not been reached yet` }
 }
 
 /** What the end of a step waits for; null when it may end. */
