@@ -96,9 +96,13 @@ await t.test('spelling a path differently does not change its normal form', asyn
 await t.test('a long path takes a bounded time', async (t) => {
   for (const unit of ['/a', '/..', '/.', '//', '/%2e', '%61', '%', '%2']) {
     const path = `/${unit.repeat(16_000 / unit.length)}`
-    const began = performance.now()
-    normalisePath(path)
-    const tookMs = performance.now() - began
+    // The shortest of five times: the machine may be busy elsewhere during any one of them.
+    let tookMs = Number.POSITIVE_INFINITY
+    for (let round = 0; round < 5; round++) {
+      const began = performance.now()
+      normalisePath(path)
+      tookMs = Math.min(tookMs, performance.now() - began)
+    }
     t.ok(tookMs < 100, `${unit} took ${tookMs.toFixed(1)} ms`)
   }
 })

@@ -83,15 +83,23 @@ await t.test('a refused head shows nothing of the one before it', async (t) => {
   t.equal(head.lines.count, 0)
 })
 
+/** The shortest of five times: the machine may be busy elsewhere during any one of them. */
+function shortestMs(work: () => void): number {
+  const times = Array.from({ length: 5 }, () => {
+    const began = performance.now()
+    work()
+    return performance.now() - began
+  })
+  return Math.min(...times)
+}
+
 await t.test('one head takes a bounded time, however it is made', async (t) => {
   const head = new RequestHead()
   const fill = (unit: string): string => unit.repeat(Math.floor(32_000 / unit.length))
   for (const value of [fill('a,'), fill(' '), fill(', '), `a${fill(' ')}b`, fill('close,')]) {
     for (const name of ['Connection', 'TE', 'Expect', 'Via', 'Upgrade', 'Host']) {
       const bytes = bytesOf(`GET / HTTP/1.1\r\nHost: a\r\n${name}: ${value}\r\n\r\n`)
-      const began = performance.now()
-      readRequestHead(head, bytes, 0, LIMITS)
-      const tookMs = performance.now() - began
+      const tookMs = shortestMs(() => void readRequestHead(head, bytes, 0, LIMITS))
       // A quadratic reading took 800 ms; 100 ms leave room for a machine that is busy elsewhere.
       if (tookMs > 100) t.fail(`${name}: ${value.slice(0, 6)}… took ${tookMs} ms`)
     }
