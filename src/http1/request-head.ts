@@ -341,13 +341,13 @@ function readConnection(head: RequestHead): boolean {
   return true
 }
 
-/** PRI is a part of the HTTP/2 preface and never a method (RFC 9113 section 3.4). */
-const NOT_SERVED = new Set(['CONNECT', 'TRACE', 'PRI'])
-
 /** The four forms of a target (RFC 9112 section 3.2) and the one host. */
 function readTarget(head: RequestHead, hosts: number): boolean {
   const { target, method } = head
-  if (NOT_SERVED.has(method)) return refuse(head, 'method-not-allowed')
+  // PRI is a part of the HTTP/2 preface and never a method (RFC 9113 section 3.4).
+  if (method === 'CONNECT' || method === 'TRACE' || method === 'PRI') {
+    return refuse(head, 'method-not-allowed')
+  }
   if (hosts > 1 || (hosts === 0 && head.minor === 1)) return refuse(head, 'bad-host')
   if (hosts === 1 && !isHost(head.host)) return refuse(head, 'bad-host')
   if (target.charCodeAt(0) === 0x2f) return true
