@@ -146,7 +146,7 @@ class Connection {
     if (asked === null) return from
     const take = (start: number, stop: number): void => {
       if (!this.#upload.matches(asked.received, bytes, start, stop)) {
-        violate(`the upload of ${asked.plan.number} differs at ${asked.received}`)
+        violate(`the upload differs at ${asked.received}: ${nameOf(asked)}`)
       }
       asked.received += stop - start
       asked.checksum = crc32(bytes.subarray(start, stop), asked.checksum)
@@ -154,7 +154,8 @@ class Connection {
     let end = from
     if (asked.left < 0) {
       end = this.#chunks.read(bytes, from, bytes.length, take)
-      if (this.#chunks.broken) violate(`the chunks of ${asked.plan.number} are broken`)
+      if (this.#chunks.broken)
+        violate(`the chunks are broken behind ${asked.received}: ${nameOf(asked)}`)
       if (!this.#chunks.done) return end
     } else {
       end = Math.min(bytes.length, from + asked.left)
@@ -164,7 +165,7 @@ class Connection {
     }
     this.#reading = false
     if (asked.received !== asked.plan.upload) {
-      violate(`upload of ${asked.plan.number}: ${asked.received} of ${asked.plan.upload} bytes`)
+      violate(`an upload of ${asked.received} bytes looks whole: ${nameOf(asked)}`)
     }
     for (let i = 0; i < asked.plan.interims; i++) {
       this.begun = true
@@ -269,6 +270,11 @@ class Connection {
     connections.delete(this)
     if (connections.size === 0) whenEmpty()
   }
+}
+
+/** A request as a violation tells of it. */
+function nameOf({ left, method, plan }: Asked): string {
+  return `${method}${left < 0 ? ' chunked' : ''} ${JSON.stringify(plan)}`
 }
 
 function headOf({ checksum, method, plan, received, seenId }: Asked, closes: boolean): string {
