@@ -8,7 +8,7 @@
 // the second load still gives n, nobody touched the row meanwhile, and the publisher of any later
 // row is bound to see the claim (all operations are sequentially consistent).
 
-import type { Weight } from '../core/weight.ts'
+import { FULL_WEIGHT, type Weight } from '../core/weight.ts'
 import type { Board } from './board.ts'
 import { RING_ROWS, ROW_CELLS, SERVICE_CELLS } from './layout.ts'
 
@@ -69,4 +69,15 @@ export function currentAssignment(board: Board, service: number): Assignment | n
     candidateSlot: assignedCandidate(board, service, number),
     weight: assignedWeight(board, service, number),
   }
+}
+
+/** Whether the row in force of any service sends requests to this slot. */
+export function serves(board: Board, slot: number): boolean {
+  for (let service = 0; service < board.layout.services; service++) {
+    const row = currentAssignment(board, service)
+    if (row === null) continue
+    if (row.stableSlot === slot && row.weight < FULL_WEIGHT) return true
+    if (row.candidateSlot === slot && row.weight > 0) return true
+  }
+  return false
 }

@@ -133,9 +133,10 @@ export class Exchange extends Relay {
     this.#target = target
     this.#upstream = upstream
     this.logAttempt(target.authority)
+    const { body, bodyLength } = copy // it lets go of them when a ready connection takes the head
     upstream.begin(this, copy.head)
     if (++this.#attempts === 1) return null
-    if (copy.bodyLength > 0) upstream.sendBody(copy.body, 0, copy.bodyLength)
+    if (bodyLength > 0) upstream.sendBody(body, 0, bodyLength)
     if (this.#sentWhole) upstream.endRequest()
     else {
       upstream.flush()

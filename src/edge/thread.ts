@@ -4,6 +4,7 @@
 
 import { createServer, type Server } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
+import { serves } from '../board/assignment.ts'
 import { openBoard } from '../board/board.ts'
 import { ClientConnection } from './client.ts'
 import { Edge, TICK_MS } from './edge.ts'
@@ -74,6 +75,7 @@ parentPort?.on('message', (message: ToEdge) => {
 })
 
 function closeTunnels(slot: number, before: number): void {
+  if (serves(edge.board, slot)) return // the version has been given weight again meanwhile
   for (const tunnel of edge.tunnels) {
     if (tunnel.slot === slot && tunnel.number < before) tunnel.close()
   }

@@ -1,7 +1,9 @@
 // Which trailers may go on. A recipient may merge trailers into the header section, so a field that
 // frames, routes or authenticates a message, or says how to read it, must not come in through this
-// back door (RFC 9110 section 6.5.1, RFC 7230 section 4.1.2). All others pass as they came; they
-// have been checked byte by byte by then (chunked.ts).
+// back door (RFC 9110 section 6.5.1, RFC 7230 section 4.1.2). All others pass, without white space
+// around their values; they have been checked byte by byte by then (chunked.ts).
+
+import { trimmed } from './values.ts'
 
 const NOT_AS_TRAILER = new Set([
   // Framing and the connection.
@@ -32,8 +34,11 @@ export function passingTrailers(section: string, named: readonly string[]): stri
   if (section === '') return ''
   let out = ''
   for (const line of section.split('\r\n')) {
-    const name = line.slice(0, line.indexOf(':')).toLowerCase()
-    if (line !== '' && !NOT_AS_TRAILER.has(name) && !named.includes(name)) out += `${line}\r\n`
+    const colon = line.indexOf(':')
+    const name = line.slice(0, colon)
+    const lower = name.toLowerCase()
+    if (line === '' || NOT_AS_TRAILER.has(lower) || named.includes(lower)) continue
+    out += `${name}: ${trimmed(line.slice(colon + 1))}\r\n`
   }
   return out
 }

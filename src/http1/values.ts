@@ -26,7 +26,7 @@ export function listTokens(value: string): string[] {
 }
 
 /** Without SP and HTAB around it. `String.trim` would take obs-text like U+00A0 for white space. */
-function trimmed(text: string): string {
+export function trimmed(text: string): string {
   let from = 0
   let to = text.length
   while (from < to && isBlank(text.charCodeAt(from))) from++

@@ -136,6 +136,30 @@ await t.test('who refuses a connection was sent nothing: any request goes elsewh
   t.same((await lab.counts()).candidate, { refused: 1, evidenceBad: 1, rescued: 1 })
 })
 
+await t.test('a second target gets the whole body, also on a connection that waited', async (t) => {
+  const head = 'POST / HTTP/1.1\r\nHost: a\r\n'
+  for (const first of [
+    `${head}Content-Length: 10\r\n\r\n01234`,
+    `${head}Transfer-Encoding: chunked\r\n\r\n5\r\n01234\r\n`,
+  ]) {
+    const good = await lab.origin(measuring)
+    // Often enough that the dead target is drawn first.
+    for (let i = 0; i < 10; i++) {
+      await lab.serve({ stable: [good.port] })
+      t.equal((await lab.ask(get())).status, 200, 'a connection waits')
+      await lab.serve({ stable: [good.port], candidate: [await deadPort()], weight: FULL })
+      t.equal((await lab.ask(get())).status, 200, 'and at the cell of this table, too')
+      const client = await lab.client()
+      client.send(first)
+      await new Promise((resolve) => setImmediate(resolve))
+      client.send(first.includes('chunked') ? '5\r\n56789\r\n0\r\n\r\n' : '56789')
+      t.equal((await client.answer()).status, 200)
+      const body = good.requests.at(-1)?.split('\r\n\r\n').slice(1).join('|')
+      t.equal(body, first.includes('chunked') ? '5\r\n01234\r\n5\r\n56789\r\n0|' : '0123456789')
+    }
+  }
+})
+
 await t.test('a dead target is not the best choice for having nothing to do', async (t) => {
   let release: () => void = () => undefined
   const slow = await lab.origin((socket, request) => {

@@ -4,9 +4,10 @@ import t from 'tap'
 import { passingTrailers } from '../../src/http1/trailers.ts'
 
 await t.test('trailers that say nothing about the message pass as they came', async (t) => {
-  const section = 'grpc-status: 0\r\nX-Checksum:\tabc \r\nServer-Timing: a;b=":"\r\nEmpty:\r\n'
+  const section = 'grpc-status: 0\r\nX-Checksum: abc\r\nServer-Timing: a;b=":"\r\nEmpty: \r\n'
   t.equal(passingTrailers(section, []), section)
   t.equal(passingTrailers('', []), '')
+  t.equal(passingTrailers('A:\t b \xa0\t \r\n', []), 'A: b \xa0\r\n', 'white space goes')
   t.equal(passingTrailers('A: 1\r\nB: 2\r\n', ['a']), 'B: 2\r\n', 'named in Connection')
 })
 
