@@ -17,7 +17,7 @@ import { monotonicMs, sleep } from './lab/clock.ts'
 import { type DrainResult, type DrainSpec, startDrainClient } from './lab/drain.ts'
 import { type Origin, startOrigin } from './lab/origin.ts'
 import { bench, type Check, progress } from './lab/report.ts'
-import { add } from './lab/statistics.ts'
+import { add, spread } from './lab/statistics.ts'
 import { labConfig, startVertex, type Vertex } from './lab/vertex.ts'
 
 const SYSCTL = '/proc/sys/net/ipv4/tcp_migrate_req'
@@ -42,6 +42,8 @@ interface Drain {
   readonly alone: boolean
   readonly threads: number
   readonly requests: number
+  /** Requests a second, in the second before the signal. */
+  readonly perSecond: number
   readonly toldToClose: number
   /** Requests that must not have failed, and did. */
   readonly lost: number
@@ -104,9 +106,10 @@ async function drainOnce(
   await sleep(AFTER_MS)
   const result = await load.stop()
   await second?.end('SIGKILL')
-  const { requests, toldToClose } = result
+  const { requests, sentMs, toldToClose } = result
+  const perSecond = sentMs.filter((ms) => ms > signalMs - 1000 && ms <= signalMs).length
   const judged = judge(result, { signalMs, alone })
-  return { client, alone, threads, requests, toldToClose, exitCode, exitMs, ...judged }
+  return { client, alone, threads, requests, perSecond, toldToClose, exitCode, exitMs, ...judged }
 }
 
 /** Sets the sysctl for the time of this process. Returns the value in force. */
@@ -138,6 +141,7 @@ function checksOf(drains: readonly Drain[], migrates: boolean): Check[] {
   const alone = drains.filter((drain) => drain.alone)
   const lostOf = (some: readonly Drain[]): string =>
     `${sum(some, ({ lost }) => lost)} of ${sum(some, ({ requests }) => requests)}`
+  const perSecond = spread(drains.map((drain) => drain.perSecond)).median
   const latest = Math.max(...drains.map(({ exitMs }) => exitMs))
   const aloneJudged = alone.filter(({ client }) => client === 'kept')
   return [
@@ -162,6 +166,11 @@ function checksOf(drains: readonly Drain[], migrates: boolean): Check[] {
       pass:
         latest < DELAY_MS + DRAIN_MS + EXIT_SLACK_MS &&
         drains.every(({ exitCode }) => exitCode === 0),
+    },
+    {
+      what: `the client sent ${RATE} req/s before the signal (median, at least 90 % of it)`,
+      value: `${perSecond.toFixed(0)} req/s`,
+      pass: perSecond >= RATE * 0.9,
     },
     {
       what: 'the client was told to close connections',
@@ -193,6 +202,7 @@ await bench(
           drains.push(drain)
           const name = `${alone ? 'alone' : 'beside a second'}, ${client.client}`
           add(series, `${name}: lost`, drain.lost)
+          add(series, `${name}: req/s before the signal`, drain.perSecond)
           add(series, `${name}: exit after, ms`, drain.exitMs)
           progress(
             `run ${run}, ${threads} threads, ${name}: ${drain.lost} of ${drain.requests} lost ` +

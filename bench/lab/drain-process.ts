@@ -10,6 +10,8 @@ import { answerParent } from './rpc.ts'
 
 const TIMEOUT_MS = 10_000
 const WAITING_MAX = 20_000
+/** A port that refused is asked again after so long, as a storm of attempts would take the CPU. */
+const REFUSED_MS = 50
 
 let spec: DrainSpec
 let startedMs = 0
@@ -96,8 +98,7 @@ class Connection {
     const at = free.indexOf(this)
     if (at >= 0) free.splice(at, 1)
     if (stopping) return stopWhenDone()
-    // A port that refuses is asked again a little later, and not in a storm.
-    if (failed.at(-1)?.cause.startsWith('ECONNREFUSED')) setTimeout(openAnother, 5)
+    if (failed.at(-1)?.cause.startsWith('ECONNREFUSED')) setTimeout(openAnother, REFUSED_MS)
     else openAnother()
   }
 }
