@@ -3,6 +3,7 @@
 // the rule that it proves.
 
 import t from 'tap'
+import { endAll } from '../../bench/lab/children.ts'
 import { readScenarios } from './scenario.ts'
 import { hasVarnishtest, runScenarios } from './varnishtest.ts'
 
@@ -14,6 +15,7 @@ await t.test('every scenario says which rule it proves', async (t) => {
 })
 
 if (hasVarnishtest()) {
+  t.teardown(endAll)
   const results = runScenarios(scenarios)
   for (const { name, rule } of scenarios) {
     await t.test(name, async (t) => {
