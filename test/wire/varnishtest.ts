@@ -86,7 +86,7 @@ class Lane {
       v1_port: String(vertex.port),
       v1_sock: `127.0.0.1:${vertex.port}`,
       v1_pid: String(vertex.pid),
-      v1_admin: vertex.adminUrl,
+      v1_admin_port: new URL(vertex.adminUrl).port,
       ...Object.fromEntries(servers),
     }
   }
