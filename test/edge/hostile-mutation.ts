@@ -253,7 +253,8 @@ function readByNode(bytes: string, { end, nonce, toHead }: ReadOptions): Promise
       })
     })
     asked.end()
-    line.push(Buffer.from(bytes, 'latin1'))
+    // A later minor version is read as 1.1 (RFC 9110 section 2.5), which llhttp does not do.
+    line.push(Buffer.from(bytes.replace(/^HTTP\/1\.[2-9]/, 'HTTP/1.1'), 'latin1'))
     if (end === 'fin') line.push(null)
     else setImmediate(() => setImmediate(() => line.destroy(new Error('reset'))))
   })
