@@ -22,7 +22,7 @@ import { labConfig, startVertex, type Vertex } from './lab/vertex.ts'
 
 const SYSCTL = '/proc/sys/net/ipv4/tcp_migrate_req'
 const RATE = 2000
-const BEFORE_MS = 1200
+const BEFORE_MS = 2000
 const DELAY_MS = 1000
 const DRAIN_MS = 3000
 const AFTER_MS = 400
