@@ -65,6 +65,8 @@ export class Loop {
   #lastSecondMs = Number.NEGATIVE_INFINITY
   /** Services that have not been looked at in this second. */
   #due: Keeper[] = []
+  /** Versions that have failed since the last tick: their targets are looked at. */
+  readonly #suspects = new Set<ResidentVersion>()
   #lastTickMs = Number.NEGATIVE_INFINITY
   /** Whether this pass is a tick, or only one of the many that a storm of errors wakes. */
   #isTick = true
@@ -121,6 +123,7 @@ export class Loop {
         this.#tick(keeper, { arms, inFlight: inFlight.get(keeper.config.name) ?? 0 })
       })
     }
+    if (this.#isTick) this.#lookAtSuspects() // behind the verdicts: a rollback comes first
     if (isSecond) {
       this.#lastSecondMs = now
       this.#due = [...this.#parts.keepers.values()]
@@ -148,6 +151,19 @@ export class Loop {
       const parts = { board, residency, targets, now: clock.now(), memoryMs: memoryMs() }
       keeper.decide({ event: 'survey', facts: takeFacts(keeper.document, parts) })
     })
+  }
+
+  /** Once a tick, as a look at a thousand targets takes its time, and a storm wakes us often. */
+  #lookAtSuspects(): void {
+    const { keepers, residency, targets } = this.#parts
+    for (const version of this.#suspects) {
+      const keeper = keepers.get(version.service)
+      const isThere = residency.version(version.service, version.name) === version
+      if (keeper !== undefined && isThere) {
+        this.#guarded(keeper, () => targets.judge(keeper, version))
+      }
+    }
+    this.#suspects.clear()
   }
 
   /** Something new is known of a version's targets; a rollout may have waited for it. */
@@ -192,7 +208,7 @@ export class Loop {
       version.gauge.addCounts(delta, now)
       const keeper = keepers.get(version.service)
       if (keeper === undefined) continue
-      if (delta.evidenceBad > 0) this.#parts.targets.judge(keeper, version)
+      if (delta.evidenceBad > 0) this.#suspects.add(version)
       const { candidate, stable } = keeper.document.state
       const arm =
         version.name === candidate ? 'candidate' : version.name === stable ? 'stable' : null

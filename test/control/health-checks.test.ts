@@ -223,7 +223,8 @@ await t.test('who waits for a check is not left waiting when it ends', async (t)
 })
 
 await t.test('checks keep no process alive', async (t) => {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'checks-process.ts')])
+  const path = join(import.meta.dirname, 'checks-process.ts')
+  const child = spawn(process.execPath, [path], { timeout: 5000 })
   const code = await new Promise((resolve) => child.on('exit', resolve))
   t.equal(code, 0)
 })
