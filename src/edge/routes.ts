@@ -6,6 +6,7 @@ import { targetInFlight, targetShare } from '../board/tallies.ts'
 import { type Choice, OUT } from '../core/choose.ts'
 import { Router } from '../core/match.ts'
 import type { Affinity, Replay, RescueBudget, Table, TableTarget } from '../core/table.ts'
+import { normalisePath } from '../http1/path.ts'
 import type { UpstreamConnection } from './upstream.ts'
 
 /** So long is a target that sent what nobody had asked for not trusted with a second request. */
@@ -117,7 +118,10 @@ export function buildRoutes(board: Board, table: Table, known: Map<number, Targe
       bodyLimitBytes: row.bodyLimitBytes ?? Number.POSITIVE_INFINITY,
       versions,
     }
-    for (const match of row.matches) router.add(match, service)
+    // A route is found by the normal form of a path, so it is kept by its own.
+    for (const { host, path } of row.matches) {
+      router.add({ host, path: normalisePath(path) ?? path }, service)
+    }
   }
   retire(known, kept)
   return { revision: table.revision, router, bySlot }

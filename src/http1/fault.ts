@@ -37,9 +37,10 @@ export const FAULTS = {
   'bad-version': client(400, 'The request line must end with HTTP/1.1 or HTTP/1.0.'),
   'version-unsupported': client(505, 'Only HTTP/1.1 and HTTP/1.0 are spoken here.'),
   'target-too-long': client(414, 'The request target is longer than the limit.'),
-  'method-not-allowed': client(405, 'CONNECT and TRACE are not served.'),
+  'method-not-allowed': client(405, 'CONNECT, TRACE and PRI are not served.'),
   // Fields.
   'bad-field-name': client(400, 'A header name must be a token directly followed by a colon.'),
+  'lookalike-field': client(400, 'A header name must not be a known one with underscores.'),
   'bad-field-value': client(400, 'A header value holds a control byte.'),
   'folded-field': client(400, 'A header line must not begin with white space.'),
   'head-too-large': client(431, 'The head of the request is larger than the limit.'),

@@ -1,7 +1,5 @@
 // The header fields that a proxy must understand, by number, so that the rest of the engine
-// compares integers and never strings. A name is looked up by its length and then byte by byte;
-// names are tokens by then, so setting bit 0x20 folds letters to lower case and confuses nothing
-// else.
+// compares integers and never strings. A name is looked up by its length and then byte by byte.
 
 const NAMES = [
   'host',
@@ -38,6 +36,11 @@ export const FIELD: Readonly<Record<FieldName, number>> = Object.freeze(
 
 /** The number of any other field. */
 export const OTHER = 0
+/**
+ * A known name spelled with underscores. CGI and its heirs (WSGI, Rack, PHP) make one variable of
+ * `X_Forwarded_For` and `X-Forwarded-For`, so it could pass for a field that we set or strip.
+ */
+export const LOOKALIKE = 63
 
 interface Known {
   readonly id: number
@@ -55,18 +58,28 @@ function buildByLength(): Known[][] {
 
 const BY_LENGTH = buildByLength()
 
-/** The number of the field whose name stands at [from, to), or OTHER. */
+/** The number of the field whose name stands at [from, to), LOOKALIKE, or OTHER. */
 export function fieldAt(bytes: Uint8Array, from: number, to: number): number {
   const known = BY_LENGTH[to - from]
   if (known === undefined) return OTHER
+  const table = FOLDED // see request-head.ts
   for (let k = 0; k < known.length; k++) {
     const row = known[k] as Known
     let i = 0
-    while (i < row.bytes.length && ((bytes[from + i] as number) | 0x20) === row.bytes[i]) i++
-    if (i === row.bytes.length) return row.id
+    while (i < row.bytes.length && table[bytes[from + i] as number] === row.bytes[i]) i++
+    if (i < row.bytes.length) continue
+    for (let at = from; at < to; at++) if (bytes[at] === UNDERSCORE) return LOOKALIKE
+    return row.id
   }
   return OTHER
 }
+
+const UNDERSCORE = 0x5f
+/** Letters in lower case, and an underscore as the hyphen that it may be read as. */
+const FOLDED = Uint8Array.from({ length: 256 }, (_, byte) => {
+  if (byte === UNDERSCORE) return 0x2d
+  return byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte
+})
 
 /** Whether the bytes at [from, to) are `lower`, whatever their case; `lower` must be lower case. */
 export function equalsIgnoringCase(

@@ -7,7 +7,7 @@
 
 import { CLASSES, CR, HIGH, LF, METHOD, SP, TARGET, TOKEN } from './bytes.ts'
 import type { Fault } from './fault.ts'
-import { equalsIgnoringCase, FIELD } from './fields.ts'
+import { equalsIgnoringCase, FIELD, LOOKALIKE } from './fields.ts'
 import { isHost } from './host.ts'
 import { FieldLines, MORE, REFUSED, readFieldLines } from './lines.ts'
 import { listTokens, wholeNumberAt } from './values.ts'
@@ -218,6 +218,7 @@ function interpret(head: RequestHead): boolean {
   for (let line = 0; line < lines.count; line++) {
     const field = lines.field(line)
     if (field === 0) continue
+    if (field === LOOKALIKE) return refuse(head, 'lookalike-field')
     if (field === FIELD.host) {
       hosts++
       head.host = lines.value(line)

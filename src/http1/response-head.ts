@@ -133,8 +133,7 @@ function interpret(head: ResponseHead, toHead: boolean): boolean {
   }
   if (lengths > 1 || codings > 1 || (lengths > 0 && codings > 0)) return false
   if (codings > 0 && head.minor === 0) return false
-  if (connection && !readConnection(head)) return false
-  if (upgrade) head.upgrade = lines.joined(FIELD.upgrade).toLowerCase()
+  if (connection && !readConnection(head, upgrade)) return false
   return frame(head, toHead, codings > 0)
 }
 
@@ -159,7 +158,7 @@ function readLength(head: ResponseHead, line: number): boolean {
 }
 
 /** The options of all Connection lines; false when they name more than anybody needs. */
-function readConnection(head: ResponseHead): boolean {
+function readConnection(head: ResponseHead, upgrades: boolean): boolean {
   const { lines } = head
   const named: string[] = []
   let close = false
@@ -174,7 +173,10 @@ function readConnection(head: ResponseHead): boolean {
     for (const token of listTokens(lines.value(line))) {
       if (token === 'close') close = true
       else if (token === 'keep-alive') keep = true
-      else if (token !== 'upgrade' && named.push(token) > MAX_NAMED) return false
+      else if (token === 'upgrade') {
+        // Without this option the field says nothing (RFC 9110 section 7.8).
+        if (upgrades) head.upgrade = lines.joined(FIELD.upgrade).toLowerCase()
+      } else if (named.push(token) > MAX_NAMED) return false
     }
   }
   if (named.length > 0) head.named = named

@@ -37,7 +37,9 @@ export function passingTrailers(section: string, named: readonly string[]): stri
     const colon = line.indexOf(':')
     const name = line.slice(0, colon)
     const lower = name.toLowerCase()
-    if (line === '' || NOT_AS_TRAILER.has(lower) || named.includes(lower)) continue
+    // With underscores it would be the same variable for CGI and its heirs (see fields.ts).
+    if (line === '' || NOT_AS_TRAILER.has(lower.replaceAll('_', '-')) || named.includes(lower))
+      continue
     out += `${name}: ${trimmed(line.slice(colon + 1))}\r\n`
   }
   return out

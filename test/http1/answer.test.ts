@@ -7,7 +7,13 @@ import { BY_LENGTH } from '../../src/http1/request-head.ts'
 import { ResponseHead, readResponseHead } from '../../src/http1/response-head.ts'
 
 const LIMITS = { responseHeadBytes: 65_536, responseHeaderLines: 256 }
-const OPTIONS = { keepAlive: false, oldClient: false, problemJson: false, toHead: false, date: 'now' }
+const OPTIONS = {
+  keepAlive: false,
+  oldClient: false,
+  problemJson: false,
+  toHead: false,
+  date: 'now',
+}
 
 function read(text: string): { head: ResponseHead; body: string } {
   const head = new ResponseHead()

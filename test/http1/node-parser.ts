@@ -86,7 +86,11 @@ class NodeReader {
     }
     parser[HTTPParser.kOnMessageComplete] = () => this.#onEnd()
     for (const method of methods) {
-      const { messages } = this.read(HTTPParser.REQUEST, bytesOf(`${method} /:1 HTTP/1.1\r\n\r\n`), null)
+      const { messages } = this.read(
+        HTTPParser.REQUEST,
+        bytesOf(`${method} /:1 HTTP/1.1\r\n\r\n`),
+        null,
+      )
       this.#methods.set(Number(messages[0]?.method), method)
     }
   }

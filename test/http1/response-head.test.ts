@@ -150,6 +150,10 @@ row(
   'HTTP/1.1 101 x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nUpgrade: h2c\r\n\r\n',
   { status: 101, upgrade: 'websocket, h2c' },
 )
+row('101 that does not say so in Connection', 'HTTP/1.1 101 x\r\nUpgrade: websocket\r\n\r\n', {
+  status: 101,
+  upgrade: '',
+})
 row('101 chunked', 'HTTP/1.1 101 x\r\nTransfer-Encoding: chunked\r\n\r\n', null)
 row('100 with length 0', 'HTTP/1.1 100 Continue\r\nContent-Length: 0\r\n\r\n', {
   framing: NO_BODY,
