@@ -41,6 +41,7 @@ function whenReady(child: ChildProcess, log: string[]): Promise<Running> {
   return new Promise((resolve, reject) => {
     const fail = (why: string): void => {
       clearTimeout(timer)
+      child.kill('SIGKILL') // nobody else will: it is handed to its user only when it is ready
       reject(new Error(`Cannot start Vertex as ${why}; it said:\n${log.slice(-20).join('\n')}`))
     }
     const timer = setTimeout(() => fail(`it was not ready in ${START_MS} ms`), START_MS)
