@@ -21,15 +21,15 @@ type Times = Partial<Pick<Attack, 'seconds' | 'quickSeconds' | 'ends'>>
 /** Longer than any of them is let run, so that none ends by itself. */
 const TOOL_LIMIT_SECONDS = 600
 
-/** An attack of slowhttptest: a thousand connections within two seconds. */
+/** An attack of slowhttptest: a thousand connections within five seconds. */
 function tool(name: string, args: readonly string[], times: Times = {}): Attack {
   const path = args.includes('-X') ? '/big' : '/'
   const limit = String(TOOL_LIMIT_SECONDS)
-  const common = ['-c', String(CONNECTIONS), '-r', '500', '-p', '5', '-l', limit]
+  const common = ['-c', String(CONNECTIONS), '-r', '200', '-p', '5', '-l', limit]
   return {
     name: `slowhttptest ${name}`,
     seconds: 25,
-    quickSeconds: 8,
+    quickSeconds: 10,
     ends: false,
     ...times,
     begin: async (url) => {
@@ -49,8 +49,8 @@ function own(name: string, kind: AttackKind, options: Own = {}): Attack {
   const { everyMs = 100, reopen = false, ...times } = options
   return {
     name,
-    seconds: 20,
-    quickSeconds: 6,
+    seconds: 25,
+    quickSeconds: 8,
     ends: false,
     ...times,
     begin: async (url) => {
@@ -65,10 +65,10 @@ function own(name: string, kind: AttackKind, options: Own = {}): Attack {
   }
 }
 
-/** 10 s is the default time for a head, and closing takes up to 2 s more. */
-const HEAD = { seconds: 20, quickSeconds: 16, ends: true }
+/** They come for 5 s; 10 s is the default time for a head, and closing takes up to 2 s more. */
+const HEAD = { seconds: 25, quickSeconds: 20, ends: true }
 /** 60 s is the default time for a body's next piece and for a reader; a quick run cannot wait. */
-const STALL = { seconds: 75, quickSeconds: 5 }
+const STALL = { seconds: 80, quickSeconds: 8 }
 
 export const TOOL_ATTACKS: readonly Attack[] = [
   tool('-H, headers', ['-H', '-i', '1', '-x', '24'], HEAD),

@@ -1,5 +1,6 @@
 // The origin behind the slow attacks, as a process of its own: it reads whatever body comes, to its
-// end, and then answers with a few bytes, or under /big with a megabyte.
+// end, and then answers with a few bytes, or under /big with half a megabyte, which is more than
+// the kernel keeps for a reader that does not read.
 
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
