@@ -77,7 +77,9 @@ async function shared(client: SoakClient, connections: number): Promise<Census> 
   )
 }
 
-/** Waits until every connection has had an answer, and says what it sees when that takes too long. */
+/**
+ * Waits until every connection has had an answer, and says what it sees when that takes too long.
+ */
 async function servedAgain(vertex: Vertex, client: SoakClient): Promise<void> {
   let census: Census | null = null
   const look = async (): Promise<true | null> => {

@@ -109,8 +109,9 @@ function finish(drainMs: number, tunnelDrainMs: number): void {
 
 /**
  * Closes the listener when nobody waits in its queue: the kernel resets who does. The loop accepts
- * one connection a turn (libuv 1.52), so it is closed behind a whole turn that accepted none and was
- * short; and after as many turns as the queue has places, since all who waited at first are in then.
+ * one connection a turn (libuv 1.52), so it is closed behind a whole turn that accepted none and
+ * was short; and after as many turns as the queue has places, since all who waited at first are in
+ * then.
  */
 function closeListener(): void {
   let turns = 0

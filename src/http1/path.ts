@@ -3,9 +3,9 @@
 //
 // Dot segments are resolved (RFC 3986 section 5.2.4), double slashes are joined, and
 // percent-encoded unreserved characters are decoded, once. %2F and %5C are never decoded: a route
-// prefix matches only literal slashes. Raw bytes outside ASCII, where they are let in at all, become
-// their encodings, so that both spellings match the same route. A path that climbs above the root or
-// hides NUL, CR or LF is refused.
+// prefix matches only literal slashes. Raw bytes outside ASCII, where they are let in at all,
+// become their encodings, so that both spellings match the same route. A path that climbs above
+// the root or hides NUL, CR or LF is refused.
 
 import { hexValue } from './bytes.ts'
 

@@ -151,9 +151,9 @@ function readRequestLine(
 }
 
 /**
- * Whether the query itself begins with `?`. URLSearchParams (WHATWG URL) drops that one, while other
- * readers take it for the first letter of the first parameter's name: a filter and the application
- * behind it would see different parameters.
+ * Whether the query itself begins with `?`. URLSearchParams (WHATWG URL) drops that one, while
+ * other readers take it for the first letter of the first parameter's name: a filter and the
+ * application behind it would see different parameters.
  */
 function hasDoubleQuestionMark(target: string): boolean {
   const query = target.indexOf('?')
