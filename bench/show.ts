@@ -1,4 +1,4 @@
-// All measurements, one after the other: what the first version must show. Ends with 1 when one of
+// All measurements, one after the other: what Vertex must show. Ends with 1 when one of
 // them misses its bar. `--quick` makes each of them short: it then shows that they run, not that
 // the bars hold.
 
@@ -17,6 +17,14 @@ const ALL = [
   { name: 'weights', quick: 2 },
   { name: 'cpu', quick: 5 },
   { name: 'memory', quick: 1 },
+  // The wire.
+  { name: 'soak', quick: 1 },
+  { name: 'slow', quick: 1 },
+  { name: 'idle', quick: 1 },
+  { name: 'tunnels', quick: 1 },
+  { name: 'drain', quick: 1 },
+  { name: 'cold', quick: 1 },
+  { name: 'poison', quick: 1 },
 ]
 
 const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false } } })
