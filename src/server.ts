@@ -95,6 +95,7 @@ export class Server {
         log.warn({}, text)
         faults.push(text)
       },
+      onNote: (text) => log.warn({}, text),
     })
     warnOfResets(config, log)
     control = await Control.open({ config, board, edge: supervisor, log, parseStrategy })
@@ -138,7 +139,7 @@ export class Server {
       pid: process.pid,
       ready: !this.#draining,
       draining: this.#draining,
-      degraded: [...this.#control.degraded(), ...this.#faults],
+      degraded: [...this.#control.degraded(), ...this.#faults, ...this.#supervisor.faults()],
       startedAt: this.#startedAt.toISOString(),
       listen: `${this.#listen.host}:${this.#listen.port}`,
       threads: this.#supervisor.views(),

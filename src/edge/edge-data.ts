@@ -47,3 +47,5 @@ export type FromEdge =
   | { readonly say: 'listening'; readonly port: number }
   | { readonly say: 'refused'; readonly reason: string }
   | { readonly say: 'drained' }
+  /** Something does not work while traffic goes on … and it works again. */
+  | { readonly say: 'fault' | 'mended'; readonly text: string }

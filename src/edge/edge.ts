@@ -14,7 +14,7 @@ import { RequestHead, type RequestLimits } from '../http1/request-head.ts'
 import { ResponseHead } from '../http1/response-head.ts'
 import { AccessLog } from './access-log.ts'
 import type { ClientConnection } from './client.ts'
-import type { EdgeSettings } from './edge-data.ts'
+import type { EdgeSettings, FromEdge } from './edge-data.ts'
 import type { Judgement } from './record.ts'
 import { buildRoutes, NO_ROUTES, type Routes, type Target } from './routes.ts'
 import type { Tunnel } from './tunnel.ts'
@@ -24,6 +24,8 @@ import { Wheel } from './wheel.ts'
 /** How often the thread looks at what is overdue. */
 export const TICK_MS = 20
 
+/** The last lines of an access log that is switched off get so long. */
+const LOG_CLOSE_MS = 5000
 /** As much as Node itself reads at once. */
 const READ_BYTES = 65_536
 
@@ -41,6 +43,8 @@ export class Edge {
   requestLimits: RequestLimits
   forwarding: ForwardingRules
   accessLog: AccessLog | null
+  /** Tells the main thread what it should know. */
+  tell: (word: FromEdge) => void = () => undefined
   routes: Routes = NO_ROUTES
   draining = false
   /** Requests of this thread so far. */
@@ -72,7 +76,7 @@ export class Edge {
     this.#trusted = blockListOf(settings.trustedProxies)
     this.requestLimits = { ...settings.limits, ...settings.accept }
     this.forwarding = forwardingRules(settings.forwarding)
-    this.accessLog = settings.accessLog === null ? null : new AccessLog(settings.accessLog)
+    this.accessLog = this.#openLog()
   }
 
   /** Milliseconds of a clock that never goes back. */
@@ -99,8 +103,14 @@ export class Edge {
     const { accessLog } = settings
     // A reload is also how a log that was rotated is opened anew.
     if (JSON.stringify(accessLog) === before) return this.accessLog?.reopen()
-    this.accessLog?.close()
-    this.accessLog = accessLog === null ? null : new AccessLog(accessLog)
+    void this.accessLog?.close(LOG_CLOSE_MS)
+    this.accessLog = this.#openLog()
+  }
+
+  #openLog(): AccessLog | null {
+    const { accessLog } = this.settings
+    if (accessLog === null) return null
+    return new AccessLog({ config: accessLog, tell: (word) => this.tell(word) })
   }
 
   useTable(table: Table): void {
@@ -197,6 +207,7 @@ export class Edge {
     if (now - this.#dateMs >= 500) {
       this.#dateMs = now
       this.date = new Date().toUTCString()
+      this.accessLog?.tick(now)
     }
   }
 

@@ -44,12 +44,17 @@ export interface SupervisorOptions {
   readonly onReplaced: (text: string) => void
   /** Called with a sentence when another process listens on the same port already. */
   readonly onShared: (text: string) => void
+  /** Called with a sentence when something broke in a thread that goes on, or works again. */
+  readonly onNote?: (text: string) => void
 }
 
 export class Supervisor {
   readonly #board: Board
   readonly #onReplaced: (text: string) => void
   readonly #onShared: (text: string) => void
+  readonly #onNote: (text: string) => void
+  /** What does not work, by the number of the thread that said so. */
+  readonly #faults = new Map<number, string>()
   readonly #threads: Thread[] = []
   #settings: EdgeSettings
   #table: Table | null = null
@@ -63,6 +68,7 @@ export class Supervisor {
     this.#settings = options.settings
     this.#onReplaced = options.onReplaced
     this.#onShared = options.onShared
+    this.#onNote = options.onNote ?? (() => undefined)
     const now = performance.now()
     for (let number = 0; number < this.#board.layout.threads; number++) {
       const worker = this.#spawn(number)
@@ -187,6 +193,22 @@ export class Supervisor {
     }))
   }
 
+  /** What does not work in the threads, each sentence once. */
+  faults(): readonly string[] {
+    return [...new Set(this.#faults.values())]
+  }
+
+  /** What one thread says of a file, the others say too: it is noted once. */
+  #hear(number: number, word: FromEdge): void {
+    if (word.say === 'fault') {
+      if (!this.faults().includes(word.text)) this.#onNote(word.text)
+      this.#faults.set(number, word.text)
+    } else if (word.say === 'mended') {
+      this.#faults.delete(number)
+      this.#onNote(`${word.text} (edge thread ${number})`)
+    }
+  }
+
   #tellAll(message: ToEdge): void {
     for (const { worker } of this.#threads) worker.postMessage(message)
   }
@@ -209,6 +231,7 @@ export class Supervisor {
       reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
     })
     worker.on('exit', () => this.#onExit(number, worker, reason))
+    worker.on('message', (word: FromEdge) => this.#hear(number, word))
     if (this.#table !== null) worker.postMessage({ do: 'table', table: this.#table } as ToEdge)
     if (this.#draining) worker.postMessage({ do: 'drain' } as ToEdge)
     if (this.#listen !== null) this.#listenAgain(worker, this.#listen)
@@ -217,9 +240,11 @@ export class Supervisor {
 
   /** A thread that cannot have its port back is of no use: it is ended, and tried again later. */
   #listenAgain(worker: Worker, address: Address): void {
-    worker.once('message', (word: FromEdge) => {
+    const hear = (word: FromEdge): void => {
       if (word.say === 'refused') void worker.terminate()
-    })
+      if (word.say === 'refused' || word.say === 'listening') worker.off('message', hear)
+    }
+    worker.on('message', hear)
     worker.postMessage({ do: 'listen', address, reusePort: true } as ToEdge)
   }
 
@@ -249,6 +274,7 @@ export class Supervisor {
     const now = performance.now()
     releaseThread(this.#board, thread.number)
     clearConnections(this.#board, thread.number)
+    this.#faults.delete(thread.number)
     thread.restarts++
     const soon = now - thread.startedMs < 10_000
     const delayMs = soon

@@ -1,6 +1,6 @@
 // The entry of an edge thread: listens, accepts, and does what the main thread says. Everything
 // that a connection needs is in the Edge object; everything that the main thread wants to know is
-// on the board, except for three words (listening, refused, drained).
+// on the board, except for a few words (FromEdge).
 
 import { createServer, type Server } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
@@ -13,6 +13,8 @@ import type { EdgeData, FromEdge, ToEdge } from './edge-data.ts'
 const { board, settings, thread } = workerData as EdgeData
 const edge = new Edge(openBoard(board), thread, settings)
 const BACKLOG = 4096
+/** The last lines of the access log get so long. */
+const LOG_FLUSH_MS = 500
 /** Who has connected before the door closed, and said nothing yet, has so long to say it. */
 const FIRST_REQUEST_MS = 1000
 /** In a turn that takes longer many may have come to the queue meanwhile. */
@@ -21,6 +23,8 @@ const QUIET_TURN_MS = 0.1
 function say(message: FromEdge): void {
   parentPort?.postMessage(message)
 }
+edge.tell = say
+process.on('exit', () => edge.accessLog?.closeNow())
 
 // --- accept -----------------------------------------------------------------------------------
 
@@ -103,8 +107,14 @@ function finish(drainMs: number, tunnelDrainMs: number): void {
     }
     if (server.listening || edge.connections.size > 0) return
     clearInterval(timer)
-    say({ say: 'drained' })
+    void letGo()
   }, TICK_MS)
+}
+
+/** The last lines of the access log are about requests that have ended by now. */
+async function letGo(): Promise<void> {
+  await edge.accessLog?.close(LOG_FLUSH_MS)
+  say({ say: 'drained' })
 }
 
 /**

@@ -94,6 +94,7 @@ function readWithin(
   lines.count = 0
   head.method = '' // what is refused must not show the last head's
   head.target = ''
+  head.host = ''
   let at = from
   if (at < to && bytes[at] === CR) {
     // One empty line before a request line is skipped (RFC 9112 section 2.2).

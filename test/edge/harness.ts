@@ -116,6 +116,7 @@ export interface TestEdge {
   readonly port: number
   readonly replaced: string[]
   readonly shared: string[]
+  readonly notes: string[]
   /** Puts a weight in force (hundredths of a percent). */
   weight(weight: number): void
   publish(change: Partial<TableService>): Promise<void>
@@ -137,11 +138,13 @@ export async function startEdge(options: EdgeOptions): Promise<TestEdge> {
   const board = createBoard({ threads, services: 4, slots: 32, targets: 32, latencyStripes: 8 })
   const replaced: string[] = []
   const shared: string[] = []
+  const notes: string[] = []
   const supervisor = new Supervisor({
     board,
     settings: { ...SETTINGS, ...options.settings },
     onReplaced: (text) => replaced.push(text),
     onShared: (text) => shared.push(text),
+    onNote: (text) => notes.push(text),
   })
   const candidate = options.candidate ?? []
   let next = 0
@@ -192,6 +195,7 @@ export async function startEdge(options: EdgeOptions): Promise<TestEdge> {
     port,
     replaced,
     shared,
+    notes,
     weight,
     publish,
     close: () => supervisor.finish({ drainMs: 0, tunnelDrainMs: 0 }),
