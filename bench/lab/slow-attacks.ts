@@ -21,15 +21,15 @@ type Times = Partial<Pick<Attack, 'seconds' | 'quickSeconds' | 'ends'>>
 /** Longer than any of them is let run, so that none ends by itself. */
 const TOOL_LIMIT_SECONDS = 600
 
-/** An attack of slowhttptest: a thousand connections within five seconds. */
+/** An attack of slowhttptest: a thousand connections within ten seconds. */
 function tool(name: string, args: readonly string[], times: Times = {}): Attack {
   const path = args.includes('-X') ? '/big' : '/'
   const limit = String(TOOL_LIMIT_SECONDS)
-  const common = ['-c', String(CONNECTIONS), '-r', '200', '-p', '5', '-l', limit]
+  const common = ['-c', String(CONNECTIONS), '-r', '100', '-p', '5', '-l', limit]
   return {
     name: `slowhttptest ${name}`,
     seconds: 25,
-    quickSeconds: 10,
+    quickSeconds: 12,
     ends: false,
     ...times,
     begin: async (url) => {
@@ -50,7 +50,7 @@ function own(name: string, kind: AttackKind, options: Own = {}): Attack {
   return {
     name,
     seconds: 25,
-    quickSeconds: 8,
+    quickSeconds: 12,
     ends: false,
     ...times,
     begin: async (url) => {
@@ -65,10 +65,10 @@ function own(name: string, kind: AttackKind, options: Own = {}): Attack {
   }
 }
 
-/** They come for 5 s; 10 s is the default time for a head, and closing takes up to 2 s more. */
-const HEAD = { seconds: 25, quickSeconds: 20, ends: true }
+/** They come for 10 s; 10 s is the default time for a head, and closing takes up to 2 s more. */
+const HEAD = { seconds: 30, quickSeconds: 25, ends: true }
 /** 60 s is the default time for a body's next piece and for a reader; a quick run cannot wait. */
-const STALL = { seconds: 80, quickSeconds: 8 }
+const STALL = { seconds: 85, quickSeconds: 12 }
 
 export const TOOL_ATTACKS: readonly Attack[] = [
   tool('-H, headers', ['-H', '-i', '1', '-x', '24'], HEAD),
@@ -81,12 +81,14 @@ export function ownAttacks(quick: boolean): readonly Attack[] {
   const stall = { ...STALL, ends: !quick }
   return [
     own('heads of 28 KiB that grow by a byte', 'long-head', { reopen: true }),
-    own('bodies in chunks of a byte', 'dribble'),
+    own('bodies in chunks of a byte', 'dribble', { everyMs: 250 }),
     own('requests ahead, no answer read', 'ahead'),
     own('answers read a byte a second', 'sip', { everyMs: 1000 }),
     own('bodies that stop', 'stalled-body', stall),
     own('answers that nobody reads', 'stalled-read', stall),
-    // Once more, to see whether memory that an attack has taken is used again.
+    // Again and again, to see whether memory that an attack has taken is used again. The second
+    // time it may lie in pieces that others have left.
     own('requests ahead, no answer read, again', 'ahead'),
+    own('requests ahead, no answer read, a third time', 'ahead'),
   ]
 }

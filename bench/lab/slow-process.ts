@@ -7,8 +7,8 @@ import { answerParent } from './rpc.ts'
 import type { AttackCount, AttackKind, AttackSpec } from './slow.ts'
 
 const TICK_MS = 10
-/** Connections that are opened in one tick at most: 200 a second, for this is no flood. */
-const OPENED_A_TICK = 2
+/** Connections that are opened in one tick at most: 100 a second, for this is no flood. */
+const OPENED_A_TICK = 1
 
 interface Script {
   readonly first: string
