@@ -3,44 +3,15 @@
 // the same Node in the same run; rounds take turns, so that a noisy machine disturbs all alike. CPU
 // time is compared, not throughput, so a busy neighbour matters little.
 
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
-import autocannon from 'autocannon'
+import { LOAD_CORE, PROXY_CORE, round } from './lab/cpu-round.ts'
 import { startOrigin } from './lab/origin.ts'
-import { cpuSeconds } from './lab/proc.ts'
 import { bench, progress } from './lab/report.ts'
 import { isInstalled, type Rival, startHaproxy, startHttpProxy, startNginx } from './lab/rivals.ts'
 import { add, spread } from './lab/statistics.ts'
 import { labConfig, startVertex } from './lab/vertex.ts'
 
-const PROXY_CORE = 0
-const LOAD_CORE = 1
 const ROUND_SECONDS = 1
-const CONNECTIONS = 32
 const RATIO_MAX = 0.25
-const run = promisify(execFile)
-
-/** Loads a proxy for some seconds. Returns the number of answers; fails on any other than 2xx. */
-async function load(port: number, seconds: number): Promise<number> {
-  const url = `http://127.0.0.1:${port}/`
-  if (isInstalled('wrk')) {
-    const wrk = ['wrk', '-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, url]
-    const { stdout } = await run('taskset', ['-c', String(LOAD_CORE), ...wrk])
-    if (/Non-2xx|Socket errors/.test(stdout)) throw new Error(`Cannot measure: ${stdout}`)
-    return Number(/(\d+) requests in/.exec(stdout)?.[1])
-  }
-  const result = await autocannon({ url, connections: CONNECTIONS, duration: seconds })
-  if (result.non2xx + result.errors > 0) throw new Error('Cannot measure as requests failed')
-  return result.requests.total
-}
-
-/** Microseconds of CPU per request. */
-async function round(rival: Rival, seconds: number): Promise<{ us: number; perSecond: number }> {
-  const before = cpuSeconds(rival.pid)
-  const requests = await load(rival.port, seconds)
-  const used = cpuSeconds(rival.pid) - before
-  return { us: (used * 1e6) / requests, perSecond: requests / seconds }
-}
 
 async function startRivals(): Promise<Rival[]> {
   const origin = await startOrigin({ version: 'v1', record: false, core: LOAD_CORE })

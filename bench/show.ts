@@ -16,6 +16,7 @@ const ALL = [
   { name: 'p99', quick: 2 },
   { name: 'weights', quick: 2 },
   { name: 'cpu', quick: 5 },
+  { name: 'log', quick: 5 },
   { name: 'memory', quick: 1 },
   // The wire.
   { name: 'soak', quick: 1 },

@@ -41,6 +41,8 @@ export interface AccessEntry {
 
 /** The fields of a line, in their order. See OPERATING.md for what they mean. */
 export interface AccessLine {
+  /** Tells the lines from the node's own where both go to stdout. */
+  readonly log: 'access'
   readonly time: string
   readonly request_id: string | undefined
   readonly client: string | undefined
@@ -86,6 +88,7 @@ export function accessLine(
   const { answeredMs, attemptMs, connectedMs, fault, startedMs } = entry
   const outcome = outcomeOf(entry)
   return {
+    log: 'access',
     time: isoOf(at.wallMs - (at.nowMs - startedMs)),
     request_id: entry.requestId === '' ? undefined : ascii(entry.requestId, MAX_ID_CHARS),
     client: known(entry.client),

@@ -25,26 +25,24 @@ const config = (to: string, change: Partial<AccessLogConfig> = {}): AccessLogCon
   ...change,
 })
 
-type Line = AccessLine & { readonly log: string }
-
-function linesOf(text: string): Line[] {
+function linesOf(text: string): AccessLine[] {
   const lines = text.split('\n')
   if (lines.pop() !== '') throw new Error('The log does not end with a line end')
-  return lines.map((line) => JSON.parse(line) as Line)
+  return lines.map((line) => JSON.parse(line) as AccessLine)
 }
 
-function logged(file: string): Line[] {
+function logged(file: string): AccessLine[] {
   return existsSync(file) ? linesOf(readFileSync(file, 'utf8')) : []
 }
 
 /** Waits for so many lines, which come with the next half second. */
-async function lines(file: string, count: number): Promise<Line[]> {
+async function lines(file: string, count: number): Promise<AccessLine[]> {
   await eventually(() => logged(file).length >= count)
   return logged(file)
 }
 
 /** Switches the log off, for its lines come at once then, and waits for so many. */
-async function linesNow(file: string, count: number): Promise<Line[]> {
+async function linesNow(file: string, count: number): Promise<AccessLine[]> {
   await settled(lab.edge)
   lab.edge.supervisor.useSettings(SETTINGS)
   return lines(file, count)
@@ -72,8 +70,8 @@ await t.test(
     t.ok(origin.requests[0]?.toLowerCase().includes(`x-request-id: ${first?.request_id}\r\n`))
     t.has(second, { method: 'POST', bytes_in: 8, path: '/' })
     for (const { wait_ms, connect_ms, first_byte_ms, total_ms } of [
-      first as Line,
-      second as Line,
+      first as AccessLine,
+      second as AccessLine,
     ]) {
       const phases = [wait_ms, connect_ms, first_byte_ms].map((ms) => ms ?? Number.NaN)
       t.ok(phases.every((ms) => ms >= 0))
