@@ -6,8 +6,8 @@
 // places each write as one; a pipe takes up to 4 KiB (PIPE_BUF) as one, so batches to it are no
 // larger. A pipe is opened so that a full one says so (EAGAIN) instead of holding the helper
 // thread, of which the whole process has four: its name look-ups must not hang since a log's
-// reader does. pino's own destination asks a full pipe again after 100 ms only, that is at most
-// 640 KB/s.
+// reader does. pino's own destination asks a full pipe again after 100 ms only, and throws when it
+// is written to although its file could not be opened.
 
 import { close, constants, fstat, open, write, writeSync } from 'node:fs'
 
