@@ -49,3 +49,5 @@ export type FromEdge =
   | { readonly say: 'drained' }
   /** Something does not work while traffic goes on … and it works again. */
   | { readonly say: 'fault' | 'mended'; readonly text: string }
+  /** Something that an operator should know, and that passes. */
+  | { readonly say: 'note'; readonly text: string }

@@ -169,6 +169,13 @@ export class Edge {
     if (!this.#turnEnds) this.#endTurn()
   }
 
+  /** A target sent what nobody had asked for: see upstream.ts. */
+  distrust(target: Target): void {
+    if (!target.distrust(this.now())) return
+    const what = `Target ${target.authority} sent what nobody had asked for`
+    this.tell({ say: 'note', text: `${what}: for a minute its connections carry one request each` })
+  }
+
   /** A head is dribbling in on this connection: it is looked at with the next tick. */
   readLater(connection: ClientConnection): void {
     this.#dribbling.add(connection)

@@ -33,10 +33,14 @@ export class Target {
     this.authority = row.authority
   }
 
-  /** It sent what nobody had asked for, and may do so again: see upstream.ts. */
-  distrust(nowMs: number): void {
+  /**
+   * It sent what nobody had asked for, and may do so again: see upstream.ts. True when that is news.
+   */
+  distrust(nowMs: number): boolean {
+    const isNews = nowMs >= this.distrustedUntilMs
     this.distrustedUntilMs = nowMs + DISTRUST_MS
     for (const connection of this.idle.splice(0)) connection.destroy()
+    return isNews
   }
 }
 

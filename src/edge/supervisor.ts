@@ -203,7 +203,8 @@ export class Supervisor {
     if (word.say === 'fault') {
       if (!this.faults().includes(word.text)) this.#onNote(word.text)
       this.#faults.set(number, word.text)
-    } else if (word.say === 'mended') {
+    } else if (word.say === 'note') this.#onNote(word.text)
+    else if (word.say === 'mended') {
       this.#faults.delete(number)
       this.#onNote(`${word.text} (edge thread ${number})`)
     }

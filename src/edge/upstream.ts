@@ -210,7 +210,8 @@ export class UpstreamConnection extends Timed {
    */
   #onUnasked(): void {
     const now = this.#edge.now()
-    if (this.#exchange !== null || now - this.idleSinceMs < UNASKED_MS) this.target.distrust(now)
+    if (this.#exchange !== null || now - this.idleSinceMs < UNASKED_MS)
+      this.#edge.distrust(this.target)
     this.#fail('upstream-reset')
   }
 
@@ -289,7 +290,7 @@ export class UpstreamConnection extends Timed {
     this.#state = IDLE
     this.idleSinceMs = Number.POSITIVE_INFINITY // it does not wait yet
     this.#edge.wheel.disarm(this)
-    if (extra) this.target.distrust(this.#edge.now())
+    if (extra) this.#edge.distrust(this.target)
     this.resume() // a connection that is not read would hide poison, and the next answer
     if (this.#reusable && !extra && this.#requestSent && !this.#destroyed) {
       this.uses++

@@ -46,6 +46,8 @@ for (const when of Object.keys(LATER)) {
       t.equal((await client.ask(get(`/${i}`))).body, `/${i}`)
     }
     t.equal(used.size, 11, 'its connections are not used again')
+    const authority = `127.0.0.1:${origin.port}`
+    t.equal(lab.edge.notes.filter((text) => text.includes(authority)).length, 1, 'it is said once')
   })
 }
 
