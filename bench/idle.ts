@@ -76,7 +76,7 @@ async function measureOnce(): Promise<Run> {
 await bench(
   'idle',
   {
-    title: `${CONNECTIONS} idle keep-alive connections, ${THREADS} threads, a fresh process each run`,
+    title: `${CONNECTIONS} idle keep-alive connections, ${THREADS} threads, fresh processes`,
     runs: 5,
     limitMs: 600_000,
   },

@@ -199,12 +199,12 @@ function checksOf(rows: readonly Row[]): Check[] {
       pass: slowest.value < P99_MAX_MS,
     },
     {
-      what: `memory grows by at most ${EACH_MAX_KIB} KiB a connection, ${GROWTH_MAX_MIB} MiB in all`,
+      what: `memory grows by at most ${EACH_MAX_KIB} KiB a connection (${GROWTH_MAX_MIB} MiB)`,
       value: `at most ${largest.value.toFixed(0)} MiB (${largest.row})`,
       pass: largest.value <= GROWTH_MAX_MIB,
     },
     {
-      what: `the third time the same attack takes at most ${AGAIN_MAX_MIB} MiB beyond the highest before`,
+      what: `the same attack takes at most ${AGAIN_MAX_MIB} MiB more the third time`,
       value: `${rise.toFixed(0)} MiB`,
       pass: rise <= AGAIN_MAX_MIB,
     },
