@@ -13,7 +13,7 @@ export const OUTCOMES = [
   'malformed', // the answer broke the rules of HTTP
   'overload', // refused by Vertex: no healthy target, or too many requests in flight
   'aborted', // the client went away first
-  'unjudged', // ended without saying anything about the version: a bad request body, a tunnel
+  'unjudged', // ended without saying anything about the version: such as a bad request body
 ] as const
 
 export type Outcome = (typeof OUTCOMES)[number]

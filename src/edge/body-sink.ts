@@ -12,6 +12,7 @@ export class BodySink {
   readonly #socket: Socket
   /** Written to the socket, but not yet to the system. */
   #held: Buffer[] = []
+  readonly #onWritten = (): void => this.drained()
 
   constructor(socket: Socket) {
     this.#socket = socket
@@ -19,11 +20,10 @@ export class BodySink {
 
   /** Writes bytes that nobody else uses any more. False asks for a pause until `drained`. */
   write(bytes: Buffer): boolean {
-    const more = this.#socket.write(bytes)
-    if (bytes.length < WORTH_BYTES) return more
-    if (bytes.length === bytes.buffer.byteLength) this.#held.push(bytes)
-    if (this.#socket.writableLength === 0) this.drained()
-    return more
+    const isLarge = bytes.length >= WORTH_BYTES && bytes.length === bytes.buffer.byteLength
+    if (!isLarge) return this.#socket.write(bytes)
+    this.#held.push(bytes)
+    return this.#socket.write(bytes, this.#onWritten)
   }
 
   /** Writes a range; the whole buffer where it is all of it, so that its memory is given back. */
@@ -31,7 +31,7 @@ export class BodySink {
     return this.write(from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to))
   }
 
-  /** The socket has written everything. */
+  /** The socket has written something: when that was all, its memory goes back. */
   drained(): void {
     if (this.#held.length === 0 || this.#socket.writableLength > 0) return
     for (const bytes of this.#held) (bytes.buffer as ArrayBuffer).transfer(0)

@@ -6,7 +6,7 @@
 import type { Socket } from 'node:net'
 import { addConnection } from '../board/liveness.ts'
 import { faultAnswer, readinessAnswer, wantsProblemJson } from '../http1/answer.ts'
-import { LF } from '../http1/bytes.ts'
+import { CR, LF } from '../http1/bytes.ts'
 import type { Fault } from '../http1/fault.ts'
 import type { ForwardedBy } from '../http1/forward.ts'
 import { MORE, REFUSED } from '../http1/lines.ts'
@@ -14,6 +14,7 @@ import { type RequestHead, readRequestHead } from '../http1/request-head.ts'
 import { BodySink } from './body-sink.ts'
 import type { ClientSide } from './client-side.ts'
 import type { Edge } from './edge.ts'
+import { AHEAD, HELD, Pauses, UNREAD } from './pauses.ts'
 import { Exchange } from './request.ts'
 import { RequestBody } from './request-body.ts'
 import { Timed } from './wheel.ts'
@@ -26,14 +27,6 @@ const LINGER = 3
 const TUNNEL = 4
 const CLOSED = 5
 
-// Why reading stands still, as bits: the end of one reason must not lift another.
-/** The client has sent more than we keep ahead of the answer to its present request. */
-const AHEAD = 1
-/** The target cannot take more of the request's body. */
-const HELD = 2
-/** The client does not read its answers, so it gets no further ones. */
-const UNREAD = 4
-
 const MAX_AHEAD_BYTES = 65_536
 const MAX_UNREAD_BYTES = 65_536
 /** So much of a request is read over after an early answer, rather than closing the connection. */
@@ -43,7 +36,7 @@ const LINGER_MS = 2000
 const LINGER_BYTES = 1_048_576
 
 export class ClientConnection extends Timed implements ClientSide {
-  readonly by: ForwardedBy
+  by: ForwardedBy
 
   readonly #edge: Edge
   readonly #socket: Socket
@@ -59,7 +52,9 @@ export class ClientConnection extends Timed implements ClientSide {
   #expects = false
   /** The client has ended its side but is still served (`half_close: serve`). */
   #ended = false
-  #pauses = 0
+  /** Whether bytes stand behind the head that is being read. */
+  #behind = false
+  readonly #pauses: Pauses
   #reading = false
   #lingered = 0
 
@@ -68,11 +63,13 @@ export class ClientConnection extends Timed implements ClientSide {
     this.#edge = edge
     this.#socket = socket
     this.#sink = new BodySink(socket)
+    this.#pauses = new Pauses(socket)
     const remote = socket.remoteAddress ?? ''
     const address = remote.startsWith('::ffff:') ? remote.slice(7) : remote
     this.by = { address, proto: 'http', trusted: edge.isTrusted(address) }
     edge.connections.add(this)
     addConnection(edge.board, edge.thread, 1)
+    edge.turns.socketOpened()
     socket.on('data', (chunk: Buffer) => this.#onData(chunk))
     socket.on('drain', () => this.#onDrain())
     socket.on('finish', () => this.#onFinish())
@@ -85,8 +82,8 @@ export class ClientConnection extends Timed implements ClientSide {
   #onDrain(): void {
     this.#sink.drained()
     this.#exchange?.onClientDrain()
-    if ((this.#pauses & UNREAD) === 0) return
-    this.#unpause(UNREAD)
+    if (!this.#pauses.has(UNREAD)) return
+    this.#pauses.lift(UNREAD)
     this.#readHeads()
   }
 
@@ -100,11 +97,11 @@ export class ClientConnection extends Timed implements ClientSide {
   }
 
   get idle(): boolean {
-    return this.#state === HEAD && this.#pending === null && this.#socket.writableLength === 0
+    return this.#state === HEAD && this.#headBytes === 0 && this.#socket.writableLength === 0
   }
 
   #onData(chunk: Buffer): void {
-    this.#edge.noteEvent()
+    this.#edge.turns.serving()
     if (this.#state === BUSY && !this.#body.done) return this.#readBody(chunk, 0)
     if (this.#state === TUNNEL) return this.#exchange?.tunnel?.fromClient(chunk)
     if (this.#state === LINGER) return this.#discard(chunk)
@@ -119,7 +116,7 @@ export class ClientConnection extends Timed implements ClientSide {
 
   #keep(chunk: Buffer): void {
     this.#pending = this.#pending === null ? chunk : Buffer.concat([this.#pending, chunk])
-    if (this.#state === BUSY && this.#pending.length > MAX_AHEAD_BYTES) this.#pause(AHEAD)
+    if (this.#state === BUSY && this.#pending.length > MAX_AHEAD_BYTES) this.#pauses.add(AHEAD)
   }
 
   #isWorthReading(chunk: Buffer): boolean {
@@ -137,7 +134,7 @@ export class ClientConnection extends Timed implements ClientSide {
     this.#reading = true
     while (this.#state === HEAD && this.#pending !== null) {
       if (this.#socket.writableLength > MAX_UNREAD_BYTES) {
-        this.#pause(UNREAD) // until 'drain'; the keep-alive time is the limit of it
+        this.#pauses.add(UNREAD) // until 'drain'; the keep-alive time is the limit of it
         break
       }
       const bytes = this.#pending
@@ -153,12 +150,15 @@ export class ClientConnection extends Timed implements ClientSide {
     const head = edge.requestHead
     const end = readRequestHead(head, bytes, 0, edge.requestLimits)
     if (end === MORE) {
-      if (this.#ended) this.#socket.destroy() // the rest of it will never come
-      // The clock of a head runs from its first byte, not from its last.
-      if (this.#headBytes === 0)
-        edge.wheel.arm(this, edge.now() + edge.settings.timeouts.requestHeadMs)
-      this.#headBytes = bytes.length
+      if (this.#ended) this.#linger() // the rest of it will never come
       this.#pending = bytes
+      // An empty line that some clients put behind a request begins no head.
+      if (bytes.length <= 2 && bytes[0] === CR) return false
+      // The clock of a head runs from its first byte, not from its last.
+      if (this.#headBytes === 0) {
+        edge.wheel.arm(this, edge.now() + edge.settings.timeouts.requestHeadMs)
+      }
+      this.#headBytes = bytes.length
       return false
     }
     this.#headBytes = 0
@@ -170,13 +170,17 @@ export class ClientConnection extends Timed implements ClientSide {
     this.#state = BUSY
     this.#body.begin(head)
     this.#expects = head.expectsContinue
+    this.#behind = end < bytes.length
     if (head.target === edge.settings.readinessPath) this.#answerReadiness(head)
     else this.#begin(head, bytes, end)
+    this.#behind = false
     if (this.#exchange === null && end < bytes.length) this.#follow(bytes.subarray(end))
     return true
   }
 
   #begin(head: RequestHead, bytes: Buffer, end: number): void {
+    const trusted = this.#edge.isTrusted(this.by.address) // a reload may have changed it
+    if (trusted !== this.by.trusted) this.by = { ...this.by, trusted }
     const exchange = new Exchange(this.#edge, this, head)
     this.#exchange = exchange
     exchange.start(head)
@@ -199,12 +203,14 @@ export class ClientConnection extends Timed implements ClientSide {
   }
 
   #awaitBody(): void {
+    if (this.#ended) return this.destroy() // the rest of it will never come
     this.#edge.wheel.arm(this, this.#edge.now() + this.#edge.settings.timeouts.requestIdleMs)
   }
 
   #readBody(bytes: Buffer, from: number): void {
     const exchange = this.#exchange
     if (exchange === null) return
+    this.#expects = false
     const end = this.#body.read(bytes, from, exchange)
     if (this.#exchange !== exchange) return // the target failed while we wrote to it
     const { fault } = this.#body
@@ -249,7 +255,7 @@ export class ClientConnection extends Timed implements ClientSide {
     this.#pending = null
     this.#exchange = null
     this.#lingered = 0
-    this.#unpause(AHEAD | HELD | UNREAD)
+    this.#pauses.lift(AHEAD | HELD | UNREAD)
     const { responseIdleMs } = this.#edge.settings.timeouts
     const unread = this.#socket.writableLength > 0
     this.#socket.end()
@@ -264,17 +270,6 @@ export class ClientConnection extends Timed implements ClientSide {
   #discard(chunk: Buffer): void {
     this.#lingered += chunk.length
     if (this.#lingered > LINGER_BYTES) this.#socket.destroy()
-  }
-
-  #pause(reason: number): void {
-    if (this.#pauses === 0) this.#socket.pause()
-    this.#pauses |= reason
-  }
-
-  #unpause(reasons: number): void {
-    if ((this.#pauses & reasons) === 0) return
-    this.#pauses &= ~reasons
-    if (this.#pauses === 0) this.#socket.resume()
   }
 
   // --- ClientSide ----------------------------------------------------------------------------
@@ -296,16 +291,16 @@ export class ClientConnection extends Timed implements ClientSide {
   }
 
   pauseRequest(): void {
-    this.#pause(HELD)
+    this.#pauses.add(HELD)
   }
 
   resumeRequest(): void {
-    this.#unpause(HELD)
+    this.#pauses.lift(HELD)
     if (this.#state === BUSY && !this.#body.done) this.#awaitBody()
   }
 
   get canFollow(): boolean {
-    if (this.#ended && this.#pending === null) return false
+    if (this.#ended && this.#pending === null && !this.#behind) return false
     return this.#body.done || (this.#body.remaining <= MAX_REST_BYTES && !this.#expects)
   }
 
@@ -314,16 +309,16 @@ export class ClientConnection extends Timed implements ClientSide {
     if (!keepAlive) return this.#linger()
     if (this.#body.done) return this.#becomeReady()
     this.#state = REST
-    this.#unpause(AHEAD | HELD)
+    this.#pauses.lift(AHEAD | HELD)
     this.#awaitBody()
   }
 
   #becomeReady(): void {
     this.#state = HEAD
-    this.#unpause(AHEAD | HELD)
+    this.#pauses.lift(AHEAD | HELD)
     this.#edge.wheel.arm(this, this.#edge.now() + this.#edge.settings.timeouts.keepAliveMs)
     if (this.#pending !== null) this.#readHeads()
-    else if (this.#ended) this.#linger()
+    else if (this.#ended && !this.#behind) this.#linger()
   }
 
   reset(): void {
@@ -337,8 +332,9 @@ export class ClientConnection extends Timed implements ClientSide {
     this.#edge.wheel.disarm(this) // the target's side keeps the idle time of a tunnel
     const early = this.#pending
     this.#pending = null
-    this.#unpause(AHEAD)
+    this.#pauses.lift(AHEAD)
     if (early !== null) this.#exchange?.tunnel?.fromClient(early)
+    if (this.#ended) this.#exchange?.tunnel?.endFromClient()
   }
 
   endTunnel(): void {
@@ -354,10 +350,10 @@ export class ClientConnection extends Timed implements ClientSide {
       if (this.#socket.writableLength === 0) this.#socket.destroy()
       return
     }
-    const isWhole = this.#state === BUSY && this.#body.done
-    if (isWhole && this.#edge.settings.halfClose === 'serve') {
+    if (this.#edge.settings.halfClose === 'serve') {
       this.#ended = true
-      return
+      if (this.#state === BUSY && this.#body.done) return
+      if (this.#state === HEAD && this.#socket.writableLength > 0) return this.#linger()
     }
     // A FIN after a whole request cannot be told from a close: the client counts as gone.
     this.#gone()
@@ -369,7 +365,9 @@ export class ClientConnection extends Timed implements ClientSide {
     this.#state = CLOSED
     this.#pending = null
     this.#edge.wheel.remove(this)
-    if (this.#edge.connections.delete(this)) addConnection(this.#edge.board, this.#edge.thread, -1)
+    if (!this.#edge.connections.delete(this)) return
+    addConnection(this.#edge.board, this.#edge.thread, -1)
+    this.#edge.turns.socketClosed()
   }
 
   #gone(): void {
@@ -381,9 +379,11 @@ export class ClientConnection extends Timed implements ClientSide {
   override onDeadline(): void {
     const exchange = this.#exchange
     if (this.#state === BUSY && !this.#body.done && exchange !== null) {
-      return exchange.onRequestStalled((this.#pauses & HELD) !== 0)
+      // Who was not asked to go on may be waiting for it.
+      const waits = this.#expects && !exchange.interimSent
+      return exchange.onRequestStalled(waits || this.#pauses.has(HELD))
     }
-    if (this.#state === HEAD && this.#pending !== null && this.#pauses === 0) {
+    if (this.#state === HEAD && this.#headBytes > 0 && !this.#pauses.any) {
       return this.#refuse('request-timeout', false)
     }
     // An answer that the client did not take in time must not look whole.

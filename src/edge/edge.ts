@@ -18,11 +18,14 @@ import type { EdgeSettings, FromEdge } from './edge-data.ts'
 import type { Judgement } from './record.ts'
 import { buildRoutes, NO_ROUTES, type Routes, type Target } from './routes.ts'
 import type { Tunnel } from './tunnel.ts'
-import type { UpstreamConnection } from './upstream.ts'
+import { Turns } from './turns.ts'
 import { Wheel } from './wheel.ts'
 
 /** How often the thread looks at what is overdue. */
 export const TICK_MS = 20
+
+/** A tick that comes so late says that the loop has stood still. */
+const STANDSTILL_MS = 100
 
 /** The last lines of an access log that is switched off get so long. */
 const LOG_CLOSE_MS = 5000
@@ -37,6 +40,7 @@ export class Edge {
   /** What targets send is read into this one buffer, and used up or copied before the next read. */
   readonly readBuffer = Buffer.allocUnsafeSlow(READ_BYTES)
   readonly wheel: Wheel
+  readonly turns = new Turns()
   readonly connections = new Set<ClientConnection>()
   readonly tunnels = new Set<Tunnel>()
   settings: EdgeSettings
@@ -49,8 +53,8 @@ export class Edge {
   draining = false
   /** Requests of this thread so far. */
   exchanges = 0
-  /** Requests that stable answers in the candidate's place, at this moment. */
-  rescuesInFlight = 0
+  /** Requests that stable answers in the candidate's place at this moment, by stable's slot. */
+  readonly rescuesInFlight = new Map<number, number>()
   /** The value of a Date field, renewed every second. */
   date = new Date().toUTCString()
 
@@ -61,12 +65,10 @@ export class Edge {
   readonly #idPrefix = `${randomBytes(6).toString('hex')}-`
   #ids = 0
   #trusted: BlockList
-  #released: UpstreamConnection[] = []
   #dribbling = new Set<ClientConnection>()
   #dateMs = 0
-  #turn = 0
-  #turnEnds = false
-  #polled = 0
+  #tickedMs = 0
+  #waited = false
 
   constructor(board: Board, thread: number, settings: EdgeSettings) {
     this.board = board
@@ -122,58 +124,15 @@ export class Edge {
     count(this.board, this.thread, slot, cell)
   }
 
-  // --- the loop's turns ----------------------------------------------------------------------
-  //
-  // All sockets that were readable when the loop looked are served before it looks again. So what
-  // arrives on a connection in the very turn in which a request was written to it was there before
-  // the request: it cannot be its answer.
-
-  /** Bytes that a socket has received are being served. */
-  noteEvent(): void {
-    this.#polled++
-    if (!this.#turnEnds) this.#endTurn()
-  }
-
-  /**
-   * The number of the present turn for a request that is written now, or −1 when it proves nothing:
-   * outside of the serving of sockets, or when so many were readable that the loop may look twice
-   * (libuv asks for 1024 events at a time).
-   */
-  get turnOfWrite(): number {
-    return this.#polled > 0 && this.#polled < 500 ? this.#turn : -1
-  }
-
-  /** Whether something that was written in `turn` can have been answered by now. */
-  isLater(turn: number): boolean {
-    return turn !== this.#turn || this.#polled >= 500
-  }
-
-  #endTurn(): void {
-    this.#turnEnds = true
-    setImmediate(() => {
-      this.#turnEnds = false
-      this.#turn++
-      this.#polled = 0
-      const released = this.#released
-      if (released.length === 0) return
-      this.#released = []
-      for (const connection of released) connection.becomeIdle()
-    })
-  }
-
-  /**
-   * The target may have this connection again, but only after the loop's turn (see upstream.ts).
-   */
-  releaseLater(connection: UpstreamConnection): void {
-    this.#released.push(connection)
-    if (!this.#turnEnds) this.#endTurn()
-  }
-
   /** A target sent what nobody had asked for: see upstream.ts. */
   distrust(target: Target): void {
     if (!target.distrust(this.now())) return
     const what = `Target ${target.authority} sent what nobody had asked for`
     this.tell({ say: 'note', text: `${what}: for a minute its connections carry one request each` })
+  }
+
+  addRescue(stableSlot: number, by: number): void {
+    this.rescuesInFlight.set(stableSlot, (this.rescuesInFlight.get(stableSlot) ?? 0) + by)
   }
 
   /** A head is dribbling in on this connection: it is looked at with the next tick. */
@@ -207,9 +166,14 @@ export class Edge {
   /** The thread's heartbeat: overdue heads, deadlines, the date. */
   tick(): void {
     const now = this.now()
+    this.turns.timersRan()
     beat(this.board, this.thread)
     this.#countOverdue(now)
-    this.wheel.advance(now)
+    // After a standstill the answers that have come meanwhile are read before anything is overdue.
+    const stoodStill = now - this.#tickedMs > STANDSTILL_MS
+    this.#tickedMs = now
+    this.#waited = stoodStill && !this.#waited // once: a thread that is always late has deadlines too
+    if (!this.#waited) this.wheel.advance(now)
     this.#readDribbles()
     if (now - this.#dateMs >= 500) {
       this.#dateMs = now

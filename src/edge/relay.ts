@@ -28,7 +28,7 @@ export class Relay extends Logged {
   /** Lines to add to the answer's head, or ''. */
   protected answerExtra = ''
   protected answerBegun = false
-  protected interimSent = false
+  interimSent = false
   protected answerKeepAlive = true
 
   readonly #keepAlive: boolean

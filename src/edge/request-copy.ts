@@ -68,5 +68,5 @@ function repeats(head: RequestHead, replay: Replay): boolean {
   const { method } = head
   if (SAFE.has(method)) return true
   if (replay.putDelete && (method === 'PUT' || method === 'DELETE')) return true
-  return replay.idempotencyKey && head.lines.valueOf('idempotency-key') !== null
+  return replay.idempotencyKey && (head.lines.valueOf('idempotency-key') ?? '') !== ''
 }

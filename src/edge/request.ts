@@ -5,7 +5,7 @@
 //   choose     a target of the version
 //   forward    the head, rewritten once, on a pooled connection; the body behind it
 //   relay      the answer's head and body (relay.ts), with backpressure both ways
-//   rescue     on stable, when the attempt failed and nothing has reached the client
+//   again      to another target, or rescued on stable, when nothing has reached the client
 //   record     outcome, evidence and latency on the board (record.ts); release the claim
 //
 // The methods stand in this order. The client's side is an interface (client-side.ts), the target's
@@ -52,7 +52,8 @@ export class Exchange extends Relay {
   #attempts = 0
   #retried = false
   #askedAnother = false
-  #rescuing = false
+  /** The slot of the stable version that answers in the candidate's place, or −1. */
+  #rescueSlot = -1
   /** What a complete answer will be counted as. */
   #outcome: Outcome = 'ok'
   #done = false
@@ -198,7 +199,7 @@ export class Exchange extends Relay {
 
   onHead(head: ResponseHead): void {
     const good = head.status < 500
-    if (!this.#rescuing) this.recordLatency()
+    if (this.#rescueSlot < 0) this.recordLatency()
     this.logHead()
     this.#countTarget(good)
     this.#outcome = outcomeOfStatus(head.status)
@@ -230,7 +231,7 @@ export class Exchange extends Relay {
     this.endAnswer()
     this.judge(this.#outcome)
     this.#endAttempt()
-    if (this.#rescuing) this.noteRescue()
+    if (this.#rescueSlot >= 0) this.noteRescue()
     this.#finish()
     this.client.finished(this.answerKeepAlive)
   }
@@ -239,15 +240,17 @@ export class Exchange extends Relay {
     this.#endAttempt()
     if (this.tunnel !== null) return this.#breakOff(fault)
     if (fault === 'upstream-refused') shun(this.edge, connection.target)
-    const stale = connection.uses > 0 && !connection.answered && fault === 'upstream-reset'
-    if (stale) {
-      // The target closed a connection that had waited: no fault of the target, no evidence.
-      if (this.#mayRepeat && !this.#retried) {
-        this.#retried = true
-        if (this.#attempt(this.#target as Target) === null) return
-      }
-      this.isEvidence = false
-    } else if (fault !== 'overload') this.#countTarget(false)
+    // The target closed a connection that had waited: no fault, no evidence. What may not be repeated
+    // only went out on one used a moment ago, which is hardly closed for waiting: that is the app's.
+    const isRace = connection.uses > 0 && !connection.answered && fault === 'upstream-reset'
+    if (isRace && this.#mayRepeat && !this.#retried) {
+      this.#retried = true
+      const again = this.#attempt(this.#target as Target)
+      if (again === null) return
+      this.judge('overload')
+      return this.#answer(again)
+    }
+    if (fault !== 'overload') this.#countTarget(false)
     this.judge(FAULTS[fault].outcome)
     if (fault === 'overload') return this.#answer(fault)
     if (this.answerBegun) {
@@ -274,6 +277,7 @@ export class Exchange extends Relay {
     if (target === null) return false
     this.#askedAnother = true
     this.#retried = false
+    this.sentAtMs = -1 // it was judged by its first attempt
     return this.#attempt(target) === null
   }
 
@@ -286,7 +290,7 @@ export class Exchange extends Relay {
 
   #moveToStable(): boolean {
     const service = this.#service as Service
-    if (this.#arm !== 'candidate' || this.#rescuing || !service.rescue || !this.isEvidence) {
+    if (this.#arm !== 'candidate' || this.#rescueSlot >= 0 || !service.rescue || !this.isEvidence) {
       return false
     }
     const { board, thread } = this.edge
@@ -303,13 +307,13 @@ export class Exchange extends Relay {
     this.#dropUpstream()
     this.#release()
     this.#claimed = stable
-    this.#rescuing = true
     this.#retried = false
-    this.edge.rescuesInFlight++
+    this.#rescueSlot = stable.slot
+    this.edge.addRescue(stable.slot, 1)
     this.logRescue(stable.name)
     const fault = this.#attempt(target)
     if (fault === null) return true
-    this.noteUserError()
+    if (this.outcome !== 'overload') this.noteUserError()
     this.#answer(fault)
     return true
   }
@@ -317,7 +321,7 @@ export class Exchange extends Relay {
   // --- tunnel --------------------------------------------------------------------------------
 
   onSwitch(head: ResponseHead, rest: Buffer): void {
-    if (!this.#rescuing) this.recordLatency()
+    if (this.#rescueSlot < 0) this.recordLatency()
     this.#countTarget(true)
     this.judge('ok')
     this.answerBegun = true
@@ -326,7 +330,7 @@ export class Exchange extends Relay {
       client: this.client,
       upstream: this.#upstream as UpstreamConnection,
       number: this.number,
-      slot: this.slot,
+      slot: this.#claimed?.slot ?? this.slot,
       onOver: () => this.#finish(),
     })
     this.tunnel = tunnel
@@ -360,9 +364,8 @@ export class Exchange extends Relay {
   }
 
   #countTarget(good: boolean): void {
-    if (this.#target !== null) {
-      countTarget(this.edge.board, this.edge.thread, this.#target.index, good)
-    }
+    const { board, thread } = this.edge
+    if (this.#target !== null) countTarget(board, thread, this.#target.index, good)
   }
 
   /** Ends the present attempt, whatever the target is doing. */
@@ -390,7 +393,7 @@ export class Exchange extends Relay {
     this.#done = true
     this.#endAttempt()
     this.#release()
-    if (this.#rescuing) this.edge.rescuesInFlight--
+    if (this.#rescueSlot >= 0) this.edge.addRescue(this.#rescueSlot, -1)
     if (this.tunnel !== null) this.edge.tunnels.delete(this.tunnel)
     this.logEnd(this.tunnel)
   }

@@ -8,5 +8,5 @@ import type { Edge } from './edge.ts'
 /** Whether one more rescue may be under way on the stable version with this slot. */
 export function mayRescue(edge: Edge, stableSlot: number, budget: RescueBudget): boolean {
   const allowed = Math.max(budget.atLeast, budget.share * claims(edge.board, stableSlot))
-  return edge.rescuesInFlight < allowed
+  return (edge.rescuesInFlight.get(stableSlot) ?? 0) < allowed
 }

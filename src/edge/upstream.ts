@@ -7,7 +7,7 @@
 // often come directly behind an answer; and bytes that arrive in the turn of the next request's
 // write were there before it.
 
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { ChunkedDecoder } from '../http1/chunked.ts'
 import type { Fault } from '../http1/fault.ts'
 import { MORE, REFUSED } from '../http1/lines.ts'
@@ -15,6 +15,7 @@ import { BY_LENGTH, CHUNKED, type Framing, NO_BODY, UNTIL_CLOSE } from '../http1
 import { readResponseHead } from '../http1/response-head.ts'
 import { addConnections, addWaiting } from '../board/tallies.ts'
 import { BodySink } from './body-sink.ts'
+import { dial, isExhausted } from './dial.ts'
 import type { Edge } from './edge.ts'
 import type { Exchange } from './request.ts'
 import type { Target } from './routes.ts'
@@ -31,8 +32,6 @@ const JOIN_BYTES = 16_384
 const UNASKED_MS = 1000
 /** What is still to be written when a tunnel has ended gets so long. */
 const LET_GO_MS = 2000
-/** We are out of descriptors, ports or memory: no evidence against a version; no rescue helps. */
-const EXHAUSTED = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'EAGAIN', 'ENOBUFS', 'ENOMEM'])
 
 export class UpstreamConnection extends Timed {
   readonly target: Target
@@ -75,20 +74,7 @@ export class UpstreamConnection extends Timed {
     this.target = target
     this.#idleLimitMs = edge.settings.timeouts.upstreamIdleMs
     this.#pass = (from, to) => this.#exchange?.onBody(this.#bytes, from, to)
-    const socket = connect({
-      host: target.host,
-      port: target.port,
-      noDelay: true,
-      allowHalfOpen: true,
-      // One buffer for all connections of the thread: what it holds is used up, or copied, at once.
-      onread: {
-        buffer: edge.readBuffer,
-        callback: (length) => {
-          this.#onData(edge.readBuffer.subarray(0, length))
-          return true
-        },
-      },
-    })
+    const socket = dial(target, edge.readBuffer, (bytes) => this.#onData(bytes))
     this.socket = socket
     this.#sink = new BodySink(socket)
     socket.on('connect', () => this.#onConnect())
@@ -96,11 +82,12 @@ export class UpstreamConnection extends Timed {
     socket.on('end', () => this.#onEnd())
     // 'close' follows and does the work.
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      this.#exhausted = EXHAUSTED.has(error.code ?? '')
+      this.#exhausted = isExhausted(error)
     })
     socket.on('close', () => this.#onClose())
     edge.wheel.arm(this, edge.now() + edge.settings.timeouts.connectMs)
     addConnections(edge.board, edge.thread, target.index, 1)
+    edge.turns.socketOpened()
   }
 
   get destroyed(): boolean {
@@ -116,7 +103,7 @@ export class UpstreamConnection extends Timed {
     this.answered = false
     this.#interims = 0
     if (this.#connected) {
-      this.#turn = this.#edge.turnOfWrite
+      this.#turn = this.#edge.turns.ofWrite
       this.#edge.wheel.disarm(this)
       exchange.onConnected()
     } else this.#wait(true)
@@ -184,10 +171,10 @@ export class UpstreamConnection extends Timed {
   /** @param chunk valid during the call only */
   #onData(chunk: Buffer): void {
     const exchange = this.#exchange
-    this.#edge.noteEvent()
+    this.#edge.turns.serving()
     if (exchange === null) return this.#onUnasked()
     if (this.#turn >= 0) {
-      if (!this.#edge.isLater(this.#turn)) return this.#onUnasked()
+      if (!this.#edge.turns.isLater(this.#turn)) return this.#onUnasked()
       this.#turn = -1
     }
     this.answered = true
@@ -294,17 +281,20 @@ export class UpstreamConnection extends Timed {
     this.resume() // a connection that is not read would hide poison, and the next answer
     if (this.#reusable && !extra && this.#requestSent && !this.#destroyed) {
       this.uses++
-      this.#edge.releaseLater(this)
+      this.#edge.turns.atEnd(this)
     } else this.destroy()
     exchange.onEnd()
   }
 
-  /** Joins the target's pool; called by the edge after the loop's turn. */
-  becomeIdle(): void {
+  /** Joins the target's pool. */
+  onTurnEnd(): void {
     if (this.#destroyed || this.#exchange !== null) return
     if (this.target.gone || this.#idleLimitMs <= 0) return this.destroy()
     this.idleSinceMs = this.#edge.now()
     if (this.idleSinceMs < this.target.distrustedUntilMs) return this.destroy()
+    // Threads share the cap: one must not fill it with connections that only wait.
+    const share = this.#edge.settings.limits.connectionsPerTarget / this.#edge.board.layout.threads
+    if (this.target.idle.length >= Math.floor(share)) return this.destroy()
     this.target.idle.push(this)
     this.#edge.wheel.arm(this, this.idleSinceMs + this.#idleLimitMs)
   }
@@ -352,6 +342,7 @@ export class UpstreamConnection extends Timed {
   }
 
   #onClose(): void {
+    this.#edge.turns.socketClosed()
     if (this.#exchange === null) this.destroy()
     else if (this.#connected) this.#fail('upstream-reset')
     else this.#fail(this.#exhausted ? 'overload' : 'upstream-refused')

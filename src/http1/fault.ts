@@ -64,7 +64,6 @@ export const FAULTS = {
   'no-service': { status: 404, text: 'No service matches.', close: false, outcome: 'unjudged' },
   'no-target': upstream(503, 'overload', 'No target of the service is ready.'),
   overload: upstream(503, 'overload', 'Too many requests are in flight at the targets.'),
-  draining: upstream(503, 'overload', 'This node is being shut down.'),
   // The target's fault.
   'upstream-refused': upstream(502, 'refused', 'The target could not be connected to.'),
   'upstream-reset': upstream(502, 'reset', 'The target closed the connection before it answered.'),

@@ -209,8 +209,8 @@ export function timesInVia(head: RequestHead, rules: ForwardingRules = DEFAULT_R
 
 /** How the client's side of an answer is framed and what happens to the connection after it. */
 export interface ResponseOut {
-  /** `length`: the target's own; `chunked`; `close`: until the connection closes; `none`. */
-  readonly framing: 'length' | 'chunked' | 'close' | 'none'
+  /** `length`: the target's own; `chunked`; `close`: until the connection closes. */
+  readonly framing: 'length' | 'chunked' | 'close'
   /** Whether the client's connection stays open. */
   readonly keepAlive: boolean
   /** Whether the client speaks HTTP/1.0 (which must be told that the connection stays open). */

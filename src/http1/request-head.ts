@@ -310,6 +310,7 @@ const NOT_REMOVABLE = new Set([
   'max-forwards',
   'cookie',
   'authorization',
+  'idempotency-key',
 ])
 
 /** The options of all Connection lines (RFC 9110 section 7.6.1). */

@@ -267,9 +267,9 @@ await t.test('the framing of an answer', async (t) => {
     'Connection: keep-alive',
   ])
   const none = 'HTTP/1.1 204 No Content'
-  t.same(relay([none, date, 'Content-Length: 0'], { framing: 'none' }), [none, date])
+  t.same(relay([none, date, 'Content-Length: 0'], { framing: 'length' }), [none, date])
   const same = 'HTTP/1.1 304 Not Modified'
-  t.same(relay([same, date, 'Content-Length: 9'], { framing: 'none' }), [
+  t.same(relay([same, date, 'Content-Length: 9'], { framing: 'length' }), [
     same,
     date,
     'Content-Length: 9',
@@ -279,7 +279,7 @@ await t.test('the framing of an answer', async (t) => {
 await t.test('to HEAD, the length is information', async (t) => {
   const head = answer([OK, 'Date: d', 'Content-Length: 9'], true)
   t.equal(
-    responseHeadOut(head, { ...OPEN, framing: 'none' }),
+    responseHeadOut(head, { ...OPEN, framing: 'length' }),
     `${OK}\r\nDate: d\r\nContent-Length: 9\r\n\r\n`,
   )
 })
