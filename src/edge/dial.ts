@@ -13,7 +13,7 @@ export interface Dialled {
 
 /** @param onData its bytes are valid during the call only */
 export function dial(to: Dialled, buffer: Buffer, onData: (bytes: Buffer) => void): Socket {
-  const socket = connect({
+  return connect({
     host: to.host,
     port: to.port,
     noDelay: true,
@@ -26,8 +26,6 @@ export function dial(to: Dialled, buffer: Buffer, onData: (bytes: Buffer) => voi
       },
     },
   })
-  readOnAfterWriteErrors(socket)
-  return socket
 }
 
 const CLOSED = new Set(['ECONNRESET', 'EPIPE'])
@@ -36,9 +34,10 @@ type Done = (error?: Error | null) => void
 /**
  * An app that refuses an upload answers and closes. Our next write fails then, and Node would
  * destroy the socket with the answer unread. So such a failure is kept from it as long as there may
- * be something to read: reading goes on, and ends with the connection.
+ * be something to read: reading goes on, and ends with the connection. It costs a closure a write,
+ * so it is asked for when a body begins to stream.
  */
-function readOnAfterWriteErrors(socket: Socket): void {
+export function readOnAfterWriteErrors(socket: Socket): void {
   const quiet = (done: Done): Done => {
     return (error) => {
       const isClosed = error != null && CLOSED.has((error as NodeJS.ErrnoException).code ?? '')

@@ -10,12 +10,6 @@ import { KeptBody } from './kept-body.ts'
 
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])
 
-export interface CopyOptions {
-  readonly replay: Replay
-  /** The largest body that is kept. */
-  readonly keptBodyBytes: number
-}
-
 export class RequestCopy {
   readonly head: string
   /** Whether it may go out on a connection that could turn out to be closed. */
@@ -24,15 +18,19 @@ export class RequestCopy {
   #kept: KeptBody | null
   #isWhole: boolean
 
-  /** @param headOut the head as it goes out */
-  constructor(head: RequestHead, headOut: string, options: CopyOptions) {
+  /**
+   * @param headOut the head as it goes out
+   * @param keptBodyBytes the largest body that is kept
+   */
+  constructor(head: RequestHead, headOut: string, replay: Replay, keptBodyBytes: number) {
     this.head = headOut
-    const isChunked = head.framing === CHUNKED
-    const hasBody = isChunked || (head.framing === BY_LENGTH && head.contentLength > 0)
-    const fits = isChunked || head.contentLength <= options.keptBodyBytes
+    const { framing } = head
+    const isChunked = framing === CHUNKED
+    const fits = isChunked || head.contentLength <= keptBodyBytes
     this.#isWhole = fits
-    this.#repeats = fits && repeats(head, options.replay)
-    this.#kept = hasBody && fits ? new KeptBody(options.keptBodyBytes) : null
+    this.#repeats = fits && repeats(head, replay)
+    const hasBody = isChunked || (framing === BY_LENGTH && head.contentLength > 0)
+    this.#kept = hasBody && fits ? new KeptBody(keptBodyBytes) : null
     // Of a chunked body nobody knows yet whether it can be kept.
     this.mayGoOnAny = this.#repeats && !isChunked
   }

@@ -112,7 +112,7 @@ export class Exchange extends Relay {
     const requestId = edge.nextRequestId()
     const out = requestHeadOut(head, this.client.by, requestId, this.upgrade, edge.forwarding)
     const { keptBodyBytes } = edge.settings.limits
-    this.#copy = new RequestCopy(head, out, { replay: service.replay, keptBodyBytes })
+    this.#copy = new RequestCopy(head, out, service.replay, keptBodyBytes)
     this.logRequestId(head, requestId)
     const target = targetIn(edge, this.#claimed as Version)
     const fault = typeof target === 'string' ? target : this.#attempt(target)

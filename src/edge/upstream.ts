@@ -15,7 +15,7 @@ import { BY_LENGTH, CHUNKED, type Framing, NO_BODY, UNTIL_CLOSE } from '../http1
 import { readResponseHead } from '../http1/response-head.ts'
 import { addConnections, addWaiting } from '../board/tallies.ts'
 import { BodySink } from './body-sink.ts'
-import { dial, isExhausted } from './dial.ts'
+import { dial, isExhausted, readOnAfterWriteErrors } from './dial.ts'
 import type { Edge } from './edge.ts'
 import type { Exchange } from './request.ts'
 import type { Target } from './routes.ts'
@@ -61,6 +61,8 @@ export class UpstreamConnection extends Timed {
   /** The turn in which the present request was written to a connection that had waited, or −1. */
   #turn = -1
   #waiting = false
+  /** Whether a body has been streamed to it, now or before. */
+  #streams = false
   #halfClosed = false
   /** Whether reading stands still since the client cannot take more. */
   #held = false
@@ -119,11 +121,13 @@ export class UpstreamConnection extends Timed {
   /** Sends body bytes, framed as they are. False asks for a pause until `onUpstreamDrain`. */
   sendBody(bytes: Buffer, from: number, to: number): boolean {
     const head = this.#out
-    if (head === '') return this.#sink.writePart(bytes, from, to)
     this.#out = ''
-    if (to - from <= JOIN_BYTES) {
+    if (head !== '' && to - from <= JOIN_BYTES) {
       return this.socket.write(head + bytes.toString('latin1', from, to), 'latin1')
     }
+    if (!this.#streams) readOnAfterWriteErrors(this.socket)
+    this.#streams = true
+    if (head === '') return this.#sink.writePart(bytes, from, to)
     this.socket.cork()
     this.socket.write(head, 'latin1')
     const more = this.#sink.writePart(bytes, from, to)
