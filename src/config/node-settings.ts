@@ -177,7 +177,7 @@ export const LIMITS = {
     min: '1',
     max: '1000000',
     default: '10000',
-    why: 'Client connections of an edge thread; bounds its memory to some 1.5 GiB at the worst.',
+    why: 'Client connections of an edge thread; bounds its memory to some 2.5 GiB at the worst.',
   }),
   inFlightPerTarget: count('limits.in_flight_per_target', {
     min: '1',

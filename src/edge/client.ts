@@ -6,7 +6,7 @@
 import type { Socket } from 'node:net'
 import { addConnection } from '../board/liveness.ts'
 import { faultAnswer, readinessAnswer, wantsProblemJson } from '../http1/answer.ts'
-import { CR, LF } from '../http1/bytes.ts'
+import { CR } from '../http1/bytes.ts'
 import type { Fault } from '../http1/fault.ts'
 import type { ForwardedBy } from '../http1/forward.ts'
 import { MORE, REFUSED } from '../http1/lines.ts'
@@ -15,6 +15,7 @@ import { BodySink } from './body-sink.ts'
 import type { ClientSide } from './client-side.ts'
 import type { Edge } from './edge.ts'
 import { AHEAD, HELD, Pauses, UNREAD } from './pauses.ts'
+import { Dribble } from './dribble.ts'
 import { Exchange } from './request.ts'
 import { RequestBody } from './request-body.ts'
 import { Timed } from './wheel.ts'
@@ -46,8 +47,8 @@ export class ClientConnection extends Timed implements ClientSide {
   #exchange: Exchange | null = null
   /** Bytes read but not yet used: a head in part, or requests sent ahead. */
   #pending: Buffer | null = null
-  /** How much of a head had come when it was last looked at; 0 when none has begun. */
-  #headBytes = 0
+  /** How the present head dribbles in; null while none has come in part. */
+  #dribble: Dribble | null = null
   /** A body that is not sent before we ask for it may as well never come. */
   #expects = false
   /** The client has ended its side but is still served (`half_close: serve`). */
@@ -97,7 +98,7 @@ export class ClientConnection extends Timed implements ClientSide {
   }
 
   get idle(): boolean {
-    return this.#state === HEAD && this.#headBytes === 0 && this.#socket.writableLength === 0
+    return this.#state === HEAD && this.#dribble === null && this.#socket.writableLength === 0
   }
 
   #onData(chunk: Buffer): void {
@@ -110,17 +111,16 @@ export class ClientConnection extends Timed implements ClientSide {
     this.#keep(chunk)
     if (this.#state !== HEAD) return
     // A head that dribbles in is not read anew for each of its bytes.
-    if (this.#headBytes > 0 && !this.#isWorthReading(chunk)) this.#edge.readLater(this)
-    else this.#readHeads()
+    const when = this.#dribble?.whenToRead(chunk, this.#edge.requestLimits) ?? 'now'
+    if (when === 'now') this.#readHeads()
+    else if (when === 'soon') this.#edge.readLater(this)
   }
 
   #keep(chunk: Buffer): void {
-    this.#pending = this.#pending === null ? chunk : Buffer.concat([this.#pending, chunk])
+    const pending = this.#pending
+    if (pending === null) this.#pending = chunk
+    else this.#pending = this.#dribble?.join(pending, chunk) ?? Buffer.concat([pending, chunk])
     if (this.#state === BUSY && this.#pending.length > MAX_AHEAD_BYTES) this.#pauses.add(AHEAD)
-  }
-
-  #isWorthReading(chunk: Buffer): boolean {
-    return chunk.includes(LF) || (this.#pending?.length ?? 0) >= 2 * this.#headBytes
   }
 
   /** Looks at a head that has dribbled in since. */
@@ -155,13 +155,14 @@ export class ClientConnection extends Timed implements ClientSide {
       // An empty line that some clients put behind a request begins no head.
       if (bytes.length <= 2 && bytes[0] === CR) return false
       // The clock of a head runs from its first byte, not from its last.
-      if (this.#headBytes === 0) {
+      if (this.#dribble === null) {
         edge.wheel.arm(this, edge.now() + edge.settings.timeouts.requestHeadMs)
+        this.#dribble = new Dribble()
       }
-      this.#headBytes = bytes.length
+      this.#dribble.wasRead(bytes.length, head.lines.open)
       return false
     }
-    this.#headBytes = 0
+    this.#dribble = null
     if (end === REFUSED) {
       this.#refuse(head.fault, wantsProblemJson(head.lines))
       return true
@@ -253,6 +254,7 @@ export class ClientConnection extends Timed implements ClientSide {
   #linger(): void {
     this.#state = LINGER
     this.#pending = null
+    this.#dribble = null
     this.#exchange = null
     this.#lingered = 0
     this.#pauses.lift(AHEAD | HELD | UNREAD)
@@ -383,7 +385,7 @@ export class ClientConnection extends Timed implements ClientSide {
       const waits = this.#expects && !exchange.interimSent
       return exchange.onRequestStalled(waits || this.#pauses.has(HELD))
     }
-    if (this.#state === HEAD && this.#headBytes > 0 && !this.#pauses.any) {
+    if (this.#state === HEAD && this.#dribble !== null && !this.#pauses.any) {
       return this.#refuse('request-timeout', false)
     }
     // An answer that the client did not take in time must not look whole.

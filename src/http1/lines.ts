@@ -23,6 +23,11 @@ export class FieldLines {
   offsets = new Int32Array(LINE_CELLS * 128)
   count = 0
   fault: Fault = 'bad-field-name'
+  /**
+   * After MORE: the class of bytes (bytes.ts) that may follow without changing what was said, since
+   * the bytes end within a run of that class; 0 when they end elsewhere.
+   */
+  open = 0
 
   lineStart(line: number): number {
     return this.offsets[line * LINE_CELLS] as number
@@ -78,6 +83,11 @@ export class FieldLines {
     this.fault = fault
     return REFUSED
   }
+
+  endWithin(byteClass: number): typeof MORE {
+    this.open = byteClass
+    return MORE
+  }
 }
 
 /**
@@ -115,7 +125,7 @@ function readLine(lines: FieldLines, start: number, to: number): number {
   const table = CLASSES // reading an imported constant in a loop doubles the time it takes
   let at = start
   while (at < to && ((table[bytes[at] as number] as number) & TOKEN) !== 0) at++
-  if (at >= to) return MORE
+  if (at >= to) return lines.endWithin(TOKEN)
   if (bytes[at] !== COLON || at === start) {
     return lines.refuse(bytes[at] === LF ? 'bad-line-end' : 'bad-field-name')
   }
@@ -123,7 +133,7 @@ function readLine(lines: FieldLines, start: number, to: number): number {
   while (at < to && (bytes[at] === SP || bytes[at] === HTAB)) at++
   const valueStart = at
   while (at < to && ((table[bytes[at] as number] as number) & VALUE) !== 0) at++
-  if (at >= to) return MORE
+  if (at >= to) return lines.endWithin(VALUE)
   if (bytes[at] !== CR) {
     return lines.refuse(bytes[at] === LF ? 'bad-line-end' : 'bad-field-value')
   }

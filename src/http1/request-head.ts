@@ -66,6 +66,23 @@ export class RequestHead {
 const NO_NAMES: readonly string[] = Object.freeze([])
 
 /**
+ * Whether a head that ended within a run of bytes of class `open` (see FieldLines) still wants more
+ * after `chunk`, which makes it `length` bytes long: then it need not be read again. False when only
+ * reading tells.
+ */
+export function stillWantsMore(
+  open: number,
+  chunk: Buffer,
+  length: number,
+  limits: RequestLimits,
+): boolean {
+  if (open === 0 || length >= (open === TARGET ? limits.targetBytes : limits.headBytes))
+    return false
+  for (const byte of chunk) if (((CLASSES[byte] as number) & open) === 0) return false
+  return true
+}
+
+/**
  * Reads a request head from `bytes`, beginning at `from`.
  *
  * @returns the offset of the first byte after the head, MORE, or REFUSED with `head.fault` set
@@ -92,6 +109,7 @@ function readWithin(
   const { lines } = head
   lines.bytes = bytes
   lines.count = 0
+  lines.open = 0
   head.method = '' // what is refused must not show the last head's
   head.target = ''
   head.host = ''
@@ -138,7 +156,7 @@ function readRequestLine(
     if (at - targetStart >= limits.targetBytes) return head.refuse('target-too-long')
     at++
   }
-  if (at >= to) return MORE
+  if (at >= to) return head.lines.endWithin(TARGET)
   if (at === targetStart) return head.refuse('bad-target')
   if (bytes[at] !== SP) {
     return head.refuse(bytes[at] === CR || bytes[at] === LF ? 'bad-version' : 'bad-target')

@@ -5,7 +5,12 @@ import fc from 'fast-check'
 import t from 'tap'
 import { FAULTS } from '../../src/http1/fault.ts'
 import { MORE, REFUSED } from '../../src/http1/lines.ts'
-import { RequestHead, type RequestLimits, readRequestHead } from '../../src/http1/request-head.ts'
+import {
+  RequestHead,
+  type RequestLimits,
+  readRequestHead,
+  stillWantsMore,
+} from '../../src/http1/request-head.ts'
 import { LIMITS, REQUEST_CASES } from './request-cases.ts'
 
 const bytesOf = (raw: string): Buffer => Buffer.from(raw, 'latin1')
@@ -164,3 +169,28 @@ await t.test('random heads read the same however they are cut', async (t) => {
   )
   t.pass('20,000 heads')
 })
+
+await t.test(
+  'bytes of which it is said unread that more must follow are read as such',
+  async (t) => {
+    const head = new RequestHead()
+    const rows = fc.constantFrom(...REQUEST_CASES.filter(({ raw }) => raw.length < 1000))
+    const small = { ...LIMITS, headBytes: 64, targetBytes: 16 }
+    let skipped = 0
+    const cuts = fc.record({ row: rows, cut: fc.nat(), more: fc.nat(20), tight: fc.boolean() })
+    fc.assert(
+      fc.property(cuts, ({ row, cut, more, tight }) => {
+        const limits = tight ? small : LIMITS
+        const bytes = bytesOf(row.raw)
+        const from = cut % bytes.length
+        if (readRequestHead(head, bytes.subarray(0, from), 0, limits) !== MORE) return true
+        const to = Math.min(from + more, bytes.length)
+        if (!stillWantsMore(head.lines.open, bytes.subarray(from, to), to, limits)) return true
+        skipped++
+        return readRequestHead(head, bytes.subarray(0, to), 0, limits) === MORE
+      }),
+      { numRuns: 20_000, seed: 2026 },
+    )
+    t.ok(skipped > 1000, `${skipped} readings spared`)
+  },
+)
