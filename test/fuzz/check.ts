@@ -246,7 +246,7 @@ export function wrongAtClient(made: AnswerCase, { end, heads, out }: AnswerOutco
   const { fault, messages, open } = readAnswersByNode(follows ? out + NEXT_ANSWER : out, skips)
   if (end === 'malformed' || end === 'cut off') {
     // Where the end of the connection is the end of the body, we reset it instead.
-    const reset = closes && !/\r\n(Transfer-Encoding|Content-Length):/.test(out)
+    const reset = closes && !/\r\n(Transfer-Encoding|Content-Length):/.test(finalHead(out))
     return wrongBroken(made, heads, messages.length - (reset ? 1 : 0))
   }
   if (fault !== '') return `relayed, but Node says ${fault}`
@@ -261,6 +261,12 @@ export function wrongAtClient(made: AnswerCase, { end, heads, out }: AnswerOutco
     if (wrong !== null) return wrong
   }
   return null
+}
+
+/** The head of the final answer, behind those of interim ones. */
+function finalHead(out: string): string {
+  const heads = out.split('\r\n\r\n')
+  return `${heads.find((head) => !head.startsWith('HTTP/1.1 1')) ?? ''}\r\n`
 }
 
 /** Of an answer that has no end, nobody may read an end. */

@@ -19,6 +19,7 @@ import {
   RequestHead,
   type RequestLimits,
   readRequestHead,
+  stillWantsMore,
 } from '../../src/http1/request-head.ts'
 import { passingTrailers } from '../../src/http1/trailers.ts'
 
@@ -63,12 +64,22 @@ export function forwardRequests(
   let at = 0
   let left = -1 // of the present body; −1 while a head is read, −2 in a chunked body
   let present: Passed | null = null
+  let open = 0 // what the last reading of a head says about bytes that follow
+  let seen = 0
   for (const to of cuts) {
     const view = to === bytes.length ? bytes : bytes.subarray(0, to)
+    const piece = view.subarray(seen)
+    const spared = stillWantsMore(open, piece, to - at, settings.limits)
+    seen = to
+    open = 0
     for (;;) {
       if (present === null) {
         const end = readRequestHead(requestHead, view, at, settings.limits)
-        if (end === MORE) break
+        if (spared && end !== MORE) throw new Error('A head was to want more, unread, and does not')
+        if (end === MORE) {
+          open = requestHead.lines.open
+          break
+        }
         if (end === REFUSED) return { passed, end: requestHead.fault, used: at }
         const refused = refusal(requestHead, settings.rules)
         if (refused !== null) return { passed, end: refused, used: at }
