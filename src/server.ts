@@ -66,12 +66,15 @@ export class Server {
   readonly #startedAt = new Date()
   #admin: AdminHost | null = null
   #config: Config
+  /** The config that it was started with: some of it holds until the end. */
+  readonly #started: Config
   #listen: Address
   #draining = false
   #faults: readonly string[]
 
   private constructor(config: Config, parts: Parts) {
     this.#config = config
+    this.#started = config
     this.#control = parts.control
     this.#supervisor = parts.supervisor
     this.#log = parts.log
@@ -150,13 +153,18 @@ export class Server {
   async reload(config: Config): Promise<void> {
     const fixed = ['listen', 'admin', 'threads', 'stateDir', 'adminToken'] as const
     for (const key of fixed) {
-      if (JSON.stringify(config[key]) !== JSON.stringify(this.#config[key])) {
+      if (JSON.stringify(config[key]) !== JSON.stringify(this.#started[key])) {
         this.#log.warn({ key }, `Cannot change "${key}" while running: restart for the new value`)
       }
     }
     this.#config = config
     this.#supervisor.useSettings(edgeSettings(config))
     await this.#control.reload(config)
+  }
+
+  /** Opens the access log anew after a rotation, whatever the config says. */
+  reopenLogs(): void {
+    this.#supervisor.useSettings(edgeSettings(this.#config))
   }
 
   /** Notes a fault that nobody handled: it shows as degraded, and serving goes on. */

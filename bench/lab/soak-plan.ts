@@ -235,7 +235,8 @@ export function drawPlan(
     fault: faulty && !light ? drawFault(dice, method !== 'HEAD' && bytes > 1) : 'none',
     after: faulty ? drawAfter(dice, bytes) : 'keep',
     upload,
-    once: !replayable({ method, keyed, upload }),
+    // An idempotent upload may begin twice also when it turns out to be too large to be kept.
+    once: method === 'POST' && !keyed,
     uploadChunked: upload > 0 && minor === 1 && dice.chance(0.4),
     uploadPieces: upload > 1 && dice.chance(0.3) ? dice.whole(2, 4) : 1,
     expectContinue: !light && upload > 0 && minor === 1 && dice.chance(0.05),

@@ -4,11 +4,16 @@
 
 import pino from 'pino'
 import type { Config } from '../config/config.ts'
+import { LineSink } from '../edge/line-sink.ts'
 import { loadConfig } from '../config/load.ts'
 import { formatMistake } from '../config/mistake.ts'
 import { Server } from '../server.ts'
 
 const FAILED = 1
+/** The last lines get so long when a node has stopped. */
+const LAST_LINES_MS = 500
+/** In JSON any character may be written as its number, and lines stay of one byte a character. */
+const NOT_ASCII = /[\u0080-\uffff]/g
 const INVALID_CONFIG = 3
 
 /**
@@ -23,14 +28,35 @@ export async function run(options: { readonly config: string }): Promise<number>
     return INVALID_CONFIG
   }
   const { config, warnings } = loaded
-  const log = pino({ level: config.logLevel })
+  const sink = new LineSink('stdout')
+  process.on('exit', () => sink.flushNow())
+  const log = pino({ level: config.logLevel }, neverWaiting(sink))
   for (const warning of warnings) log.warn(warning)
   const server = await start(config, log)
   if (server === null) return FAILED
   watchFaults(server, log)
   announce(server, log)
   process.on('SIGHUP', () => void reload(options.config, server, log))
-  return stopped(server, log)
+  const code = await stopped(server, log)
+  await sink.close(LAST_LINES_MS)
+  return code
+}
+
+/**
+ * Nothing waits for whoever reads the log: a pipe that nobody empties must not hold the thread that
+ * judges. Lines are written at once, and lost when too many wait.
+ */
+function neverWaiting(sink: LineSink): { write(line: string): void } {
+  return {
+    write(line) {
+      sink.write(
+        line.replace(NOT_ASCII, (char) => {
+          return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`
+        }),
+      )
+      sink.flush()
+    },
+  }
 }
 
 async function start(config: Config, log: pino.Logger): Promise<Server | null> {
@@ -49,7 +75,7 @@ async function start(config: Config, log: pino.Logger): Promise<Server | null> {
 function announce(server: Server, log: pino.Logger): void {
   const text = ({ host, port }: { host: string; port: number }): string =>
     `${host.includes(':') ? `[${host}]` : host}:${port}`
-  log.info({ listen: text(server.listen), admin: text(server.admin), pid: process.pid }, 'ready')
+  log.info({ listen: text(server.listen), admin: text(server.admin) }, 'ready')
 }
 
 /** Nothing on the control side may end the serving of traffic: a bug is told, not died of. */
@@ -67,6 +93,7 @@ async function reload(file: string, server: Server, log: pino.Logger): Promise<v
   if ('mistakes' in loaded) {
     const mistakes = loaded.mistakes.map(formatMistake)
     log.error({ mistakes }, 'The config was not reloaded as it has mistakes: the old one stays')
+    server.reopenLogs()
     return
   }
   await server.reload(loaded.config)

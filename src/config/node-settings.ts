@@ -138,7 +138,9 @@ export const TIMEOUTS = {
     min: '0',
     max: '1h',
     default: '30s',
-    why: 'How long requests in flight may take after that. As the grace period of Kubernetes.',
+    why:
+      'How long requests in flight may take after that. A node is gone within drain_delay and the ' +
+      'longer of drain and tunnel_drain: leave it as much grace, 40s by default.',
   }),
 } as const
 

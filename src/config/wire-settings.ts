@@ -48,7 +48,8 @@ export const HALF_CLOSE = word('half_close', {
   default: 'gone',
   why:
     'What a client that ends its side after a whole request is: gone, as it cannot be told from ' +
-    'a close (the rule of nginx), or still to be answered.',
+    'a close (the rule of nginx), or still to be answered. A tunnel may end one way first; then it ' +
+    'has timeouts.tunnel_drain.',
 })
 
 export const ACCESS_LOG = {
@@ -56,7 +57,8 @@ export const ACCESS_LOG = {
     default: 'off',
     type: 'off, stdout or a path',
     rule: 'off, stdout or the path of a file',
-    pattern: /^[^\0]+$/,
+    // Whoever writes one of these does not mean a file of that name.
+    pattern: /^(?!(?:on|yes|no|true|false|stderr)$)[^\0]+$/,
     why: 'Where one JSON line a request goes; a path is relative to the config file.',
   }),
   sample: percentage('access_log.sample', {
@@ -115,7 +117,9 @@ export const HEALTH = {
     min: '1',
     max: '1000000',
     default: '5',
-    why: "Failures in a row that eject a target. As Envoy's outlier detection.",
+    why:
+      'Requests in a row without an answer, or with one of 500 and above, that eject a target. As ' +
+      "Envoy's outlier detection.",
   }),
   ejectionMs: duration('health.ejection', {
     min: '1s',

@@ -59,15 +59,20 @@ export class CheckClient {
   /** GETs the path; a status of 200 to 399 with a whole body (or 64 KiB of it) is good. */
   async ask({ path, timeoutMs }: Question): Promise<CheckResult> {
     let isLate = false
-    const timer = setTimeout(() => {
+    let isOver = false
+    const giveUp = (): void => {
+      if (isOver) return
       isLate = true
       this.#giveUp?.()
-    }, timeoutMs)
+    }
+    // Timers come before sockets: after a standstill of ours the answer is read first.
+    const timer = setTimeout(() => setImmediate(giveUp), timeoutMs)
     const isKept = this.#client !== null
     let answer = await this.#attempt(path)
     const again = isKept && !isLate && !this.#isDestroyed
     if (again && 'failed' in answer) answer = await this.#attempt(path)
     clearTimeout(timer)
+    isOver = true
     if (isLate) return tooLate('no whole answer', timeoutMs)
     return 'failed' in answer ? { good: false, reason: reasonOf(answer.failed) } : answer
   }

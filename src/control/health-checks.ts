@@ -87,7 +87,7 @@ export class HealthChecks {
     const now = performance.now()
     const all = [...(this.#checks.get(version)?.values() ?? [])]
     const known = all
-      .filter(({ askedMs }) => now - askedMs > OF_LATE_MS)
+      .filter(({ asking, askedMs }) => asking || now - askedMs > OF_LATE_MS)
       .map((check) => {
         const { promise, resolve } = Promise.withResolvers<void>()
         check.waiting.push(resolve)

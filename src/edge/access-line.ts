@@ -235,17 +235,27 @@ function redactParts(text: string, separator: RegExp, secrets: ReadonlySet<strin
   for (let i = 0; i < parts.length; i += 2) {
     const part = parts[i] as string
     const equals = part.indexOf('=')
-    if (equals >= 0 && isSecret(part.slice(0, equals), secrets)) {
-      parts[i] = `${part.slice(0, equals + 1)}${REDACTED}`
-    }
+    if (equals < 0) continue
+    const hides = isSecret(part.slice(0, equals), secrets) || holds(part.slice(equals + 1), secrets)
+    if (hides) parts[i] = `${part.slice(0, equals + 1)}${REDACTED}`
   }
   return parts.join('')
 }
 
+/** Whether a value is an encoded address whose own query has a secret, such as `next=%2Fa%3Ftoken%3D1`. */
+function holds(value: string, secrets: ReadonlySet<string>): boolean {
+  if (!value.includes('%')) return false
+  const [, ...query] = decoded(value).split(/[?&;#]/)
+  return query.some((part) => part.includes('=') && isSecret(part.split('=', 1)[0] ?? '', secrets))
+}
+
+/** What no name holds by chance: `reset_password_token`, `webhookSecret2`. */
+const TELLING = /token(?!s)|secret|passw|pwd|passphrase|signature|credential|jwt|apikey/
+
 /** Whether a parameter's name, or a part of it as in `user[password]`, is a secret's. */
 function isSecret(raw: string, secrets: ReadonlySet<string>): boolean {
   const name = decoded(raw).toLowerCase()
-  if (secrets.has(name) || secrets.has(bare(name))) return true
+  if (secrets.has(name) || secrets.has(bare(name)) || TELLING.test(bare(name))) return true
   if (!/[[\].:]/.test(name)) return false
   return name.split(/[[\].:]/).some((part) => secrets.has(part) || secrets.has(bare(part)))
 }

@@ -148,7 +148,12 @@ export class AccessLog {
   /** Writes the rest and closes; resolves then, or after the time limit. */
   async close(limitMs: number): Promise<void> {
     await this.#sink.close(limitMs)
-    if (this.#faulty) this.#mended()
+    if (!this.#faulty) return
+    const lost = this.#sink.lost - this.#lostBefore
+    this.#tell({
+      say: 'mended',
+      text: `The access log ${this.#to} is closed: ${lost} lines were lost`,
+    })
   }
 
   /** Writes the rest at once, where the thread ends without having been asked. */

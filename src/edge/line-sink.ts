@@ -90,6 +90,7 @@ export class LineSink {
     return new Promise((resolve) => {
       const limit = setTimeout(() => {
         this.#givenUp = true
+        this.#loseRest()
         resolve()
       }, limitMs)
       this.#onEmpty = () => {
@@ -232,9 +233,16 @@ export class LineSink {
     }
   }
 
+  #loseRest(): void {
+    this.lost += this.#lines.length + (this.#batch === null ? 0 : 1)
+    this.#lines = []
+    this.#batch = null
+  }
+
   /** Nothing is left to write, or nothing can be. */
   #rest(): void {
     if (!this.#closing || this.#opening) return
+    this.#loseRest()
     if (this.#fd > 2) close(this.#fd, () => undefined)
     this.#fd = -1
     this.#onEmpty?.()
