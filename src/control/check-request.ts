@@ -27,6 +27,14 @@ const WORDS: Readonly<Record<string, string>> = {
   UND_ERR_HEADERS_OVERFLOW: 'the head of the answer is too large',
 }
 
+/** We are out of descriptors, ports or memory. */
+const OURS = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'EAGAIN', 'ENOBUFS', 'ENOMEM'])
+
+function failureOf(error: NodeJS.ErrnoException): CheckResult {
+  const failure = { good: false, reason: reasonOf(error) }
+  return OURS.has(error.code ?? '') ? { ...failure, isOurs: true } : failure
+}
+
 /** Why a connection failed, in words; the system's own when there are none. */
 function reasonOf({ code = '', message, name }: NodeJS.ErrnoException): string {
   if (name === 'HTTPParserError') return 'the answer is not HTTP'
@@ -74,7 +82,7 @@ export class CheckClient {
     clearTimeout(timer)
     isOver = true
     if (isLate) return tooLate('no whole answer', timeoutMs)
-    return 'failed' in answer ? { good: false, reason: reasonOf(answer.failed) } : answer
+    return 'failed' in answer ? failureOf(answer.failed) : answer
   }
 
   /** Closes the connection; a question on its way fails. */

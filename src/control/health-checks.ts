@@ -182,7 +182,7 @@ export class HealthChecks {
     this.#underWay--
     if (!check.gone) {
       const before = check.state.word
-      check.state = foldCheck(check.state, result, check.rules)
+      if (result.isOurs !== true) check.state = foldCheck(check.state, result, check.rules)
       // From the beginning of this check, so that a slow target is not asked less often.
       const jittered = check.rules.intervalMs * (0.9 + 0.2 * this.#options.random())
       this.#plan(check, Math.max(LEAST_PAUSE_MS, jittered - (performance.now() - began)))

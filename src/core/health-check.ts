@@ -28,6 +28,8 @@ export interface CheckResult {
   readonly good: boolean
   /** Why it failed; empty when it did not. */
   readonly reason: string
+  /** This node could not ask: that says nothing about the target. */
+  readonly isOurs?: true
 }
 
 function reasonOf(run: number, why: string): string {

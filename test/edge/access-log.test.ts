@@ -331,7 +331,7 @@ await t.test(
     await eventually(() => supervisor.faults().length === 0)
     t.match(notes.slice(before), [
       /^Cannot open the access log/,
-      /is written again: 0 lines were lost/,
+      /is closed: 0 lines were lost/,
     ])
   },
 )
