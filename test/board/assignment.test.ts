@@ -11,6 +11,7 @@ import {
   currentAssignment,
   NO_SLOT,
   publishAssignment,
+  serves,
 } from '../../src/board/assignment.ts'
 import { type Board, createBoard } from '../../src/board/board.ts'
 import { RING_ROWS } from '../../src/board/layout.ts'
@@ -68,6 +69,24 @@ await t.test('the number wraps and is never 0, which says that there is no row',
       t.same(currentAssignment(board, 1), rowOf(n))
     }
   }
+})
+
+await t.test('a slot serves while the row in force of any service sends it requests', async (t) => {
+  const board = makeBoard()
+  const serving = (): number[] => [0, 1, 2, 3, 4, 5, 6, 7].filter((slot) => serves(board, slot))
+  t.same(serving(), [], 'no row yet')
+  publishAssignment(board, 1, { stableSlot: 4, candidateSlot: 5, weight: 0 })
+  t.same(serving(), [4], 'a candidate without weight gets nothing')
+  publishAssignment(board, 0, { stableSlot: 2, candidateSlot: NO_SLOT, weight: 0 })
+  t.same(serving(), [2, 4])
+  publishAssignment(board, 1, { stableSlot: 4, candidateSlot: 5, weight: 1 })
+  t.same(serving(), [2, 4, 5])
+  publishAssignment(board, 1, { stableSlot: 4, candidateSlot: 5, weight: 9999 })
+  t.same(serving(), [2, 4, 5])
+  publishAssignment(board, 1, { stableSlot: 4, candidateSlot: 5, weight: 10_000 })
+  t.same(serving(), [2, 5], 'nor does stable beside a candidate with all of it')
+  publishAssignment(board, 1, { stableSlot: 5, candidateSlot: 4, weight: 0 })
+  t.same(serving(), [2, 5], 'earlier rows do not count')
 })
 
 interface Stand {

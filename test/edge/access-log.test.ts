@@ -329,10 +329,7 @@ await t.test(
     )
     await lab.serve({ stable: [origin.port] }) // switched off
     await eventually(() => supervisor.faults().length === 0)
-    t.match(notes.slice(before), [
-      /^Cannot open the access log/,
-      /is closed: 0 lines were lost/,
-    ])
+    t.match(notes.slice(before), [/^Cannot open the access log/, /is closed: 0 lines were lost/])
   },
 )
 

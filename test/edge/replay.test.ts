@@ -2,7 +2,8 @@
 // request that may not is never in two places.
 
 import t from 'tap'
-import { answering, eventually, type Handler } from './harness.ts'
+import { setLatencyLimitUs } from '../../src/board/tallies.ts'
+import { answering, eventually, type Handler, STABLE } from './harness.ts'
 import { startLab } from './lab.ts'
 import { bodyOf, chunked, get, post } from './wire.ts'
 
@@ -71,6 +72,18 @@ await t.test(
     }
   },
 )
+
+await t.test('a key that stable would not get makes no request repeatable', async (t) => {
+  for (const idempotencyKey of [true, false]) {
+    const { candidate, stable } = await failingCandidate({ putDelete: false, idempotencyKey })
+    const named = 'Idempotency-Key: "k1"\r\nConnection: idempotency-key\r\n'
+    t.equal((await lab.ask(post('order', named))).status, 400, 'it would be taken away')
+    t.same([candidate.requests.length, stable.requests.length], [0, 0])
+    const empty = await lab.ask(post('order', 'Idempotency-Key:\r\n'))
+    t.equal(empty.status, 500, 'an empty one is none')
+    t.same([candidate.requests.length, stable.requests.length], [1, 0])
+  }
+})
 
 await t.test(
   'a body of up to 64 KiB is kept, by length or in chunks; a larger one is not',
@@ -158,6 +171,23 @@ await t.test('a second target gets the whole body, also on a connection that wai
       t.equal(body, first.includes('chunked') ? '5\r\n01234\r\n5\r\n56789\r\n0|' : '0123456789')
     }
   }
+})
+
+await t.test('the answer of a second target is not measured', async (t) => {
+  const { board } = lab.edge
+  const bad = await lab.origin((socket) => void socket.resetAndDestroy())
+  const good = await lab.origin((socket, request, count) => {
+    // From now on any answer that is measured is too late.
+    if (bad.requests.length > 0) setLatencyLimitUs(board, STABLE, 1)
+    answering('ok')(socket, request, count)
+  })
+  await lab.serve({ stable: [bad.port, good.port] })
+  // Often enough that the bad one is drawn first.
+  for (let i = 0; i < 50 && bad.requests.length === 0; i++) {
+    t.equal((await lab.ask(get())).body, 'ok')
+  }
+  const { exceeded, ok, reset } = (await lab.counts()).stable
+  t.same({ exceeded, ok: (ok ?? 0) + 1, reset }, { ok: good.requests.length, reset: 1 })
 })
 
 await t.test('a dead target is not the best choice for having nothing to do', async (t) => {

@@ -189,6 +189,31 @@ await t.test('the tunnels of one version can be closed, those of the other stay'
   t.same((await lab.counts()).stable, { ok: 1, evidenceGood: 1 })
 })
 
+await t.test('a tunnel that stable took for a full candidate is stable’s', async (t) => {
+  const old = await tunnelOrigin(SWITCHING)
+  const fresh = await tunnelOrigin(SWITCHING)
+  await lab.serve({
+    stable: [old.port],
+    candidate: [fresh.port],
+    weight: 10_000,
+    limits: { inFlightPerTarget: 1 },
+  })
+  const doomed = await tunnel()
+  const stays = await tunnel()
+  t.ok(fresh.head !== '' && old.head !== '', 'the first took the only place')
+  t.same([claims(lab.edge.board, STABLE), claims(lab.edge.board, CANDIDATE)], [1, 1])
+  lab.weight(0)
+  lab.edge.supervisor.closeTunnels(CANDIDATE, 0)
+  // Had it been the candidate's, both would have been closed at once.
+  await doomed.until(() => doomed.ended)
+  stays.send('still here')
+  await eventually(() => old.text === 'still here')
+  t.notOk(stays.ended)
+  doomed.destroy()
+  stays.destroy()
+  await lab.counts()
+})
+
 await t.test('a tunnel in which nothing passes is ended after its time', async (t) => {
   const origin = await tunnelOrigin(SWITCHING)
   await lab.serve({ stable: [origin.port], timeouts: { tunnelIdleMs: 300 } })

@@ -245,6 +245,42 @@ await t.test(
   },
 )
 
+/** A port behind which `first` is said to each head, and then nothing. */
+async function saying(first: string): Promise<number> {
+  const server = net.createServer((socket) => {
+    socket.on('error', () => undefined)
+    socket.once('data', () => socket.write(first))
+  })
+  t.teardown(() => server.close())
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return (server.address() as AddressInfo).port
+}
+
+const EXPECTING = 'POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n'
+
+await t.test(
+  'who is silent is at fault: the target when it is asked, the client when it is told',
+  async (t) => {
+    const timeouts = { requestIdleMs: 200 }
+    await lab.serve({ stable: [await saying('')], timeouts })
+    const silent = await lab.ask(EXPECTING)
+    t.same([silent.status, silent.field('x-vertex-error')], [504, 'response-timeout'])
+    t.same((await lab.counts()).stable, { timeout: 1, evidenceBad: 1, userErrors: 1 })
+
+    await lab.serve({ stable: [await saying('HTTP/1.1 100 Continue\r\n\r\n')], timeouts })
+    const client = await lab.client()
+    t.equal((await client.ask(EXPECTING)).status, 100)
+    const late = await client.answer()
+    t.same([late.status, late.field('x-vertex-error')], [408, 'request-timeout'], 'it was asked')
+    t.same((await lab.counts()).stable, { unjudged: 1 })
+
+    await lab.serve({ stable: [await saying('')], timeouts })
+    const impatient = await lab.ask(`${EXPECTING}bod`)
+    t.same([impatient.status, impatient.field('x-vertex-error')], [408, 'request-timeout'])
+    t.same((await lab.counts()).stable, { unjudged: 1 }, 'it had begun its body by itself')
+  },
+)
+
 await t.test('a client that goes away cancels its request: nobody’s error', async (t) => {
   const origin = await lab.origin((socket, request) => {
     if (request.startsWith('GET /part')) {

@@ -1,0 +1,132 @@
+// A process that stands still for a while (a stopped container, a machine that swaps) finds
+// everything at once when it goes on: what has come meanwhile, and what is overdue by its clock.
+// What has come counts: no target is to blame for our own standstill.
+
+import { type ChildProcess, fork } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { answering, eventually, type Origin, startOrigin } from './harness.ts'
+import { get, open, post } from './wire.ts'
+
+const children: ChildProcess[] = []
+const origins: Origin[] = []
+t.teardown(async () => {
+  for (const child of children) child.kill('SIGKILL')
+  await Promise.all(origins.map((origin) => origin.close()))
+})
+
+async function startTarget(handler: Parameters<typeof startOrigin>[0]): Promise<Origin> {
+  const origin = await startOrigin(handler)
+  origins.push(origin)
+  return origin
+}
+
+/** What the process of the edge says. */
+interface Words {
+  readonly port: number
+  readonly counts: object
+  readonly notes: readonly string[]
+  readonly replaced: readonly string[]
+}
+
+/** An edge that can be stopped. */
+class EdgeProcess {
+  readonly #child: ChildProcess
+
+  constructor(originPort: number, responseHeadMs: number) {
+    const script = join(import.meta.dirname, 'standstill.ts')
+    const env = { PATH: process.env.PATH }
+    const args = [String(originPort), String(responseHeadMs)]
+    this.#child = fork(script, args, { env, execArgv: [] })
+    children.push(this.#child)
+  }
+
+  /** What it says next. */
+  next(): Promise<Words> {
+    return new Promise((resolve, reject) => {
+      const onExit = (code: number | null): void => reject(new Error(`It has ended: ${code}`))
+      this.#child.once('exit', onExit)
+      this.#child.once('message', (words) => {
+        this.#child.off('exit', onExit)
+        resolve(words as Words)
+      })
+    })
+  }
+
+  /** What it has counted, once it has so many clients. */
+  counted(clients: number): Promise<Words> {
+    this.#child.send(clients)
+    return this.next()
+  }
+
+  /** Returns when all its threads stand still. */
+  async stop(): Promise<void> {
+    this.#child.kill('SIGSTOP')
+    const tasks = `/proc/${this.#child.pid}/task`
+    await eventually(() => readdirSync(tasks).every((task) => isStopped(`${tasks}/${task}/stat`)))
+  }
+
+  goOn(): void {
+    this.#child.kill('SIGCONT')
+  }
+}
+
+/** Whether the state in such a file of the Linux kernel, behind the command, is T. */
+function isStopped(statFile: string): boolean {
+  const text = readFileSync(statFile, 'latin1')
+  return text.slice(text.lastIndexOf(')') + 2).startsWith('T')
+}
+
+await t.test('answers that came during a standstill are not late', async (t) => {
+  const LIMIT_MS = 800
+  const held: (() => void)[] = []
+  const target = await startTarget((socket, request, count) => {
+    held.push(() => answering('ok')(socket, request, count))
+  })
+  const edge = new EdgeProcess(target.port, LIMIT_MS)
+  const { port } = await edge.next()
+  const clients = await Promise.all(Array.from({ length: 20 }, () => open(port)))
+  for (const client of clients) client.send(get())
+  await eventually(() => held.length === 20)
+  await edge.stop()
+  const since = performance.now()
+  for (const answer of held) answer()
+  await eventually(() => performance.now() - since > LIMIT_MS + 100)
+  edge.goOn()
+  for (const client of clients) {
+    const { head, status } = await client.answer()
+    t.equal(status, 200, head)
+  }
+  const { counts, notes, replaced } = await edge.counted(20)
+  t.same(counts, { ok: 20, evidenceGood: 20 })
+  t.same([notes, replaced], [[], []])
+  for (const client of clients) client.destroy()
+})
+
+// libuv takes 1024 events at a time and looks again in the same turn when there were as many. So
+// the answer to what was written first may come in the turn of its request, and is no poison.
+await t.test('an answer that comes in a crowded turn is taken', async (t) => {
+  const IDLE = 1300
+  const target = await startTarget(answering('ok'))
+  const edge = new EdgeProcess(target.port, 4000)
+  const { port } = await edge.next()
+  const idle = []
+  for (let i = 0; i < IDLE; i += 100) {
+    idle.push(...(await Promise.all(Array.from({ length: 100 }, () => open(port)))))
+  }
+  const client = await open(port)
+  t.equal((await client.ask(get())).status, 200, 'a connection to the target waits')
+  await edge.stop()
+  client.send(post('order')) // first in line
+  await Promise.all(
+    idle.map(({ socket }) => new Promise<void>((resolve) => void socket.end(resolve))),
+  )
+  edge.goOn()
+  t.equal((await client.answer()).status, 200)
+  t.equal(target.requests.length, 2)
+  const { counts, notes, replaced } = await edge.counted(1)
+  t.same(counts, { ok: 2, evidenceGood: 2 })
+  t.same([notes, replaced], [[], []])
+  client.destroy()
+})

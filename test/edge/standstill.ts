@@ -1,0 +1,27 @@
+// Run by standstill.test.ts: an edge in a process of its own, which can be stopped as a whole. It
+// tells its port, and then, when it is asked, what it has counted.
+
+import { eventually, SETTINGS, STABLE, startEdge } from './harness.ts'
+import { countsOf } from './wire.ts'
+
+const [, , originPort, responseHeadMs] = process.argv
+const edge = await startEdge({
+  stable: [Number(originPort)],
+  settings: {
+    timeouts: { ...SETTINGS.timeouts, keepAliveMs: 60_000, responseHeadMs: Number(responseHeadMs) },
+  },
+})
+
+const clients = (): number => {
+  return edge.supervisor.views().reduce((sum, { connections }) => sum + connections, 0)
+}
+
+async function tell(wantedClients: number): Promise<void> {
+  await eventually(() => clients() === wantedClients)
+  const { notes, replaced } = edge
+  process.send?.({ counts: countsOf(edge.board, STABLE), notes, replaced })
+}
+
+process.on('message', (wantedClients: number) => void tell(wantedClients))
+process.on('disconnect', () => process.exit())
+process.send?.({ port: edge.port })

@@ -1,0 +1,115 @@
+// What a turn of the thread's loop proves, and when it proves nothing. A wrong proof would take an
+// answer for poison, and a good request would fail; a missing one lets poison through. The turns
+// are those of this thread: nothing here looks at sockets, it is only told of them.
+
+import t from 'tap'
+import { Turns } from '../../src/edge/turns.ts'
+
+/** Returns behind the end of the present turn: its own immediate was asked for before this one. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
+function withSockets(count: number): Turns {
+  const turns = new Turns()
+  for (let i = 0; i < count; i++) turns.socketOpened()
+  return turns
+}
+
+await t.test(
+  'what is written while sockets are served cannot be answered in that turn',
+  async (t) => {
+    const turns = withSockets(3)
+    turns.serving()
+    const turn = turns.ofWrite
+    t.ok(turn >= 0)
+    t.equal(turns.isLater(turn), false)
+    turns.serving()
+    t.equal(turns.ofWrite, turn, 'all of it is one turn')
+    await nextTurn()
+    t.equal(turns.isLater(turn), true)
+    turns.serving()
+    t.not(turns.ofWrite, turn)
+    t.equal(turns.isLater(turn), true)
+    t.equal(turns.isLater(turns.ofWrite), false)
+  },
+)
+
+await t.test('what is written by a timer, before the loop looks, proves nothing', async (t) => {
+  const turns = withSockets(3)
+  t.equal(turns.ofWrite, -1, 'no socket is being served')
+  turns.serving()
+  await nextTurn()
+  t.equal(turns.ofWrite, -1, 'nor is one any more')
+})
+
+await t.test('a turn in which timers have run proves nothing', async (t) => {
+  const turns = withSockets(3)
+  turns.timersRan()
+  turns.serving()
+  t.equal(turns.ofWrite, -1)
+  await nextTurn()
+  turns.serving()
+  const turn = turns.ofWrite
+  t.ok(turn >= 0, 'the next one does')
+  turns.timersRan()
+  t.equal(turns.isLater(turn), true)
+})
+
+await t.test(
+  'a turn with as many sockets as libuv asks for at a time proves nothing',
+  async (t) => {
+    const few = withSockets(999)
+    few.serving()
+    t.ok(few.ofWrite >= 0)
+    const turn = few.ofWrite
+    few.socketOpened()
+    t.equal(few.ofWrite, -1)
+    t.equal(few.isLater(turn), true, 'also of what was written before the last one was opened')
+    for (let i = 0; i < 500; i++) few.socketClosed()
+    t.equal(few.ofWrite, -1, 'those that were closed since may have been ready, too')
+    t.equal(few.isLater(turn), true)
+    await nextTurn()
+    few.serving()
+    t.ok(few.ofWrite >= 0, 'in the next turn they are gone')
+    t.equal(few.isLater(few.ofWrite), false)
+  },
+)
+
+await t.test('sockets that stay count in each turn', async (t) => {
+  const many = withSockets(1000)
+  for (let i = 0; i < 3; i++) {
+    many.serving()
+    t.equal(many.ofWrite, -1)
+    await nextTurn()
+  }
+  many.socketClosed()
+  many.serving()
+  t.equal(many.ofWrite, -1, 'it was there in this turn')
+  await nextTurn()
+  many.serving()
+  t.ok(many.ofWrite >= 0)
+})
+
+await t.test('who waits for the end of a turn is called once, in order, behind it', async (t) => {
+  const turns = withSockets(3)
+  const called: string[] = []
+  const waiter = (name: string, onCall = (): void => undefined) => ({
+    onTurnEnd: () => {
+      called.push(name)
+      onCall()
+    },
+  })
+  turns.serving()
+  const turn = turns.ofWrite
+  let later = false
+  turns.atEnd(waiter('first', () => (later = turns.isLater(turn))))
+  turns.atEnd(waiter('second', () => turns.atEnd(waiter('third'))))
+  await Promise.resolve()
+  t.same(called, [], 'not while sockets are served')
+  await nextTurn()
+  t.same(called, ['first', 'second'], 'and one that is added then waits for the next end')
+  t.ok(later)
+  await nextTurn()
+  t.same(called, ['first', 'second', 'third'])
+})
