@@ -242,7 +242,10 @@ function redactParts(text: string, separator: RegExp, secrets: ReadonlySet<strin
   return parts.join('')
 }
 
-/** Whether a value is an encoded address whose own query has a secret, such as `next=%2Fa%3Ftoken%3D1`. */
+/**
+ * Whether a value is an encoded address whose own query has a secret, such as
+ * `next=%2Fa%3Ftoken%3D1`.
+ */
 function holds(value: string, secrets: ReadonlySet<string>): boolean {
   if (!value.includes('%')) return false
   const [, ...query] = decoded(value).split(/[?&;#]/)

@@ -152,8 +152,7 @@ export class ClientConnection extends Timed implements ClientSide {
     if (end === MORE) {
       if (this.#ended) this.#linger() // the rest of it will never come
       this.#pending = bytes
-      // An empty line that some clients put behind a request begins no head.
-      if (bytes.length <= 2 && bytes[0] === CR) return false
+      if (bytes.length <= 2 && bytes[0] === CR) return false // an empty line begins no head
       // The clock of a head runs from its first byte, not from its last.
       if (this.#dribble === null) {
         edge.wheel.arm(this, edge.now() + edge.settings.timeouts.requestHeadMs)
@@ -271,7 +270,8 @@ export class ClientConnection extends Timed implements ClientSide {
 
   #discard(chunk: Buffer): void {
     this.#lingered += chunk.length
-    if (this.#lingered > LINGER_BYTES) this.#socket.destroy()
+    // To close now would be a reset, which eats the answer.
+    if (this.#lingered > LINGER_BYTES) this.#pauses.add(UNREAD)
   }
 
   // --- ClientSide ----------------------------------------------------------------------------

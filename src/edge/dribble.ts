@@ -1,7 +1,7 @@
-// A head that comes in small pieces. To read it anew for each byte, and to copy all of it each time,
-// would cost as much a packet as a whole request. So the pieces are joined in memory that has room
-// behind it, and the head is read again only when a piece can have changed what was said of it: at
-// once when a line has ended or the head has doubled, else with the edge's next tick.
+// A head that comes in small pieces. To read it anew for each byte, and to copy all of it each
+// time, would cost as much a packet as a whole request. So the pieces are joined in memory that
+// has room behind it, and the head is read again only when a piece can have changed what was said
+// of it: at once when a line has ended or the head has doubled, else with the edge's next tick.
 
 import { LF } from '../http1/bytes.ts'
 import { type RequestLimits, stillWantsMore } from '../http1/request-head.ts'

@@ -172,7 +172,7 @@ export class Edge {
     // After a standstill the answers that have come meanwhile are read before anything is overdue.
     const stoodStill = now - this.#tickedMs > STANDSTILL_MS
     this.#tickedMs = now
-    this.#waited = stoodStill && !this.#waited // once: a thread that is always late has deadlines too
+    this.#waited = stoodStill && !this.#waited // a thread that is always late has deadlines, too
     if (!this.#waited) this.wheel.advance(now)
     this.#readDribbles()
     if (now - this.#dateMs >= 500) {

@@ -34,7 +34,8 @@ export class Target {
   }
 
   /**
-   * It sent what nobody had asked for, and may do so again: see upstream.ts. True when that is news.
+   * It sent what nobody had asked for, and may do so again: see upstream.ts. True when that is
+   * news.
    */
   distrust(nowMs: number): boolean {
     const isNews = nowMs >= this.distrustedUntilMs

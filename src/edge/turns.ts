@@ -43,7 +43,9 @@ export class Turns {
     if (!this.#armed) this.#arm()
   }
 
-  /** The number of the present turn for a request that is written now; −1 when it proves nothing. */
+  /**
+   * The number of the present turn for a request that is written now; −1 when it proves nothing.
+   */
   get ofWrite(): number {
     return this.#serving && this.#most < FEW_SOCKETS ? this.#turn : -1
   }

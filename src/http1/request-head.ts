@@ -66,9 +66,9 @@ export class RequestHead {
 const NO_NAMES: readonly string[] = Object.freeze([])
 
 /**
- * Whether a head that ended within a run of bytes of class `open` (see FieldLines) still wants more
- * after `chunk`, which makes it `length` bytes long: then it need not be read again. False when only
- * reading tells.
+ * Whether a head that ended within a run of bytes of class `open` (see FieldLines) still wants
+ * more after `chunk`, which makes it `length` bytes long: then it need not be read again. False
+ * when only reading tells.
  */
 export function stillWantsMore(
   open: number,
