@@ -240,9 +240,8 @@ export class Exchange extends Relay {
     this.#endAttempt()
     if (this.tunnel !== null) return this.#breakOff(fault)
     if (fault === 'upstream-refused') shun(this.edge, connection.target)
-    // The target closed a connection that had waited: no fault, no evidence. What may not be
-    // repeated only went out on one used a moment ago, which is hardly closed for waiting: that is
-    // the app's.
+    // The target closed a connection that had waited: no fault, no evidence. What may not be sent
+    // again went out on one used a moment ago, which is hardly closed for waiting: the app's fault.
     const isRace = connection.uses > 0 && !connection.answered && fault === 'upstream-reset'
     if (isRace && this.#mayRepeat && !this.#retried) {
       this.#retried = true
