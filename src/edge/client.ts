@@ -150,7 +150,10 @@ export class ClientConnection extends Timed implements ClientSide {
     const head = edge.requestHead
     const end = readRequestHead(head, bytes, 0, edge.requestLimits)
     if (end === MORE) {
-      if (this.#ended) this.#linger() // the rest of it will never come
+      if (this.#ended) {
+        this.#linger() // the rest of it will never come
+        return false
+      }
       this.#pending = bytes
       if (bytes.length <= 2 && bytes[0] === CR) return false // an empty line begins no head
       // The clock of a head runs from its first byte, not from its last.
@@ -174,7 +177,10 @@ export class ClientConnection extends Timed implements ClientSide {
     if (head.target === edge.settings.readinessPath) this.#answerReadiness(head)
     else this.#begin(head, bytes, end)
     this.#behind = false
-    if (this.#exchange === null && end < bytes.length) this.#follow(bytes.subarray(end))
+    if (this.#exchange !== null || end === bytes.length) return true
+    const rest = bytes.subarray(end) // what came behind a request that was answered at once
+    if (this.#state === HEAD) this.#pending = rest
+    else if (this.#state === REST) this.#readRest(rest)
     return true
   }
 
@@ -194,12 +200,6 @@ export class ClientConnection extends Timed implements ClientSide {
     this.#awaitBody()
     if (end < bytes.length) this.#readBody(bytes, end)
     else exchange.onRequestPause()
-  }
-
-  /** What came behind a request that was answered at once. */
-  #follow(rest: Buffer): void {
-    if (this.#state === HEAD) this.#pending = rest
-    else if (this.#state === REST) this.#readRest(rest)
   }
 
   #awaitBody(): void {

@@ -68,7 +68,6 @@ export class Edge {
   #dribbling = new Set<ClientConnection>()
   #dateMs = 0
   #tickedMs = 0
-  #waited = false
 
   constructor(board: Board, thread: number, settings: EdgeSettings) {
     this.board = board
@@ -170,10 +169,9 @@ export class Edge {
     beat(this.board, this.thread)
     this.#countOverdue(now)
     // After a standstill the answers that have come meanwhile are read before anything is overdue.
-    const stoodStill = now - this.#tickedMs > STANDSTILL_MS
+    if (now - this.#tickedMs > STANDSTILL_MS) setImmediate(() => this.wheel.advance(now))
+    else this.wheel.advance(now)
     this.#tickedMs = now
-    this.#waited = stoodStill && !this.#waited // a thread that is always late has deadlines, too
-    if (!this.#waited) this.wheel.advance(now)
     this.#readDribbles()
     if (now - this.#dateMs >= 500) {
       this.#dateMs = now
