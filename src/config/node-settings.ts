@@ -193,7 +193,9 @@ export const LIMITS = {
     min: '1',
     max: '1000000',
     default: '1024',
-    why: 'Connections to a target, waiting ones included; beyond it 503 at once.',
+    why:
+      'Connections to a target, waiting ones included; beyond it 503 at once. Threads share it, so ' +
+      'not below their number.',
   }),
   waitingPerTarget: count('limits.waiting_per_target', {
     min: '1',
