@@ -205,7 +205,8 @@ export class SoakConnection {
       else tally.failed(plan, { status, error, begun: true, thread: this.thread })
     } else if (isMarked(plan)) tally.wrong(plan, 'a whole answer, though its target died')
     else tally.right(plan)
-    if (ending.closes) return this.#close()
+    // Of an upload to be aborted only a part went out: what followed would be taken for the rest.
+    if (ending.closes || plan.abort?.kind === 'upload') return this.#close()
     if (this.#plan !== null) return this.#expect()
     if (!this.#uploading) return this.#next()
     // An early answer: the rest must be sent all the same, as the connection is to stay.
