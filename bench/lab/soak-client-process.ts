@@ -55,8 +55,9 @@ function start(argument: unknown): void {
 function census(): Census {
   const byThread: Record<string, number> = {}
   let unknown = spec.connections - connections.size
-  for (const { thread } of connections) {
-    if (thread === '') unknown++
+  for (const { leaves, thread } of connections) {
+    // One that is about to be closed by us could be lost no more.
+    if (thread === '' || leaves) unknown++
     else byThread[thread] = (byThread[thread] ?? 0) + 1
   }
   return { byThread, unknown }
