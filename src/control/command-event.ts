@@ -66,13 +66,13 @@ export function eventOf(command: Change, context: CommandContext): Read {
   const { ifMatch } = command
   switch (command.do) {
     case 'weight': {
-      const { weight } = command
+      const { force, weight } = command
       if (!Number.isInteger(weight) || weight < 0 || weight > FULL_WEIGHT) {
         const rule = 'it must be from 0 to 100 % with at most two decimals'
         return unfit('bad-weight', 'Bad weight', `Cannot set the weight as ${rule}`)
       }
       const { strategy } = context.keeper.config
-      return { event: { event: 'weight', weight, strategy, ifMatch } }
+      return { event: { event: 'weight', weight, force, strategy, ifMatch } }
     }
     case 'deploy':
       return deployEvent(command, context)

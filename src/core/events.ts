@@ -44,6 +44,8 @@ export type RolloutEvent =
   | (FromOperator & {
       readonly event: 'weight'
       readonly weight: Weight
+      /** A raise also when a target of the candidate is out; gates are passed over, too. */
+      readonly force: boolean
       /** Used when this opens phase `manual`. */
       readonly strategy: Strategy
     })

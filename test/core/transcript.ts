@@ -126,7 +126,10 @@ export class Player {
         return { event: 'deploy', version: first, targets: urls, replace, strategy, ifMatch }
       }
       case 'weight':
-        return { event: 'weight', weight: Number(first) * 100, strategy, ifMatch }
+        return {
+          ...{ event: 'weight', weight: Number(first) * 100, strategy, ifMatch },
+          force: plain.includes('force'),
+        }
       case 'promote':
         return { event: 'promote', full: first === 'full', ifMatch }
       case 'pause':

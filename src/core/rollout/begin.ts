@@ -142,7 +142,10 @@ export function begin(
   }
 }
 
-/** `deploy` while a rollout runs: the same version goes on, another needs `replace`. */
+/**
+ * `deploy` while a rollout runs: the same version goes on, another needs `replace`. A weight that
+ * was set by hand is a rollout without steps: deploying its version gives it some.
+ */
 export function replace(
   document: ServiceDocument,
   event: EventOf<'deploy'>,
@@ -158,7 +161,7 @@ export function replace(
   if (event.version === state.candidate && rollout.phase !== 'manual') {
     return unchanged(document, `rollout ${rollout.id} of ${event.version} goes on`)
   }
-  if (!event.replace && rollout.phase !== 'manual') {
+  if (!event.replace && event.version !== state.candidate) {
     return conflict(
       'rollout-running',
       'A rollout is running',
@@ -174,11 +177,13 @@ export function replace(
   }
   const begun = begin(idle, event, now)
   if ('refused' in begun) return begun
-  const text = `rollout ${rollout.id} of ${state.candidate} was superseded by ${event.version}`
+  const isSame = event.version === state.candidate
+  const by = isSame ? 'a rollout with steps' : event.version
+  const text = `rollout ${rollout.id} of ${state.candidate} was superseded by ${by}`
   const superseded: Effect[] = [
     assignmentOf(idle.state),
     NO_LIMITS,
-    ...evacuationOf(state),
+    ...(isSame ? [] : evacuationOf(state)),
     { effect: 'journal', kind: 'aborted', text, by: 'operator', weight: 0 },
   ]
   return { ...begun, effects: [...superseded, ...begun.effects] }
@@ -244,7 +249,8 @@ export function adopt(document: ServiceDocument, event: EventOf<'routing'>, now:
   const { weight, strategy } = event
   // Residency comes before the store in the list, so by then every thread knows the candidate.
   const facts = { ...next.facts, candidateResident: true }
-  const order = { event: 'weight', weight, strategy, ifMatch: null } as const
+  // What is known of targets is about the candidate of before.
+  const order = { event: 'weight', weight, strategy, force: true, ifMatch: null } as const
   const opened = openManual({ ...next, facts }, order, now)
   if ('refused' in opened) {
     const note = `${text}. ${opened.refused.detail}`

@@ -1,6 +1,7 @@
 // A weight set by an operator. Without a rollout it opens phase `manual`: no steps, the verdict
 // armed. In a rollout it pauses the steps, and needs the revision that the operator has seen.
-// Weight 0 sends nobody to the candidate any more; in phase `manual` it also ends it.
+// Weight 0 sends nobody to the candidate any more; in phase `manual` it also ends it. Tunnels that
+// are open go on until they end by themselves: only an abort closes them.
 
 import type { Effect, ServiceDocument } from '../events.ts'
 import type { Refusal, Rollout } from '../service.ts'
@@ -9,16 +10,15 @@ import { FULL_WEIGHT, percentFromWeight, type Weight } from '../weight.ts'
 import { endedDocument } from './end.ts'
 import { quarantineRefusal } from './quarantine.ts'
 import { phaseOf, raiseTo } from './raise.ts'
-import { takenTarget } from './targets.ts'
+import { ejectedRefusal, takenTarget } from './targets.ts'
 import {
   assignmentOf,
   conflict,
   type EventOf,
-  evacuationOf,
   limitsOf,
   moved,
   newRollout,
-  outOfTraffic,
+  NO_LIMITS,
   PERSIST,
   RESIDENCY,
   refuse,
@@ -27,13 +27,14 @@ import {
   unchanged,
 } from './transition.ts'
 
-function cannotServe(document: ServiceDocument, weight: Weight): Refusal | null {
-  const { state, facts } = document
+function cannotServe(document: ServiceDocument, event: EventOf<'weight'>): Refusal | null {
+  const { state } = document
+  const { weight } = event
   if (state.candidate === null) {
     return conflict(
       'no-candidate',
       'No candidate',
-      'Cannot set a weight as there is no candidate: deploy a version first',
+      `Cannot set a weight as ${state.service} has no candidate: deploy a version first`,
     )
   }
   if (state.stable === null && weight < FULL_WEIGHT && weight !== state.weight) {
@@ -45,23 +46,31 @@ function cannotServe(document: ServiceDocument, weight: Weight): Refusal | null 
     )
   }
   if (weight === 0) return null
+  const quarantined = quarantineRefusal(state, state.candidate, [])
+  if (quarantined !== null || weight <= state.weight) return quarantined
+  return cannotRaise(document, { candidate: state.candidate, force: event.force })
+}
+
+function cannotRaise(
+  document: ServiceDocument,
+  { candidate, force }: { candidate: string; force: boolean },
+): Refusal | null {
+  const { facts, state } = document
   const taken = takenTarget(state, {
     action: 'set the weight',
-    targets: state.versions[state.candidate]?.targets ?? [],
+    targets: state.versions[candidate]?.targets ?? [],
     other: state.stable,
   })
-  if (weight > state.weight && taken !== null) return taken
-  const quarantined = quarantineRefusal(state, state.candidate, [])
-  if (quarantined !== null) return quarantined
-  if (weight > state.weight && !facts.candidateResident) {
+  if (taken !== null) return taken
+  if (!facts.candidateResident) {
     return conflict(
       'not-resident',
       'Candidate not resident',
-      `Cannot raise the weight as not every edge thread knows ${state.candidate} yet: current ` +
+      `Cannot raise the weight as not every edge thread knows ${candidate} yet: current ` +
         `value is ${percentFromWeight(state.weight)} %`,
     )
   }
-  return null
+  return force ? null : ejectedRefusal(document, 'raise the weight')
 }
 
 function journalWeight(text: string, weight: Weight): Effect {
@@ -74,7 +83,7 @@ export function openManual(
   event: EventOf<'weight'>,
   now: number,
 ): Stepped | Refusal {
-  const refusal = cannotServe(document, event.weight)
+  const refusal = cannotServe(document, event)
   if (refusal !== null) return refusal
   const { state } = document
   if (event.weight === 0) return unchanged(document, `${state.candidate} is at 0 % already`)
@@ -114,7 +123,6 @@ function lowered(
     effects: [
       assignmentOf(next.state),
       limitsOf(noted),
-      ...(weight === 0 ? evacuationOf(next.state) : []),
       PERSIST,
       journalWeight(order.text, weight),
     ],
@@ -127,7 +135,7 @@ export function changeManual(
   event: EventOf<'weight'>,
   now: number,
 ): Stepped | Refusal {
-  const refusal = cannotServe(document, event.weight)
+  const refusal = cannotServe(document, event)
   if (refusal !== null) return refusal
   const { state } = document
   const { weight } = event
@@ -138,7 +146,7 @@ export function changeManual(
     return {
       document: next,
       note: text,
-      effects: [...outOfTraffic(next.state), journalWeight(text, 0)],
+      effects: [assignmentOf(next.state), NO_LIMITS, PERSIST, journalWeight(text, 0)],
     }
   }
   if (weight === state.weight) return unchanged(document, `the weight is as it was`)
@@ -153,7 +161,7 @@ export function takeOver(
   event: EventOf<'weight'>,
   now: number,
 ): Stepped | Refusal {
-  const refusal = cannotServe(document, event.weight)
+  const refusal = cannotServe(document, event)
   if (refusal !== null) return refusal
   const { state } = document
   if (event.ifMatch === null) {

@@ -3,10 +3,12 @@
 // happen after a promotion: swapping back to the previous stable.
 
 import type { Effect, ServiceDocument } from '../events.ts'
-import type { Ending, Refusal } from '../service.ts'
+import type { Ending, Quarantined, Refusal, ServiceState } from '../service.ts'
 import { explain, figuresOf } from '../verdict/explain.ts'
 import { causeOf } from '../verdict/judge.ts'
 import { percentFromWeight } from '../weight.ts'
+import { quarantineWith } from './quarantine.ts'
+import { healthText } from './targets.ts'
 import {
   assignmentOf,
   caseOf,
@@ -57,7 +59,8 @@ export function abort(
     return conflict(
       'stable-unhealthy',
       'Stable is not healthy',
-      `Cannot roll back as ${state.stable} has no healthy target: use force, or abort`,
+      `Cannot roll back as ${state.stable} must have a healthy target: current value is ` +
+        `${healthText(facts.stable)}. Use force, or abort`,
     )
   }
   const reason = `${state.candidate} was aborted at ${percentFromWeight(state.weight)} % by hand`
@@ -79,20 +82,17 @@ export function rollBackByVerdict(document: ServiceDocument, now: number): Stepp
   if (evidence === null || state.candidate === null) throw new Error('no candidate to roll back')
   const known = caseOf(document, rollout, evidence)
   const texts = explain(known, document.facts.memoryMs).map((view) => view.text)
-  const cause = causeOf(evidence)
   const text =
     `${state.candidate} was rolled back from ${percentFromWeight(state.weight)} % by its ` +
-    (rollout.strategy.trigger.mode === 'threshold' ? 'thresholds' : cause)
+    causeOf(known)
   const sentence = texts.join(' ')
   const version = state.candidate
   const targets = state.versions[version]?.targets ?? []
   const at = new Date(now).toISOString()
   const closed = endedDocument(document, { ending: 'rolled-back', reason: `${text}. ${sentence}` })
-  const quarantined = { reason: text, evidence: sentence, at, targets }
-  const next: ServiceDocument = {
-    ...closed,
-    state: { ...closed.state, quarantine: { ...state.quarantine, [version]: quarantined } },
-  }
+  const held: Quarantined = { reason: text, evidence: sentence, at, targets }
+  const quarantine = quarantineWith(state, version, held)
+  const next: ServiceDocument = { ...closed, state: { ...closed.state, quarantine } }
   const figures = { figures: figuresOf(known), texts, rollout: rollout.id, version }
   return {
     document: next,
@@ -153,23 +153,38 @@ export function promoteNow(document: ServiceDocument, _event: unknown, now: numb
   return promoted(document, { by: 'operator', why: 'promoted by hand', now })
 }
 
+/** Nothing is kept to return to; an earlier version can still be deployed. */
+function noPrevious(state: ServiceState): Refusal {
+  const { service, stable, versions } = state
+  const others = Object.keys(versions).filter((version) => version !== stable)
+  const known = others.length === 0 ? 'none' : others.join(', ')
+  return conflict(
+    'no-previous',
+    'No previous version',
+    `Cannot roll back as no previous stable of ${service} is kept: current value is stable ` +
+      `${stable ?? 'none'}, previous none. Known versions that can be deployed: ${known}`,
+  )
+}
+
 /** `rollback` after a promotion: stable and previous change places, at once. */
 export function swapBack(document: ServiceDocument, event: EventOf<'rollback'>): Stepped | Refusal {
   const { state, facts } = document
   const { previous } = state
-  if (previous === null || state.versions[previous.version] === undefined) {
+  if (previous === null) return noPrevious(state)
+  const { targets } = state.versions[previous.version] ?? { targets: [] }
+  if (targets.length === 0) {
     return conflict(
       'no-previous',
       'No previous version',
-      'Cannot roll back as no previous stable is kept: ' +
-        `current value is stable ${state.stable ?? 'none'}, previous none`,
+      `Cannot roll back as the targets of ${previous.version} are not known any more: deploy it`,
     )
   }
   if (!event.force && facts.previous.healthy === 0) {
     return conflict(
       'previous-unhealthy',
       'Previous version is not healthy',
-      `Cannot roll back as ${previous.version} has no healthy target: start it again, or use force`,
+      `Cannot roll back as ${previous.version} at ${targets.join(', ')} must have a healthy ` +
+        `target: current value is ${healthText(facts.previous)}. Start it again, or use force`,
     )
   }
   const left = state.stable

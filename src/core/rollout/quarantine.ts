@@ -3,10 +3,13 @@
 // not meant.
 
 import type { ServiceDocument } from '../events.ts'
-import type { Refusal, ServiceState } from '../service.ts'
+import type { Quarantined, Refusal, ServiceState } from '../service.ts'
 import { type EventOf, moved, PERSIST, refuse, type Stepped } from './transition.ts'
 
-function sameTargets(some: readonly string[], others: readonly string[]): boolean {
+/** More versions than this are not remembered as bad; the oldest are let go. */
+const HELD_VERSIONS = 1000
+
+export function sameTargets(some: readonly string[], others: readonly string[]): boolean {
   return some.length === others.length && some.every((target) => others.includes(target))
 }
 
@@ -26,8 +29,18 @@ export function quarantineRefusal(
     title: 'Version is quarantined',
     detail:
       `Cannot send requests to ${version} as it is quarantined since ${held.at}: ` +
-      `${held.reason}. ${held.evidence} Lift it with: vertex retry ${version}`,
+      `${held.reason}. ${held.evidence} Lift it with: vertex retry ${state.service} ${version}`,
   })
+}
+
+/** The quarantine with one version more. */
+export function quarantineWith(
+  state: ServiceState,
+  version: string,
+  held: Quarantined,
+): ServiceState['quarantine'] {
+  const others = Object.entries(state.quarantine).filter(([name]) => name !== version)
+  return Object.fromEntries([...others.slice(1 - HELD_VERSIONS), [version, held]])
 }
 
 /** `retry`: lifts a quarantine. */
@@ -53,5 +66,3 @@ export function lift(document: ServiceDocument, event: EventOf<'retry'>): Steppe
     ],
   }
 }
-
-export { sameTargets }
