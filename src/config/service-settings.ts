@@ -189,6 +189,33 @@ export const STRATEGY = {
     default: '30',
     why: 'No step ends before the candidate has had so many requests in it.',
   }),
+  beta: fraction('deploy_strategy.beta', {
+    min: '0.000001',
+    max: '0.5',
+    default: '0.05',
+    why: 'The accepted probability that a raise is granted to a harmful candidate.',
+  }),
+  harmBudget: count('deploy_strategy.harm_budget', {
+    min: '0',
+    max: '1000000',
+    default: '10',
+    why:
+      'Errors that the next step may cost: with few requests a raise need not exclude an error ' +
+      'rate that costs no more.',
+  }),
+  maxHoldMs: duration('deploy_strategy.max_hold', {
+    min: '0',
+    max: '7d',
+    default: '10m',
+    why: 'How long a step without proof is held behind its observe time; then on_inconclusive.',
+  }),
+  onInconclusive: word('deploy_strategy.on_inconclusive', {
+    words: ['pause', 'promote', 'rollback'],
+    default: 'pause',
+    why:
+      'What a step that proved nothing leads to; pause, since neither going on nor going back is ' +
+      'safe to decide without evidence.',
+  }),
   suspicion: fraction('deploy_strategy.suspicion', {
     min: '1',
     max: '1000000',
@@ -233,6 +260,14 @@ export const TRIGGER = {
     default: '0.01',
     why: 'The accepted probability that a whole rollout is rolled back falsely (mode evidence).',
   }),
+  maxUserErrors: orNone(
+    count('deploy_strategy.rollback_trigger.max_user_errors', {
+      min: '1',
+      max: '1000000000',
+      why: "So many of the candidate's failures that reached a user end the rollout, whatever the rate.",
+    }),
+    'none',
+  ),
   minRequests: count('deploy_strategy.rollback_trigger.min_requests', {
     min: '1',
     max: '1000000000',

@@ -6,7 +6,7 @@ import type { Config } from '../config/config.ts'
 import type { ServiceDocument } from '../core/events.ts'
 import type { Facts, TargetCounts, WindowFigures } from '../core/facts.ts'
 import { WINDOW_MS } from '../core/window.ts'
-import { claims, targetServed } from '../board/tallies.ts'
+import { claims, targetInFlight, targetServed } from '../board/tallies.ts'
 import type { Residency, ResidentVersion } from './residency.ts'
 import type { Targets } from './targets.ts'
 
@@ -55,14 +55,16 @@ export function takeFacts(document: ServiceDocument, parts: FactsParts): Facts {
   const stable = residency.version(service, state.stable)
   const candidate = residency.version(service, state.candidate)
   const lastMs = windowMs(document, now)
-  const served: Record<string, number> = {}
-  for (const [url, cell] of candidate?.targets ?? []) served[url] = targetServed(board, cell)
+  const given: Record<string, number> = {}
+  for (const [url, cell] of candidate?.targets ?? []) {
+    given[url] = targetServed(board, cell) + targetInFlight(board, cell)
+  }
   return {
     candidateResident: residency.isAcknowledged(service, state.candidate),
     stable: countsOf(stable),
     candidate: candidate === undefined ? NO_TARGETS : targets.candidateCounts(state, candidate),
     previous: countsOf(residency.version(service, state.previous?.version ?? null)),
-    served,
+    given,
     candidateInFlight: candidate === undefined ? 0 : claims(board, candidate.slot),
     tail: stable?.gauge.window.tail(now) ?? null,
     memoryMs,
@@ -70,5 +72,6 @@ export function takeFacts(document: ServiceDocument, parts: FactsParts): Facts {
       candidate: candidate?.gauge.window.figures(lastMs, now) ?? NO_FIGURES,
       stable: stable?.gauge.window.figures(lastMs, now) ?? NO_FIGURES,
     },
+    ratePerSecond: (candidate?.gauge.window.rate(now) ?? 0) + (stable?.gauge.window.rate(now) ?? 0),
   }
 }

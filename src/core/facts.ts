@@ -1,6 +1,12 @@
 // What is counted and seen of a service: the numbers that the verdict and the rollout are given.
 // The control side measures them; nothing here decides anything.
 
+/**
+ * Latency is evidence only of requests that were sent whole so soon after their draw: then a slow
+ * one is known to have been drawn at a recent weight, however long an upload takes.
+ */
+export const SENT_WITHIN_MS = 1000
+
 /** What one version's judged requests added since the last tick. */
 export interface ArmCounts {
   readonly good: number
@@ -50,12 +56,17 @@ export interface Facts {
   readonly stable: TargetCounts
   readonly candidate: TargetCounts
   readonly previous: TargetCounts
-  /** Requests that each candidate target has served so far, by its URL. */
-  readonly served: Readonly<Record<string, number>>
+  /**
+   * Requests that each candidate target has been given so far, by its URL: those it has answered
+   * and those in flight, so that one that never answers gets as warm as any other.
+   */
+  readonly given: Readonly<Record<string, number>>
   /** Requests and tunnels of the candidate that are going on. */
   readonly candidateInFlight: number
   readonly tail: TailFigures | null
   /** How long before its end a request may have been drawn: the response-head time-out. */
   readonly memoryMs: number
   readonly windows: { readonly candidate: WindowFigures; readonly stable: WindowFigures }
+  /** Requests of both versions together, a second, over the last full seconds. */
+  readonly ratePerSecond: number
 }

@@ -23,6 +23,8 @@ export interface Trigger {
   readonly p99LatencyIncrease: number
   /** α: the accepted probability that a whole rollout is rolled back falsely. */
   readonly alpha: number
+  /** So many failures that reached a user end the rollout, whatever the rate; null: no limit. */
+  readonly maxUserErrors: number | null
   /** In mode `threshold`: no judgement before the window holds so many candidate requests. */
   readonly minRequests: number
   /** In mode `threshold`: the length of the window in milliseconds. */
@@ -41,6 +43,17 @@ export interface Strategy {
   readonly warmUpRequests: number
   /** A step never ends before the candidate has had so many requests in it. */
   readonly minRequests: number
+  /** β: the accepted probability that a raise is granted to a candidate that is harmful. */
+  readonly beta: number
+  /**
+   * Errors that the candidate may cost in the next step's window: a rate that costs no more need
+   * not be excluded before the raise.
+   */
+  readonly harmBudget: number
+  /** How long a step that proves nothing is held behind its least time … */
+  readonly maxHoldMs: number
+  /** … and what happens then. */
+  readonly onInconclusive: 'pause' | 'promote' | 'rollback'
   /** No raise while an evidence value stands above this. */
   readonly suspicion: number
   /**

@@ -69,16 +69,19 @@ export class Window {
 
   constructor() {
     for (let i = 0; i < SLICES; i++) {
-      this.#slices.push({ second: -1, outcomes: [], rescued: 0, latency: new Map() })
+      const outcomes = OUTCOMES.map(() => 0)
+      this.#slices.push({ second: -1, outcomes, rescued: 0, latency: new Map() })
     }
   }
 
   /** Adds outcomes, in the order of OUTCOMES. */
   addCounts(counts: Counts, nowMs: number): void {
     const slice = this.#sliceAt(nowMs)
-    counts.outcomes.forEach((times, i) => {
-      slice.outcomes[i] = (slice.outcomes[i] ?? 0) + times
-    })
+    const { outcomes } = counts
+    for (let i = 0; i < outcomes.length; i++) {
+      const times = outcomes[i] ?? 0
+      if (times > 0) slice.outcomes[i] = (slice.outcomes[i] ?? 0) + times
+    }
     slice.rescued += counts.rescued
   }
 
@@ -102,7 +105,7 @@ export class Window {
       p50: percentile(50),
       p90: percentile(90),
       p99: percentile(99),
-      rate: this.#rate(nowMs),
+      rate: this.rate(nowMs),
       rescued: slices.reduce((sum, slice) => sum + slice.rescued, 0),
     }
   }
@@ -141,7 +144,7 @@ export class Window {
     if (slice === undefined) throw new Error(`no slice for second ${second}`)
     if (slice.second !== second) {
       slice.second = second
-      slice.outcomes.length = 0
+      slice.outcomes.fill(0)
       slice.rescued = 0
       slice.latency.clear()
     }
@@ -154,7 +157,8 @@ export class Window {
     return this.#slices.filter((slice) => slice.second > from && slice.second <= now)
   }
 
-  #rate(nowMs: number): number {
+  /** Requests a second over the last full seconds. */
+  rate(nowMs: number): number {
     const now = Math.floor(nowMs / SLICE_MS)
     const seconds = Math.min(RATE_SLICES, now - (this.#firstSecond ?? now))
     if (seconds <= 0) return 0

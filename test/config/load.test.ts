@@ -41,6 +41,7 @@ await t.test('the published blocks are accepted to the letter', async (t) => {
     errorRateThreshold: 0.001,
     p99LatencyIncrease: 0.2,
     alpha: 0.01,
+    maxUserErrors: null,
     minRequests: 100,
     windowMs: 30_000,
   })

@@ -356,6 +356,7 @@ await t.test('mode threshold is the literal reading', async (t) => {
     errorRateThreshold: 0.1,
     p99LatencyIncrease: 0.2,
     alpha: 0.01,
+    maxUserErrors: null,
     minRequests: 100,
     windowMs: 60_000,
   } as const

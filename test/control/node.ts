@@ -31,6 +31,10 @@ export const STRATEGY: Strategy = {
   warmUpMs: 0,
   warmUpRequests: 0,
   minRequests: 30,
+  beta: 0.05,
+  harmBudget: 10,
+  maxHoldMs: 600_000,
+  onInconclusive: 'pause',
   suspicion: 10,
   retainMs: 3_600_000,
   trigger: {
@@ -38,6 +42,7 @@ export const STRATEGY: Strategy = {
     errorRateThreshold: 0.001,
     p99LatencyIncrease: 0.2,
     alpha: 0.01,
+    maxUserErrors: null,
     minRequests: 100,
     windowMs: 60_000,
   },

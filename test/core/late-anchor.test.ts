@@ -52,13 +52,13 @@ await t.test(
     const early = begun()
     t.equal(early.evidence?.anchor, null)
     t.match(early.evidence?.noTail, /20 requests/)
-    const served = Object.fromEntries(Object.keys(GOOD_FACTS.served).map((url) => [url, 1000]))
+    const given = Object.fromEntries(Object.keys(GOOD_FACTS.given).map((url) => [url, 1000]))
     const cold = play(early, { event: 'survey', facts: { ...GOOD_FACTS, tail: TAIL } }, 1000)
     t.equal(cold.document.evidence?.anchor, null, 'the candidate is not warm yet')
-    const few = { ...GOOD_FACTS, served, tail: { ...TAIL, requests: 300 } }
+    const few = { ...GOOD_FACTS, given, tail: { ...TAIL, requests: 300 } }
     const waiting = play(cold.document, { event: 'survey', facts: few }, 11_000)
     t.equal(waiting.document.evidence?.anchor, null, 'a minute may still bring 1,000 requests')
-    const enough = { ...GOOD_FACTS, served, tail: TAIL }
+    const enough = { ...GOOD_FACTS, given, tail: TAIL }
     const late = play(waiting.document, { event: 'survey', facts: enough }, 12_000)
     t.equal(late.document.evidence?.anchor?.stableUs, 50_000)
     t.equal(late.document.evidence?.noTail, '')
@@ -67,8 +67,8 @@ await t.test(
 )
 
 await t.test('a minute without 1,000 requests: what there is must do', async (t) => {
-  const served = Object.fromEntries(Object.keys(GOOD_FACTS.served).map((url) => [url, 1000]))
-  const facts = { ...GOOD_FACTS, served, tail: { ...TAIL, requests: 300 } }
+  const given = Object.fromEntries(Object.keys(GOOD_FACTS.given).map((url) => [url, 1000]))
+  const facts = { ...GOOD_FACTS, given, tail: { ...TAIL, requests: 300 } }
   const strategy = { ...STRATEGY, steps: STRATEGY.steps.map((s) => ({ ...s, observeMs: 600_000 })) }
   const early = begun()
   const { rollout } = early.state

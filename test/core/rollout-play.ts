@@ -19,6 +19,10 @@ export const STRATEGY: Strategy = {
   warmUpMs: 10_000,
   warmUpRequests: 30,
   minRequests: 30,
+  beta: 0.05,
+  harmBudget: 10,
+  maxHoldMs: 600_000,
+  onInconclusive: 'pause',
   suspicion: 10,
   retainMs: 3_600_000,
   trigger: {
@@ -26,6 +30,7 @@ export const STRATEGY: Strategy = {
     errorRateThreshold: 0.001,
     p99LatencyIncrease: 0.2,
     alpha: 0.01,
+    maxUserErrors: null,
     minRequests: 100,
     windowMs: 60_000,
   },
@@ -36,7 +41,7 @@ export const GOOD_FACTS: Facts = {
   candidateResident: true,
   stable: { healthy: 1, total: 1 },
   candidate: { healthy: 1, total: 1 },
-  served: { 'http://b:1': 0 },
+  given: { 'http://b:1': 0 },
   tail: { requests: 10_000, p99Us: 200_000, overP99: 100, tenthUs: 400_000, overTenth: 9 },
   memoryMs: 30_000,
 }
@@ -53,6 +58,8 @@ export class Play {
   now = 0
   candidateRequests = 0
   candidateErrors = 0
+  /** Requests a second, as the node would measure them. */
+  ratePerSecond = 0
 
   constructor(strategy: Strategy = STRATEGY) {
     const versions = { a: ['http://a:1'], b: ['http://b:1'] }
@@ -96,8 +103,11 @@ export class Play {
   }
 
   survey(changes: Partial<Facts> = {}): void {
-    const served = { 'http://b:1': this.candidateRequests }
-    this.send({ event: 'survey', facts: { ...GOOD_FACTS, served, ...changes } })
+    const given = { 'http://b:1': this.candidateRequests }
+    this.send({
+      event: 'survey',
+      facts: { ...GOOD_FACTS, given, ratePerSecond: this.ratePerSecond, ...changes },
+    })
   }
 
   tick(candidate: ArmCounts, stable: ArmCounts): void {
@@ -113,6 +123,7 @@ export class Play {
   ): void {
     const { random, tickMs, untilMs } = options
     let surveyedMs = this.now
+    this.ratePerSecond = traffic.rate
     while (!this.isOver && this.now < untilMs) {
       this.now += tickMs
       const arrivals = (traffic.rate * tickMs) / 1000

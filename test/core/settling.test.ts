@@ -26,7 +26,7 @@ function failures(bad: number) {
 /** The largest evidence when failures arrive `lateMs` after the time-out. */
 function largestEvidence(lateMs: number, rememberedMs: number): number {
   const base = { nowMs: 0, memoryMs: rememberedMs }
-  const raise = { ...base, weight: 5000, number: 1, tail: null, served: {} }
+  const raise = { ...base, weight: 5000, number: 1, tail: null, given: {}, provesAnew: false }
   const stableWindow = { requests: 0, errors: 0 }
   let evidence = foldRaise(
     noEvidence('shop-1', { nowMs: 0, theta: 0.001 }),

@@ -70,7 +70,8 @@ function factsFrom(before: Facts, words: Words): Facts {
       const why = value.replaceAll('_', ' ')
       Object.assign(next, { candidate: { ...next.candidate, why } })
     }
-    if (key === 'served') Object.assign(next, { served: { 'http://b:1': Number(value) } })
+    if (key === 'given') Object.assign(next, { given: { 'http://b:1': Number(value) } })
+    if (key === 'rate') Object.assign(next, { ratePerSecond: Number(value) })
     if (key === 'tail') {
       Object.assign(next, { tail: { ...GOOD_FACTS.tail, requests: Number(value) } })
     }

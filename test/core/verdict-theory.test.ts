@@ -128,7 +128,8 @@ await t.test(
               nowMs: now,
               memoryMs: 1000,
               tail: null,
-              served: {},
+              given: {},
+              provesAnew: false,
             }
             const stableWindow = { requests: 0, errors: 0 }
             evidence = foldRaise(evidence, { ...raise, stableWindow }, STRATEGY)

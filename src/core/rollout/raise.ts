@@ -56,7 +56,8 @@ export function raiseTo(document: ServiceDocument, order: RaiseOrder): Stepped {
       memoryMs: facts.memoryMs,
       tail: facts.tail,
       stableWindow: facts.windows.stable,
-      served: facts.served,
+      given: facts.given,
+      provesAnew: order.kind === 'resume',
     },
     strategy,
   )

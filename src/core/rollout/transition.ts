@@ -38,7 +38,7 @@ export const NO_FACTS: Facts = {
   stable: { healthy: 0, total: 0 },
   candidate: { healthy: 0, total: 0 },
   previous: { healthy: 0, total: 0 },
-  served: {},
+  given: {},
   candidateInFlight: 0,
   tail: null,
   memoryMs: 30_000,
@@ -46,6 +46,7 @@ export const NO_FACTS: Facts = {
     candidate: { requests: 0, errors: 0, p99Us: null },
     stable: { requests: 0, errors: 0, p99Us: null },
   },
+  ratePerSecond: 0,
 }
 
 /** A service of which nothing is known yet. */

@@ -82,7 +82,7 @@ export function restarted(document: ServiceDocument, _event: unknown, now: numbe
       : {
           ...evidence,
           seenMs: now,
-          warmUp: warmUp == null ? null : { sinceMs: now, served: warmUp.served },
+          warmUp: warmUp == null ? null : { sinceMs: now, given: warmUp.given },
         }
   const text =
     `rollout ${rollout.id} of ${state.candidate} goes on in phase ${rollout.phase} at ` +

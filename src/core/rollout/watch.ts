@@ -17,11 +17,13 @@ import {
   readEvidence,
 } from '../verdict/evidence.ts'
 import { judge } from '../verdict/judge.ts'
+import { bakeDemand, type Demand, demandOf } from '../verdict/proof.ts'
 import { type Hold, stepHold, targetsHold } from '../verdict/readiness.ts'
 import { isWarm } from '../verdict/warm-up.ts'
 import { count, percent, seconds } from '../verdict/words.ts'
 import { FULL_WEIGHT, percentFromWeight, type Weight } from '../weight.ts'
 import { promoted, rollBackByVerdict } from './end.ts'
+import { conclude, inconclusiveText, isInconclusive } from './inconclusive.ts'
 import { nextStepOf, raiseFully, raiseToStep } from './raise.ts'
 import {
   assignmentOf,
@@ -90,7 +92,7 @@ function beginLatency(document: ServiceDocument, now: number): Stepped {
   if (evidence === null) return unchanged(document)
   const { strategy, stepSinceMs } = rolloutOf(document)
   const { tail } = facts
-  const seen = { nowMs: now, served: facts.served }
+  const seen = { nowMs: now, given: facts.given }
   const warm = evidence.warmUp === null || isWarm(evidence.warmUp, seen, strategy)
   const known = (tail?.requests ?? 0) >= REQUESTS_FOR_P99 || now - stepSinceMs >= TAIL_WINDOW_MS
   let next: Evidence = warm && evidence.warmUp !== null ? { ...evidence, warmUp: null } : evidence
@@ -175,7 +177,8 @@ function reopen(document: ServiceDocument, now: number): Stepped {
       memoryMs: facts.memoryMs,
       tail: facts.tail,
       stableWindow: facts.windows.stable,
-      served: facts.served,
+      given: facts.given,
+      provesAnew: false,
     },
     rollout.strategy,
   )
@@ -241,7 +244,26 @@ export function holdOf(document: ServiceDocument, now: number): Hold | null {
   if (rollout.phase === 'manual' || evidence === null) return null
   const restMs = rollout.stepSinceMs + leastMs(rollout) - now
   const { strategy, reopened } = rollout
-  return stepHold({ evidence, strategy, facts, restMs, reopened })
+  const demand = demandNow(document, evidence)
+  return stepHold({ evidence, strategy, facts, restMs, reopened, demand })
+}
+
+/** What the end of the present step, or of the bake, has to exclude. */
+function demandNow({ facts, state }: ServiceDocument, evidence: Evidence): Demand | null {
+  const { rollout } = state
+  if (rollout === null || rollout.strategy.trigger.mode === 'threshold') return null
+  const { strategy } = rollout
+  const theta = strategy.trigger.errorRateThreshold
+  if (rollout.phase === 'baking') {
+    const { errors, requests } = evidence.stable
+    // Where stable itself fails more often than is tolerated, no more can be asked.
+    return bakeDemand(theta, errors > theta * requests ? evidence.bound : 0)
+  }
+  const next = strategy.steps[nextStepOf(state, rollout)]
+  const weight = next?.weight ?? FULL_WEIGHT
+  const perSecond = (facts.ratePerSecond * weight) / FULL_WEIGHT
+  const windowRequests = (perSecond * (next?.observeMs ?? 0)) / 1000
+  return demandOf({ weight, windowRequests }, strategy)
 }
 
 function advance(document: ServiceDocument, now: number): Stepped {
@@ -252,15 +274,29 @@ function advance(document: ServiceDocument, now: number): Stepped {
     return unchanged(document)
   }
   const hold = holdOf(document, now)
-  if (hold !== null) return held(document, hold)
+  if (hold !== null) {
+    const { onInconclusive } = rollout.strategy
+    if (!isInconclusive(document, { hold, leastMs: leastMs(rollout), now })) {
+      return held(document, hold)
+    }
+    // To go on regardless is what the operator has asked for; the line says what is not known.
+    if (onInconclusive !== 'promote') return conclude(document, { hold, now })
+    return goOn(document, { why: inconclusiveText(document, hold), now })
+  }
   const { requests, errors } = evidence.step
   const rate = percent(requests === 0 ? 0 : errors / requests)
   const seen =
     `${count(requests, 'request')} in ${seconds(now - rollout.stepSinceMs)} at ` +
     `${percentFromWeight(state.weight)} %, ${rate} failed`
-  if (rollout.phase === 'baking') return promoted(document, { by: 'rollout', why: seen, now })
-  const step = nextStepOf(state, rollout)
-  return raiseToStep(document, { step, by: 'rollout', why: seen, now })
+  return goOn(document, { why: seen, now })
+}
+
+/** The end of a step: the next one, or the promotion. */
+function goOn(document: ServiceDocument, order: { why: string; now: number }): Stepped {
+  const rollout = rolloutOf(document)
+  if (rollout.phase === 'baking') return promoted(document, { by: 'rollout', ...order })
+  const step = nextStepOf(document.state, rollout)
+  return raiseToStep(document, { step, by: 'rollout', ...order })
 }
 
 /** What every step waits for, so that it is no news. */

@@ -23,6 +23,7 @@ import {
   type Scores,
   TAIL_TIMES,
 } from './engine.ts'
+import { foldProof, noProof, type Proof } from './proof.ts'
 import { raiseShare, timeShare } from './schedule.ts'
 import { forgive, settle, type Settling } from './settle.ts'
 import { type WarmUp, warmUpAfterRaise } from './warm-up.ts'
@@ -78,6 +79,10 @@ export interface Evidence {
   readonly stable: ArmTotals
   /** The candidate's, since the last raise. */
   readonly step: ArmTotals
+  /** What speaks for the candidate. */
+  readonly proof: Proof
+  /** When the step saw its first judged request of the candidate; null before. */
+  readonly stepDataMs: number | null
   /** On-call has been told that the candidate is bad and nothing can be done. */
   readonly told: boolean
 }
@@ -105,6 +110,8 @@ export function noEvidence(rollout: string, options: { nowMs: number; theta: num
     candidate: NO_TOTALS,
     stable: NO_TOTALS,
     step: NO_TOTALS,
+    proof: noProof(options.nowMs),
+    stepDataMs: null,
     told: false,
   }
 }
@@ -192,6 +199,15 @@ export function foldTick(evidence: Evidence, tick: Tick, trigger: Trigger): Evid
     candidate: added(now.candidate, candidate, measuring),
     stable: added(now.stable, stable, measuring),
     step: added(now.step, candidate, measuring),
+    proof: foldProof(now.proof, {
+      candidate,
+      stable,
+      w: now.weights.current / FULL_WEIGHT,
+      nowMs: tick.nowMs,
+      memoryMs: tick.memoryMs,
+      limitUs: measuring ? (now.anchor?.candidateUs ?? null) : null,
+    }),
+    stepDataMs: now.stepDataMs ?? (judged > 0 ? tick.nowMs : null),
   }
 }
 
@@ -213,7 +229,9 @@ export interface Raise {
   readonly memoryMs: number
   readonly tail: TailFigures | null
   readonly stableWindow: { readonly requests: number; readonly errors: number }
-  readonly served: Readonly<Record<string, number>>
+  readonly given: Readonly<Record<string, number>>
+  /** What was proven before counts no more: an operator has looked at it and begins anew. */
+  readonly provesAnew: boolean
 }
 
 /** Bounds for 100 %, from what stable did before; they replace the comparison with it. */
@@ -263,6 +281,7 @@ export function foldRaise(evidence: Evidence, raise: Raise, strategy: Strategy):
   const { trigger } = strategy
   const theta = trigger.errorRateThreshold
   let next = withAnchor(evidence, raise, trigger)
+  if (raise.provesAnew) next = { ...next, proof: noProof(raise.nowMs) }
   if (raise.weight === FULL_WEIGHT) next = withoutControl(next, raise, theta)
   const fresh = raise.number > next.raises
   if (fresh) next = { ...granted(next, raiseShare(raise.number)), raises: raise.number }
@@ -270,6 +289,7 @@ export function foldRaise(evidence: Evidence, raise: Raise, strategy: Strategy):
     ...noteWeightIn(next, raise),
     warmUp: warmUpAfterRaise(raise, strategy),
     step: NO_TOTALS,
+    stepDataMs: null,
     told: false,
   }
 }
@@ -279,7 +299,11 @@ export function noteWeightIn(
   evidence: Evidence,
   change: { weight: Weight; nowMs: number; memoryMs: number },
 ): Evidence {
-  return { ...evidence, weights: noteWeight(evidence.weights, change) }
+  return {
+    ...evidence,
+    weights: noteWeight(evidence.weights, change),
+    proof: { ...evidence.proof, weightSinceMs: change.nowMs },
+  }
 }
 
 /** Takes in a lower weight: earlier draws are dealt with one by one, see settle.ts. */
@@ -290,6 +314,7 @@ export function foldLowering(
   return {
     ...evidence,
     weights: { current: change.weight, past: [] },
+    proof: { ...evidence.proof, weightSinceMs: change.nowMs },
     settling: settle(change.nowMs, change.memoryMs),
   }
 }

@@ -34,6 +34,7 @@ export interface Case {
 /** Judges the candidate by what is known now. */
 export function judge(on: Case): Judgement {
   const { trigger } = on.strategy
+  if (isOverBudget(on)) return 'roll-back'
   if (trigger.mode === 'threshold') {
     return thresholdCrossed(on.windows, trigger) === null ? 'fine' : 'roll-back'
   }
@@ -51,8 +52,24 @@ export function suspicionOf(values: EvidenceValues): number {
   return Math.max(values.errors, values.tail, values.tailAbsolute)
 }
 
-/** The metric whose evidence is larger: what a rollback is ascribed to. */
-export function causeOf(evidence: Evidence): 'errors' | 'p99' {
-  const values = readEvidence(evidence)
-  return values.errors >= values.tail ? 'errors' : 'p99'
+/** Whether as many failures have reached users as the operator is willing to pay. */
+function isOverBudget({ evidence, strategy }: Case): boolean {
+  const { maxUserErrors } = strategy.trigger
+  return maxUserErrors !== null && evidence.candidate.userErrors >= maxUserErrors
+}
+
+/** What a rollback is ascribed to: the metric whose evidence is larger, or the blast budget. */
+export function causeOf(on: Case): string {
+  const { trigger } = on.strategy
+  const values = readEvidence(on.evidence)
+  const errors = `errors${isDeadOnArrival(on.evidence) ? ' (dead on arrival)' : ''}`
+  if (trigger.mode === 'threshold') return isOverBudget(on) ? 'user errors' : 'thresholds'
+  const bar = barOf(trigger)
+  if (values.errors < bar && values.tail < bar) return 'user errors'
+  return values.errors >= values.tail ? errors : 'p99'
+}
+
+/** A label, not a test: the candidate has never answered a single request well. */
+export function isDeadOnArrival({ candidate }: Evidence): boolean {
+  return candidate.errors > 0 && candidate.errors === candidate.requests
 }

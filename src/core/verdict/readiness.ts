@@ -1,12 +1,14 @@
 // When a step may end. The passing of time is not enough: a raise needs the candidate to have been
-// seen at work, nothing suspicious, and all its targets in service. Proof of harmlessness
-// (verdict.md section 5) will be one more line of the same list.
+// seen at work, nothing suspicious, all its targets in service, and the proof that it is harmless
+// (proof.ts). The first thing that is missing is what the rollout waits for, in one sentence.
 
 import type { Facts } from '../facts.ts'
 import type { Strategy } from '../strategy.ts'
 import { FULL_WEIGHT } from '../weight.ts'
 import { type Evidence, readEvidence } from './evidence.ts'
 import { suspicionOf } from './judge.ts'
+import { proofMissing } from './proof-missing.ts'
+import type { Demand } from './proof.ts'
 import { amount, count, seconds } from './words.ts'
 
 /** Why a step does not end; the word is stable, the sentence is for people. */
@@ -18,7 +20,9 @@ export interface Hold {
     | 'ejected'
     | 'unproven'
     | 'suspicion'
+    | 'no-data'
     | 'requests'
+    | 'proof'
     | 'reopened'
   readonly text: string
 }
@@ -30,6 +34,8 @@ export interface Standstill {
   /** What is left of the least time of the step. */
   readonly restMs: number
   readonly reopened: boolean
+  /** What has to be excluded before the step ends; null: nothing has. */
+  readonly demand: Demand | null
 }
 
 /** What a raise waits for on the side of the targets; null when nothing. */
@@ -77,10 +83,21 @@ export function stepHold(still: Standstill): Hold | null {
       text: `holds as the evidence against the candidate is ${amount(suspicion)}, above ${limit}`,
     }
   }
-  const missing = strategy.minRequests - evidence.step.requests
-  if (missing <= 0) return null
-  return {
-    word: 'requests',
-    text: `holds as the candidate needs ${count(missing, 'more request')} in this step`,
+  return dataHold(still)
+}
+
+/** What is still to be seen of the candidate before the step may end. */
+function dataHold(still: Standstill): Hold | null {
+  const { demand, evidence, facts, strategy } = still
+  const { requests } = evidence.step
+  if (requests === 0 && (demand !== null || strategy.minRequests > 0)) {
+    return { word: 'no-data', text: 'holds as the candidate has had no request in this step' }
   }
+  const few = strategy.minRequests - requests
+  if (few > 0) {
+    const text = `holds as the candidate needs ${count(few, 'more request')} in this step`
+    return { word: 'requests', text }
+  }
+  const missing = demand === null ? null : proofMissing({ demand, evidence, facts, strategy })
+  return missing === null ? null : { word: 'proof', text: missing }
 }

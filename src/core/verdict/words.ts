@@ -24,7 +24,12 @@ export function seconds(ms: number): string {
   return `${Number(value.toFixed(value < 10 ? 1 : 0))} s`
 }
 
-/** `1 request`, `12 requests`. */
+/** A whole number with a comma before each three digits. */
+export function whole(value: number): string {
+  return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ',')
+}
+
+/** `1 request`, `1,240 requests`. */
 export function count(times: number, thing: string): string {
-  return `${times} ${thing}${times === 1 ? '' : 's'}`
+  return `${whole(times)} ${thing}${times === 1 ? '' : 's'}`
 }
