@@ -1,10 +1,12 @@
 // The routes about what happened: pages of the journal, and the same entries live as server-sent
 // events. A stream that gives the id it saw last (Last-Event-ID, or `after`) is first told what it
-// missed, at most 10,000 entries of it.
+// missed, at most 10,000 entries of it. A service that is not known is refused where nothing is
+// found of it: an empty answer would look as if nothing had happened to it.
 
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import Type from 'typebox'
 import type { JournalEntry, JournalKind } from '../core/journal.ts'
+import type { ControlLink } from './control-link.ts'
 import type { EventFeed, Replay } from './event-feed.ts'
 import { readJournalPage } from './journal-file.ts'
 import { sendProblem, type WebProblem } from './problem-document.ts'
@@ -76,10 +78,21 @@ function openStream(reply: FastifyReply): void {
 
 export interface JournalSources {
   readonly feed: EventFeed
+  readonly link: ControlLink
   readonly stateDir: string
 }
 
-function journalRoute(app: FastifyInstance, stateDir: string): void {
+/** The refusal of a service that is not configured; null when it is, or when nobody can say. */
+async function unknownService(
+  link: ControlLink,
+  service: string | null | undefined,
+): Promise<WebProblem | null> {
+  if (service === null || service === undefined) return null
+  const answer = await link.ask({ do: 'service', service })
+  return answer.ok || answer.problem.status !== 404 ? null : answer.problem
+}
+
+function journalRoute(app: FastifyInstance, { link, stateDir }: JournalSources): void {
   app.get<{ Querystring: form.JournalQuery }>(
     '/v1/journal',
     {
@@ -97,14 +110,18 @@ function journalRoute(app: FastifyInstance, stateDir: string): void {
       const wanted = (entry: JournalEntry): boolean =>
         (service === undefined || entry.service === service) &&
         (kinds === null || kinds.has(entry.kind))
-      return reply.send(await readJournalPage(stateDir, { after, limit, wanted }))
+      const page = await readJournalPage(stateDir, { after, limit, wanted })
+      // A service that has left the file still has a past.
+      const unknown = page.entries.length > 0 ? null : await unknownService(link, service)
+      return unknown === null ? reply.send(page) : sendProblem(reply, unknown)
     },
   )
 }
 
 /** Registers `/v1/journal` and `/v1/events`. */
-export function journalRoutes(app: FastifyInstance, { feed, stateDir }: JournalSources): void {
-  journalRoute(app, stateDir)
+export function journalRoutes(app: FastifyInstance, sources: JournalSources): void {
+  const { feed, link, stateDir } = sources
+  journalRoute(app, sources)
   app.get<{ Querystring: form.EventsQuery }>(
     '/v1/events',
     {
@@ -122,6 +139,8 @@ export function journalRoutes(app: FastifyInstance, { feed, stateDir }: JournalS
     async (request, reply) => {
       if (feed.isFull()) return sendProblem(reply, TOO_MANY)
       const { service = null, after } = request.query
+      const unknown = await unknownService(link, service)
+      if (unknown !== null) return sendProblem(reply, unknown)
       openStream(reply)
       const from = readSeq(request.headers['last-event-id']) ?? after ?? null
       try {

@@ -30,7 +30,11 @@ export const ChangeHeaders = Type.Object({
 export const WeightBody = Type.Object(
   {
     candidate: Type.Number({ description: 'Percent, 0 to 100, at most two decimals' }),
-    force: Type.Optional(Type.Boolean({ description: 'A raise without its gate' })),
+    force: Type.Optional(
+      Type.Boolean({
+        description: 'A raise at once, without a look at the targets of the candidate',
+      }),
+    ),
   },
   strict,
 )
@@ -44,7 +48,9 @@ export const DeployBody = Type.Object(
   strict,
 )
 export const PromoteBody = Type.Object(
-  { full: Type.Optional(Type.Boolean({ description: 'To 100 % without gates' })) },
+  {
+    full: Type.Optional(Type.Boolean({ description: 'To 100 % at once, past the steps between' })),
+  },
   strict,
 )
 export const RollbackBody = Type.Object(

@@ -172,7 +172,7 @@ export async function createServer(
   await describe(app, data.version)
   nodeRoutes(app, { link, feed, board: data.board })
   serviceRoutes(app, link)
-  journalRoutes(app, { feed, stateDir: data.stateDir })
+  journalRoutes(app, { feed, link, stateDir: data.stateDir })
   dashboardRoutes(app)
   await app.ready()
   return app

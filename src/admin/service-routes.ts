@@ -136,7 +136,7 @@ function rolloutRoutes(app: FastifyInstance, link: ControlLink): void {
     {
       schema: {
         ...ofService,
-        summary: 'Go to the next step now, or to 100 %',
+        summary: 'Go to the next step now, or to 100 %; at 100 % it ends the bake',
         body: form.PromoteBody,
         response: changed,
       },

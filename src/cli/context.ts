@@ -100,7 +100,10 @@ export async function pickService(
   const usual = all.value.find((service) => service.name === 'default')
   if (usual !== undefined) return success(usual)
   const names = all.value.map((service) => service.name).join(', ')
-  const line = `Cannot choose a service as there are ${all.value.length}: name one of ${names}`
+  const line =
+    names === ''
+      ? 'Cannot choose a service as at least one must be configured: current value is none'
+      : `Cannot choose a service as there are ${all.value.length}: name one of ${names}`
   return failure(EXIT.usage, line)
 }
 

@@ -85,7 +85,8 @@ export async function deploy(
   const changed = await context.client.change(name, { method: 'POST', path: '/rollouts', body })
   if (!changed.ok) return fail(changed)
   const { rollout, stable } = changed.value
-  const waits = wait && rollout !== null
+  // What is stable already needs no rollout; one that runs is another version's.
+  const waits = wait && rollout !== null && stable?.version !== version
   if (!waits || context.output === 'table') printChanged(context, changed.value)
   if (waits) return follow(context, { service: name, id: rollout.id, timeoutMs })
   return wait && stable?.version !== version ? EXIT.failed : EXIT.done

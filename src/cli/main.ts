@@ -13,6 +13,8 @@ import { vertexVersion } from './version.ts'
 type Verb = (context: Context) => Promise<number>
 
 const DEFAULT_CONFIG = 'vertex.yaml'
+/** As many as the admin API gives at a time. */
+const MOST_LINES = 1000
 
 function duration(text: string): number {
   const ms = readDuration(text)
@@ -25,9 +27,20 @@ function whole(text: string): number {
   throw new InvalidArgumentError('It must be a whole number above 0.')
 }
 
+function lineCount(text: string): number {
+  const lines = whole(text)
+  if (lines <= MOST_LINES) return lines
+  throw new InvalidArgumentError(`It must be at most ${MOST_LINES}.`)
+}
+
 function revision(text: string): number {
   if (/^\d{1,15}$/.test(text)) return Number(text)
   throw new InvalidArgumentError('It must be a whole number.')
+}
+
+/** An option whose default is shown as it would be written. */
+function durationOption(flags: string, about: string, usual: string): Option {
+  return new Option(flags, about).argParser(duration).default(duration(usual), usual)
 }
 
 function oneOrTwo(word: string, before: readonly string[] | undefined): readonly string[] {
@@ -71,8 +84,8 @@ function localVerbs(program: Command): void {
   program
     .command('demo')
     .description('see a good and a bad deployment, with nothing to set up')
-    .option('--once', 'end when the story is told', false)
-    .action(async ({ once }: { once: boolean }) => {
+    .option('--once', 'end when the story is told')
+    .action(async ({ once = false }: { once?: boolean }) => {
       const { demo } = await import('./demo.ts')
       process.exitCode = await demo({ once })
     })
@@ -104,17 +117,17 @@ function lookingVerbs(program: Command): void {
     .command('status')
     .description('show services, their versions, figures and rollouts')
     .argument('[service]')
-    .option('-w, --watch', 'go on until interrupted', false)
-    .option('--interval <duration>', 'how often to look with --watch', duration, 1000)
+    .option('-w, --watch', 'go on until interrupted')
+    .addOption(durationOption('--interval <duration>', 'how often to look with --watch', '1s'))
     .option('--count <n>', 'stop --watch after so many looks', whole)
     .action(
       async (
         service: string | undefined,
-        flags: { watch: boolean; interval: number; count?: number },
+        flags: { watch?: boolean; interval: number; count?: number },
         command: Command,
       ) => {
         const { status } = await import('./status.ts')
-        const { watch, interval: intervalMs, count = null } = flags
+        const { watch = false, interval: intervalMs, count = null } = flags
         await speak(command, (context) => status(context, { service, watch, intervalMs, count }))
       },
     )
@@ -122,24 +135,25 @@ function lookingVerbs(program: Command): void {
     .command('journal')
     .description('show the newest decisions')
     .argument('[service]')
-    .option('-n, --lines <n>', 'how many, at most 1000', whole, 20)
-    .option('-f, --follow', 'go on until interrupted', false)
-    .option('-a, --all', 'also entries that only carry counters', false)
+    .option('-n, --lines <n>', `how many, at most ${MOST_LINES}`, lineCount, 20)
+    .option('-f, --follow', 'go on until interrupted')
+    .option('-a, --all', 'also entries that only carry counters')
     .action(
       async (
         service: string | undefined,
-        flags: { lines: number; follow: boolean; all: boolean },
+        flags: { lines: number; follow?: boolean; all?: boolean },
         command: Command,
       ) => {
         const { journal } = await import('./journal.ts')
-        await speak(command, (context) => journal(context, { service, ...flags }))
+        const { all = false, follow = false, lines } = flags
+        await speak(command, (context) => journal(context, { service, all, follow, lines }))
       },
     )
   program
     .command('healthcheck')
     .description('say by the exit code whether the node is ready')
-    .option('--live', 'only ask whether it answers', false)
-    .action(async ({ live }: { live: boolean }, command: Command) => {
+    .option('--live', 'only ask whether it answers')
+    .action(async ({ live = false }: { live?: boolean }, command: Command) => {
       const { healthcheck } = await import('./healthcheck.ts')
       await speak(command, (context) => healthcheck(context, live))
     })
@@ -149,20 +163,20 @@ function splitVerbs(program: Command): void {
   program
     .command('deploy')
     .description('start the rollout of a version')
-    .usage('[service] <version> --target <url> [options]')
+    .usage('[service] <version> [--target <url>] [options]')
     .argument('<version...>', 'the version, after its service if there are several', oneOrTwo)
-    .option('-t, --target <url>', 'where the version listens; may be repeated', collect, [])
-    .option('--wait', 'wait for the end: 0 promoted, 4 taken out, 5 not in time', false)
-    .option('--replace', 'supersede a rollout that runs', false)
-    .option('--timeout <duration>', 'how long --wait waits', duration, 3_600_000)
+    .option('-t, --target <url>', 'where it listens; may be repeated, left out if known', collect)
+    .option('--wait', 'wait for the end: exit 0 promoted, 4 taken out, 5 not in time, 1 superseded')
+    .option('--replace', 'end the rollout of another version that runs, without quarantine')
+    .addOption(durationOption('--timeout <duration>', 'how long --wait waits', '1h'))
     .action(
       async (
         words: readonly string[],
-        flags: { target: readonly string[]; wait: boolean; replace: boolean; timeout: number },
+        flags: { target?: readonly string[]; wait?: true; replace?: true; timeout: number },
         command: Command,
       ) => {
         const { deploy } = await import('./deploy.ts')
-        const { target: targets, timeout: timeoutMs, wait, replace } = flags
+        const { target: targets = [], timeout: timeoutMs, wait = false, replace = false } = flags
         const options = { targets, wait, replace, timeoutMs }
         await speak(command, (context) => deploy(context, words, options))
       },
@@ -172,16 +186,17 @@ function splitVerbs(program: Command): void {
     .description("set the candidate's share by hand, in percent")
     .usage('[service] <percent> [options]')
     .argument('<percent...>', 'the percentage, after its service if there are several', oneOrTwo)
-    .option('--force', 'raise without the gate', false)
+    .option('--force', "raise also when a target of the candidate is out or can't be reached")
     .option('--revision <n>', 'only if the service still has this revision', revision)
     .action(
       async (
         words: readonly string[],
-        flags: { force: boolean; revision?: number },
+        flags: { force?: boolean; revision?: number },
         command: Command,
       ) => {
         const { weight } = await import('./weight.ts')
-        const options = { force: flags.force, revision: flags.revision }
+        const { force = false, revision } = flags
+        const options = { force, revision }
         await speak(command, (context) => weight(context, words, options))
       },
     )
@@ -196,24 +211,24 @@ interface Post {
 /** Verbs that are one POST about a service. */
 const POSTS: Readonly<Record<string, Post>> = {
   promote: {
-    about: 'go to the next step of the rollout now',
+    about: 'go to the next step of the rollout now; at 100 % end the bake',
     path: '/rollout/promote',
-    flag: { name: 'full', about: 'go to 100 % without gates' },
+    flag: { name: 'full', about: 'go to 100 % at once, past the steps between' },
   },
   pause: { about: 'hold the rollout where it is', path: '/rollout/pause' },
   resume: { about: 'let a paused rollout go on', path: '/rollout/resume' },
-  abort: { about: 'end the rollout, all traffic to stable', path: '/rollout/abort' },
+  abort: { about: 'end the rollout: all traffic to stable, at once', path: '/rollout/abort' },
   rollback: {
-    about: 'back to stable, or to the previous stable after a promotion',
+    about: 'abort the rollout that runs; after a promotion swap back to the previous stable',
     path: '/rollback',
-    flag: { name: 'force', about: 'even to targets that are not healthy' },
+    flag: { name: 'force', about: 'also onto a version without a healthy target' },
   },
 }
 
 function postVerbs(program: Command): void {
   for (const [name, { about, path, flag }] of Object.entries(POSTS)) {
     const verb = program.command(name).description(about).argument('[service]')
-    if (flag !== undefined) verb.option(`--${flag.name}`, flag.about, false)
+    if (flag !== undefined) verb.option(`--${flag.name}`, flag.about)
     verb.option('--revision <n>', 'only if the service still has this revision', revision)
     verb.action(
       async (
@@ -233,7 +248,7 @@ function postVerbs(program: Command): void {
 function versionVerbs(program: Command): void {
   program
     .command('retry')
-    .description('lift the quarantine of a version')
+    .description('lift the quarantine of a version, so that it can be deployed again')
     .usage('[service] <version>')
     .argument('<version...>', 'the version, after its service if there are several', oneOrTwo)
     .action(async (words: readonly string[], _: unknown, command: Command) => {
@@ -242,7 +257,7 @@ function versionVerbs(program: Command): void {
     })
   program
     .command('targets')
-    .description('replace the targets of a version')
+    .description('replace the targets of a version; needs no rollout')
     .usage('[service] <version> --target <url> [options]')
     .argument('<version...>', 'the version, after its service if there are several', oneOrTwo)
     .requiredOption('-t, --target <url>', 'where it listens; may be repeated', collect)
@@ -269,9 +284,18 @@ function makeProgram(): Command {
     .description('An edge proxy that splits traffic between two versions and takes a bad one out.')
     .version(vertexVersion(), '-V, --version')
     .option('-c, --config <file>', `the config file (VERTEX_CONFIG, else ${DEFAULT_CONFIG})`)
-    .option('--admin <url>', 'the admin API (VERTEX_ADMIN, else http://127.0.0.1:9900)')
-    .option('--token-file <file>', 'its token (VERTEX_ADMIN_TOKEN or VERTEX_ADMIN_TOKEN_FILE)')
-    .addOption(new Option('-o, --output <form>', 'how to print').choices(['table', 'json']))
+    .option(
+      '--admin <url>',
+      'the admin API (VERTEX_ADMIN, else that of a config file named by -c or VERTEX_CONFIG, ' +
+        'else http://127.0.0.1:9900)',
+    )
+    .option(
+      '--token-file <file>',
+      'its token (VERTEX_ADMIN_TOKEN, VERTEX_ADMIN_TOKEN_FILE, else that of the config file)',
+    )
+    .addOption(
+      new Option('-o, --output <form>', 'how to print (else table)').choices(['table', 'json']),
+    )
     .option('--no-color', 'print without colours (NO_COLOR)')
     .addHelpText(
       'after',

@@ -64,6 +64,11 @@ await t.test('entries are chosen by service and by kind', async (t) => {
   const wrong = await call(`${admin.url}/v1/journal?kind=raised`)
   t.equal(wrong.status, 400)
   t.match(JSON.stringify(wrong.json?.allowed), /"raise"/)
+  const nobody = await call(`${admin.url}/v1/journal?service=nosvc`)
+  t.equal(nobody.status, 404, 'an empty page would look as if nothing had happened')
+  t.match(nobody.json, { type: 'urn:vertex:problem:unknown-service', allowed: ['shop'] })
+  const live = await call(`${admin.url}/v1/events?service=nosvc`)
+  t.equal(live.status, 404)
   for (const query of ['after=-1', 'after=x', 'limit=0', 'limit=1001', 'before=1']) {
     t.equal((await call(`${admin.url}/v1/journal?${query}`)).status, 400, query)
   }

@@ -95,6 +95,8 @@ await t.test('a mistake in the command line is exit 2 and asks nobody', async (t
     'status --interval soon',
     'status --admin ftp://h',
     'promote --partly',
+    'journal -n 1001',
+    'deploy v3 --wait --timeout 0',
     'completion tcsh',
     'status --token-file /nowhere/at/all',
   ]
@@ -182,6 +184,26 @@ await t.test('the journal is printed, without counters unless asked', async (t) 
     [1, 2, 3],
   )
   t.match(one.stdout, /^[^\n]*v2 is out\n$/)
+  const [nobody, followed] = await cliLines(['journal nosvc', 'journal -f nosvc'], { env })
+  for (const ran of [nobody, followed]) {
+    t.equal(ran?.code, 1, 'a service that is not known is no empty journal')
+    t.match(ran?.stderr, /^Cannot find the service [^\n]* nosvc \(allowed: shop\)\n$/)
+  }
+})
+
+await t.test('the help shows defaults as they would be written', async (t) => {
+  const [status, deploy, journal] = await cliLines([
+    'status --help',
+    'deploy --help',
+    'journal --help',
+  ])
+  t.match(status?.stdout, /--interval [^\n]*\(default: 1s\)/)
+  t.match(deploy?.stdout, /--timeout [^\n]*\(default: 1h\)/)
+  t.match(journal?.stdout, /at most 1000 \(default: 20\)/)
+  for (const help of [status, deploy, journal]) {
+    t.equal(help?.code, 0)
+    t.notMatch(help?.stdout, /default: (false|\[\])/)
+  }
 })
 
 await t.test('deploy --wait tells by its exit code how the rollout ended', async (t) => {
@@ -228,9 +250,17 @@ await t.test('deploying what is stable already is done at once', async (t) => {
       : obliging(command)
   }
   const ran = await cli('deploy v9 --wait', { env })
-  admin.answer = obliging
   t.equal(ran.code, 0)
   t.match(ran.stdout, /^v9 is stable already\n/)
+  const busy = serviceView('shop', { stable })
+  admin.answer = (command) => {
+    return command.do === 'deploy'
+      ? { ok: true, answer: 'service', service: busy, note: 'v9 is stable already' }
+      : obliging(command)
+  }
+  const beside = await cli('deploy v9 --wait --timeout 300ms', { env })
+  admin.answer = obliging
+  t.equal(beside.code, 0, 'the rollout that runs is of another version')
 })
 
 await t.test('version and completion need no node', async (t) => {
