@@ -182,10 +182,10 @@ await t.test('events are told live', async (t) => {
 })
 
 await t.test('a stream can be narrowed to one service', async (t) => {
-  const { ids } = await listen('/v1/events?service=cart', {
+  const { ids } = await listen('/v1/events?service=shop', {
     open: () => {
-      admin.tell({ tell: 'event', entry: entry(30_001) })
-      admin.tell({ tell: 'event', entry: entry(30_002, { service: 'cart' }) })
+      admin.tell({ tell: 'event', entry: entry(30_001, { service: 'cart' }) })
+      admin.tell({ tell: 'event', entry: entry(30_002) })
     },
     enough: (so) => so.includes('id: 30002\n'),
   })

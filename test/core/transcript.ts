@@ -45,8 +45,8 @@ export function writeTranscript(blocks: readonly Block[]): string {
 type Words = Readonly<Record<string, string>>
 
 function counts(text: string | undefined): ArmCounts {
-  const [good = 0, bad = 0, exceeded = 0] = (text ?? '').split('/').map(Number)
-  return { good, bad, exceeded, userErrors: 0 }
+  const [good = 0, bad = 0, exceeded = 0, userErrors = 0] = (text ?? '').split('/').map(Number)
+  return { good, bad, exceeded, userErrors }
 }
 
 function targets(text: string): { healthy: number; total: number } {
