@@ -13,6 +13,7 @@ import {
   relativeProof,
   tailProof,
   tailRequestsMissing,
+  WIDE_TAIL_RATIO,
 } from './proof.ts'
 import { amount, count, percent, seconds } from './words.ts'
 
@@ -23,9 +24,30 @@ export interface Proving {
   readonly demand: Demand
 }
 
-/** What is missing, as a sentence; null when harmlessness is proven. */
-export function proofMissing(on: Proving): string | null {
-  return errorsMissing(on) ?? tailMissing(on)
+/** Whether the candidate is proven to be harmless enough for what comes next. */
+export function isProven(on: Proving): boolean {
+  return isErrorsProven(on) && isTailProven(on)
+}
+
+/** What is missing to the proof, as a sentence; asked only while something is. */
+export function proofMissing(on: Proving): string {
+  return isErrorsProven(on) ? tailMissing(on) : errorsMissing(on)
+}
+
+/** The bake is judged by its own requests: at 100 % there is a load that no step has seen. */
+function seenOf({ demand, evidence }: Proving): { requests: number; errors: number } {
+  return demand.tailRatio === null ? evidence.step : evidence.proof
+}
+
+function isErrorsProven(on: Proving): boolean {
+  const bar = errorsBar(on.strategy)
+  if (errorsProof(seenOf(on), on.demand.bound) >= bar) return true
+  return on.demand.tailRatio !== null && relativeProof(on.evidence.proof) >= bar
+}
+
+function isTailProven({ demand, evidence, strategy }: Proving): boolean {
+  const { tailRatio } = demand
+  return tailRatio === null || tailProof(evidence.proof, tailRatio) >= tailBar(strategy)
 }
 
 /** The bar of the proof of errors: its two ways share β. */
@@ -43,13 +65,10 @@ function atRate(requests: number, perSecond: number): string {
   return `, about ${seconds((requests / perSecond) * 1000)} at today's rate`
 }
 
-function errorsMissing({ demand, evidence, facts, strategy }: Proving): string | null {
+function errorsMissing(on: Proving): string {
+  const { demand, evidence, facts, strategy } = on
+  const seen = seenOf(on)
   const bar = errorsBar(strategy)
-  // The bake is judged by its own requests: at 100 % there is a load that no step has seen.
-  const isBake = demand.tailRatio === null
-  const seen = isBake ? evidence.step : evidence.proof
-  if (errorsProof(seen, demand.bound) >= bar) return null
-  if (!isBake && relativeProof(evidence.proof) >= bar) return null
   const missing = cleanRequestsMissing(seen, { bound: demand.bound, bar })
   const perSecond = (facts.ratePerSecond * evidence.weights.current) / FULL_WEIGHT
   const goal = `to show that fewer than ${percent(demand.bound)} fail`
@@ -57,12 +76,10 @@ function errorsMissing({ demand, evidence, facts, strategy }: Proving): string |
   return `needs ${count(missing, 'more clean request')}${atRate(missing, perSecond)}, ${goal}`
 }
 
-function tailMissing({ demand, evidence, facts, strategy }: Proving): string | null {
+function tailMissing({ demand, evidence, facts, strategy }: Proving): string {
   const { anchor, candidate, noTail, proof, weights } = evidence
-  const { tailRatio } = demand
-  if (tailRatio === null) return null
+  const tailRatio = demand.tailRatio ?? WIDE_TAIL_RATIO
   const bar = tailBar(strategy)
-  if (tailProof(proof, tailRatio) >= bar) return null
   const goal =
     'to show that the candidate has fewer than ' +
     `${amount(tailRatio)} times as many slow requests as stable`

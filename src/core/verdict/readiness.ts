@@ -7,7 +7,7 @@ import type { Strategy } from '../strategy.ts'
 import { FULL_WEIGHT } from '../weight.ts'
 import { type Evidence, readEvidence } from './evidence.ts'
 import { suspicionOf } from './judge.ts'
-import { proofMissing } from './proof-missing.ts'
+import { isProven, proofMissing } from './proof-missing.ts'
 import type { Demand } from './proof.ts'
 import { amount, count, seconds } from './words.ts'
 
@@ -98,6 +98,15 @@ function dataHold(still: Standstill): Hold | null {
     const text = `holds as the candidate needs ${count(few, 'more request')} in this step`
     return { word: 'requests', text }
   }
-  const missing = demand === null ? null : proofMissing({ demand, evidence, facts, strategy })
-  return missing === null ? null : { word: 'proof', text: missing }
+  if (demand === null) return null
+  const on = { demand, evidence, facts, strategy }
+  if (isProven(on)) return null
+  return {
+    word: 'proof',
+    // It is asked for at each tick and told once: the numbers of the sentence cost more than the
+    // answer.
+    get text() {
+      return proofMissing(on)
+    },
+  }
 }
