@@ -184,6 +184,8 @@ const COUNTERS = TALLY.claims
 export class TallyReader {
   readonly #board: Board
   readonly #seen: Int32Array
+  /** Of the slot that is being read: one for all, as every tick reads hundreds of slots. */
+  readonly #sums = Array.from<number>({ length: COUNTERS }).fill(0)
 
   /** Reads the differences from the state of the board at this moment. */
   constructor(board: Board) {
@@ -210,25 +212,28 @@ export class TallyReader {
 
   /** What was counted for the slot since the last `read` of it. */
   read(slot: number): TallyDelta {
-    const sums = Array.from<number>({ length: COUNTERS }).fill(0)
+    const sums = this.#sums
+    sums.fill(0)
+    const seen = this.#seen
     const { cells, layout } = this.#board
     for (let thread = 0; thread < layout.threads; thread++) {
       const from = tallyAt(this.#board, thread, slot)
       const seenAt = (thread * layout.slots + slot) * COUNTERS
       for (let cell = 0; cell < COUNTERS; cell++) {
         const now = Atomics.load(cells, from + cell)
-        sums[cell] = (sums[cell] ?? 0) + ((now - (this.#seen[seenAt + cell] ?? 0)) >>> 0)
-        this.#seen[seenAt + cell] = now
+        const before = seen[seenAt + cell] ?? 0
+        if (now === before) continue
+        seen[seenAt + cell] = now
+        sums[cell] = (sums[cell] ?? 0) + ((now - before) >>> 0)
       }
     }
-    const at = (cell: number): number => sums[cell] ?? 0
     return {
       outcomes: sums.slice(0, OUTCOMES.length),
-      evidenceGood: at(TALLY.evidenceGood),
-      evidenceBad: at(TALLY.evidenceBad),
-      rescued: at(TALLY.rescued),
-      userErrors: at(TALLY.userErrors),
-      exceeded: at(TALLY.exceeded),
+      evidenceGood: sums[TALLY.evidenceGood] ?? 0,
+      evidenceBad: sums[TALLY.evidenceBad] ?? 0,
+      rescued: sums[TALLY.rescued] ?? 0,
+      userErrors: sums[TALLY.userErrors] ?? 0,
+      exceeded: sums[TALLY.exceeded] ?? 0,
     }
   }
 }

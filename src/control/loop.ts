@@ -1,13 +1,16 @@
 // The loop that judges. It wakes when an edge thread counts an error or an exceedance, or every 20
-// ms; reads only the slots that changed; hands each service what its two versions have counted;
+// ms; reads only the slots that changed, and while nothing rolls out and nothing fails not even
+// those at every tick; hands each service what its two versions have counted;
 // and once a second looks at latency, health, evidence and whatever waits. A fault in one service
 // freezes that service and stops neither the loop nor the serving.
 
 import { setImmediate } from 'node:timers/promises'
 import { type Board, waitForWake, wakeControl, wakeCount } from '../board/board.ts'
-import { claims, TallyReader } from '../board/tallies.ts'
+import { claims, type TallyDelta, TallyReader } from '../board/tallies.ts'
 import type { ServiceDocument } from '../core/events.ts'
 import { type ArmCounts, NO_COUNTS } from '../core/facts.ts'
+import { blameOf, OUTCOMES } from '../core/outcome.ts'
+import { BucketWindows } from './bucket-windows.ts'
 import type { JournalFile } from './journal-file.ts'
 import type { Clock } from './clock.ts'
 import { takeFacts } from './facts.ts'
@@ -19,6 +22,8 @@ export const TICK_MS = 20
 const SECOND_MS = 1000
 /** So long may a pass look at windows and targets, besides judging. */
 const LOOK_MS = 5
+/** So long may counts wait on the board while nothing is judged and nothing fails. */
+const RESTING_MS = 100
 
 export interface LoopParts {
   readonly board: Board
@@ -54,9 +59,15 @@ function isNotable({ candidate, stable }: Arms): boolean {
   return candidate.bad + candidate.exceeded + stable.bad + stable.exceeded > 0
 }
 
+/** Whether the version failed at all, be it evidence or not. */
+function hasFailures({ outcomes }: TallyDelta): boolean {
+  return OUTCOMES.some((outcome, i) => blameOf(outcome) === 'version' && (outcomes[i] ?? 0) > 0)
+}
+
 export class Loop {
   readonly #parts: LoopParts
   readonly #reader: TallyReader
+  readonly #buckets: BucketWindows
   /** What each rollout has counted since its last line of evidence. */
   readonly #unwritten = new Map<string, Arms>()
   #stopped = false
@@ -68,12 +79,16 @@ export class Loop {
   /** Versions that have failed since the last tick: their targets are looked at. */
   readonly #suspects = new Set<ResidentVersion>()
   #lastTickMs = Number.NEGATIVE_INFINITY
+  #lastReadMs = Number.NEGATIVE_INFINITY
+  /** The wake-ups up to the last pass. */
+  #seen = -1
   /** Whether this pass is a tick, or only one of the many that a storm of errors wakes. */
   #isTick = true
 
   constructor(parts: LoopParts) {
     this.#parts = parts
     this.#reader = new TallyReader(parts.board)
+    this.#buckets = new BucketWindows(parts.board)
   }
 
   start(): void {
@@ -93,8 +108,11 @@ export class Loop {
     const { board, onFault } = this.#parts
     while (!this.#stopped) {
       const seen = wakeCount(board)
+      // Whatever fails wakes the loop, so without a wake-up nothing waits to be judged.
+      const woken = seen !== this.#seen
+      this.#seen = seen
       try {
-        this.pass()
+        this.pass(woken ? 'woken' : 'tick')
       } catch (error) {
         onFault('the control loop failed and goes on', error)
       }
@@ -105,7 +123,7 @@ export class Loop {
   }
 
   /** One pass: what was counted, and once a second the rest. */
-  pass(): void {
+  pass(reason: 'asked' | 'woken' | 'tick' = 'asked'): void {
     const now = this.#parts.clock.now()
     // Errors are judged as they come; lines are written once a tick, or a storm would push every
     // decision out of the journal within a minute.
@@ -115,20 +133,37 @@ export class Loop {
     // Before the tallies are read: what a slot's last request has counted is then not yet its next
     // owner's.
     if (isSecond) this.#parts.residency.reap()
-    const inFlight = this.#readClaims()
-    const counted = this.#readTallies(now)
-    for (const keeper of this.#parts.keepers.values()) {
-      const arms = counted.get(keeper.config.name)
-      this.#guarded(keeper, () => {
-        this.#tick(keeper, { arms, inFlight: inFlight.get(keeper.config.name) ?? 0 })
-      })
-    }
+    if (isSecond || reason !== 'tick' || this.#isDue(now)) this.#judgeCounted(now)
     if (this.#isTick) this.#lookAtSuspects() // behind the verdicts: a rollback comes first
     if (isSecond) {
       this.#lastSecondMs = now
       this.#due = [...this.#parts.keepers.values()]
     }
     this.#lookAround(now)
+  }
+
+  /** Whether counts are to be read at this tick: always, unless all services rest. */
+  #isDue(now: number): boolean {
+    if (now - this.#lastReadMs >= RESTING_MS) return true
+    for (const keeper of this.#parts.keepers.values()) {
+      if (keeper.document.state.rollout !== null) return true
+    }
+    return false
+  }
+
+  #judgeCounted(now: number): void {
+    this.#lastReadMs = now
+    const inFlight = this.#readClaims()
+    const counted = this.#readTallies(now)
+    for (const keeper of this.#parts.keepers.values()) {
+      if (keeper.document.state.rollout === null) continue
+      const { name } = keeper.config
+      const arms = counted.get(name)
+      const inFlightNow = inFlight.get(name)
+      // Errors of one service wake us between two ticks: that is no news about all the others.
+      if (!this.#isTick && arms === undefined && inFlightNow === undefined) continue
+      this.#guarded(keeper, () => this.#tick(keeper, { arms, inFlight: inFlightNow ?? 0 }))
+    }
   }
 
   /** The look of each second, a few services a pass: no judgement waits for all the others'. */
@@ -208,7 +243,7 @@ export class Loop {
       version.gauge.addCounts(delta, now)
       const keeper = keepers.get(version.service)
       if (keeper === undefined) continue
-      if (delta.evidenceBad > 0) this.#suspects.add(version)
+      if (hasFailures(delta)) this.#suspects.add(version)
       const { candidate, stable } = keeper.document.state
       const arm =
         version.name === candidate ? 'candidate' : version.name === stable ? 'stable' : null
@@ -227,8 +262,6 @@ export class Loop {
 
   #tick(keeper: Keeper, seen: { arms: Arms | undefined; inFlight: number }): void {
     const { arms, inFlight } = seen
-    const { rollout } = keeper.document.state
-    if (rollout === null) return
     const counts = arms ?? { candidate: NO_COUNTS, stable: NO_COUNTS }
     const { document } = keeper
     if (arms !== undefined && document.evidence !== null) this.#noteEvidence(document, arms)
