@@ -99,6 +99,7 @@ export class Server {
         faults.push(text)
       },
       onNote: (text) => log.warn({}, text),
+      onFailed: (failed) => control?.noteFailure(failed),
     })
     warnOfResets(config, log)
     control = await Control.open({ config, board, edge: supervisor, log, parseStrategy })

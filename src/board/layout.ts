@@ -1,12 +1,13 @@
 // The memory that edge threads and the control thread share, laid out in one place. Everything is
 // an Int32 cell of one SharedArrayBuffer and is touched through Atomics only. Each cell has one
 // writer: an edge thread (its stripe of tallies, claims, latency counts and its heartbeat) or the
-// control thread (assignments, limits, shares). Counters wrap at 2^32; readers take
-// differences.
+// control thread (assignments, limits, shares). Only the bitmaps of buckets are written by all.
+// Counters wrap at 2^32; readers take differences.
 //
 //   header        wake
 //   threads       heartbeat, acknowledged table revision, connections  one row a thread
 //   services      number of the current assignment row, ring of rows   one row a service
+//   buckets       bitmaps of affinity buckets that had an error        four maps a service
 //   slots         latency limit, latency stripe                        one row a version
 //   tallies       outcomes, evidence, rescued, exceeded, claims        one row a thread and slot
 //   dirty         one bit a slot                                       one row a thread
@@ -15,6 +16,7 @@
 //                 requests that wait for a connection
 //   latency       HDR bucket counts                                    one row a thread and stripe
 
+import { BUCKET_WORDS } from '../core/bucket-errors.ts'
 import { OUTCOMES } from '../core/outcome.ts'
 
 /** 2 significant digits from 1 µs to 60 s, see latency.ts. */
@@ -55,6 +57,16 @@ export const TALLY = {
   cells: 16,
 } as const
 
+const MAPS = 4
+const MAP_CELLS = Math.ceil((BUCKET_WORDS + 1) / 16) * 16
+/** Of each service a bitmap for each arm and kind, and behind it whether a bit is set: 5 KiB. */
+export const BUCKETS = {
+  maps: MAPS,
+  mapCells: MAP_CELLS,
+  marked: BUCKET_WORDS,
+  cells: MAPS * MAP_CELLS,
+} as const
+
 export interface BoardSize {
   readonly threads: number
   readonly services: number
@@ -68,6 +80,7 @@ export interface BoardLayout extends BoardSize {
   readonly wake: number
   readonly threadsAt: number
   readonly servicesAt: number
+  readonly bucketsAt: number
   readonly slotsAt: number
   readonly talliesAt: number
   readonly dirtyAt: number
@@ -94,6 +107,7 @@ export function layOut(size: BoardSize): BoardLayout {
     wake: 0,
     threadsAt: take(size.threads * THREAD.cells),
     servicesAt: take(size.services * SERVICE_CELLS),
+    bucketsAt: take(size.services * BUCKETS.cells),
     slotsAt: take(size.slots * SLOT.cells),
     talliesAt: take(size.threads * size.slots * TALLY.cells),
     dirtyAt: take(size.threads * dirtyWords),

@@ -3,7 +3,7 @@
 
 import type { Strategy } from '../core/strategy.ts'
 import type { HealthRules } from '../core/health.ts'
-import type { Affinity, Match, Replay, RescueBudget } from '../core/table.ts'
+import type { Affinity, EvidenceRules, Match, Replay, RescueBudget } from '../core/table.ts'
 import type { Weight } from '../core/weight.ts'
 
 export interface Address {
@@ -114,6 +114,7 @@ export interface ServiceConfig {
   readonly versionOverride: string | null
   readonly rescue: boolean
   readonly bodyLimitBytes: number | null
+  readonly verdict: EvidenceRules
   readonly replay: Replay
   readonly rescueBudget: RescueBudget
   readonly health: HealthRules

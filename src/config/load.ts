@@ -69,6 +69,7 @@ export function loadConfig(source: { readonly file: string; readonly env: Enviro
   const context = { file: resolve(file), env, keys, report, warnings }
   const config = resolveNode(document.value as unknown as NodeDocument, context)
   if (mistakes.length > 0) return { mistakes: inOrder(mistakes) }
+  warnOfNeverSlow(config, warnings)
   return { config: freeze(config), warnings }
 }
 
@@ -133,6 +134,18 @@ function resolveNode(document: NodeDocument, context: Context): Config {
     accessLog: accessLogOf(document, context),
     page: pageOf(document),
     services: resolveServices(document, context),
+  }
+}
+
+/** What ends a request before it is slow leaves nothing that could be slow. */
+function warnOfNeverSlow({ services, timeouts }: Config, warnings: string[]): void {
+  const { responseHeadMs } = timeouts
+  for (const { name, verdict } of services) {
+    if (verdict.slowIsErrorMs === null || verdict.slowIsErrorMs < responseHeadMs) continue
+    warnings.push(
+      `verdict.slow_is_error of service ${name} never acts, as timeouts.response_head ends a ` +
+        `request after ${responseHeadMs / 1000} s: current value is ${verdict.slowIsErrorMs / 1000} s`,
+    )
   }
 }
 
@@ -207,6 +220,7 @@ const FLAT_KEYS: readonly string[] = [
   'version_override',
   'rescue',
   'body_limit',
+  'verdict',
   'rescue_budget',
   'replay',
   'health',

@@ -6,6 +6,7 @@
 import Type, { type TSchema } from 'typebox'
 import { ADMIN_TOKEN, LIMITS, NODE, PAGE_HEADER, PAGE_WEBHOOK, TIMEOUTS } from './node-settings.ts'
 import { TRUSTED_PROXY, UPGRADE_PROTOCOL } from './node-settings.ts'
+import * as evidence from './evidence-settings.ts'
 import * as service from './service-settings.ts'
 import * as wire from './wire-settings.ts'
 import { type Group, keyOf, type Setting } from './setting.ts'
@@ -71,6 +72,10 @@ export function serviceParts(leaf: Leaf): Record<string, TSchema> {
     deploy_strategy: strategySchema(leaf),
     affinity: whenType('string', { is: leaf(service.AFFINITY_WORD), not: affinity }),
     ...keysOf(service.SERVICE, leaf),
+    verdict: mapping({
+      exclude: Type.Array(leaf(evidence.VERDICT_EXCLUDE)),
+      ...keysOf(evidence.VERDICT, leaf),
+    }),
     rescue_budget: mapping(keysOf(wire.RESCUE_BUDGET, leaf)),
     replay: mapping(keysOf(wire.REPLAY, leaf)),
     health: mapping(keysOf(wire.HEALTH, leaf)),
@@ -126,6 +131,9 @@ export interface ServiceDocument {
   readonly routing?: Texts
   readonly deploy_strategy?: StrategyDocument
   readonly affinity?: string | Texts
+  readonly verdict?: Readonly<Record<string, unknown>> & {
+    readonly exclude?: readonly (string | undefined)[]
+  }
   readonly rescue_budget?: Texts
   readonly replay?: Texts
   readonly health?: Texts

@@ -2,9 +2,10 @@
 // makes sense together inside a service; what two services must not share is seen in load.ts. It
 // works on what the check has left, so each part may be missing, and says nothing twice.
 
-import type { Affinity, Match } from '../core/table.ts'
+import type { Affinity, EvidenceRules, Match } from '../core/table.ts'
 import { FULL_WEIGHT, percentFromWeight } from '../core/weight.ts'
 import type { HealthCheckConfig, RoutingConfig, ServiceConfig, VersionConfig } from './config.ts'
+import { VERDICT, VERDICT_EXCLUDE } from './evidence-settings.ts'
 import { quote, type Report, under } from './mistake.ts'
 import type { ServiceDocument, Texts } from './schema.ts'
 import {
@@ -32,9 +33,10 @@ export interface ServicePlace {
 
 export function resolveService(document: ServiceDocument, at: ServicePlace): ServiceConfig {
   const versions = resolveVersions(document.versions ?? {}, at)
+  const matches = matchesOf(document).map(matchOf)
   return {
     name: at.name,
-    matches: matchesOf(document).map(matchOf),
+    matches,
     versions,
     routing: resolveRouting(document, versions, at),
     strategy: resolveStrategy(document.deploy_strategy, {
@@ -44,6 +46,7 @@ export function resolveService(document: ServiceDocument, at: ServicePlace): Ser
     }),
     affinity: affinityOf(document.affinity),
     ...valuesFrom(SERVICE, document),
+    verdict: evidenceRulesOf(document, { ...at, matches }),
     rescueBudget: valuesFrom(RESCUE_BUDGET, document.rescue_budget),
     replay: valuesFrom(REPLAY, document.replay),
     health: valuesFrom(HEALTH, document.health),
@@ -79,6 +82,28 @@ export function matchPointer(
 function healthCheckOf(texts: Texts | undefined): HealthCheckConfig | null {
   const path = HEALTH_CHECK_PATH.read(texts?.path ?? '')
   return path === undefined ? null : { path, ...valuesFrom(HEALTH_CHECK, texts) }
+}
+
+function evidenceRulesOf(
+  { verdict }: ServiceDocument,
+  at: ServicePlace & { matches: readonly Match[] },
+): EvidenceRules {
+  const exclude: string[] = []
+  verdict?.exclude?.forEach((text, index) => {
+    const path = text === undefined ? undefined : VERDICT_EXCLUDE.read(text)
+    if (path === undefined) return
+    exclude.push(path)
+    if (!at.matches.every((match) => isUnder(path, match.path))) return
+    const rule = 'nothing of the service would be left to judge'
+    const pointer = `${at.pointer}/verdict/exclude/${index}`
+    at.report(pointer, `Cannot exclude this path as ${rule}: current value is ${quote(path)}`)
+  })
+  return { exclude, ...valuesFrom(VERDICT, verdict) }
+}
+
+/** Whether a path prefix covers every path under another one. */
+function isUnder(prefix: string, path: string): boolean {
+  return prefix === '/' || path === prefix || path.startsWith(`${prefix}/`)
 }
 
 function affinityOf(value: ServiceDocument['affinity']): Affinity | null {

@@ -8,6 +8,7 @@ import type { Config, ServiceConfig } from '../config/config.ts'
 import type { Answer, Change, Command } from '../core/command.ts'
 import type { RolloutEvent } from '../core/events.ts'
 import type { JournalEntry } from '../core/journal.ts'
+import type { FailedRequest } from '../core/outcome.ts'
 import type { Problem } from '../core/problem.ts'
 import { blankDocument, type Stepped } from '../core/rollout/transition.ts'
 import { step } from '../core/rollout.ts'
@@ -15,6 +16,7 @@ import type { Table } from '../core/table.ts'
 import { type Connect, connectOnce } from './check-request.ts'
 import { Clock } from './clock.ts'
 import { eventOf, type ParseStrategy } from './command-event.ts'
+import { degradedSentences } from './degraded.ts'
 import { memoryMs } from './facts.ts'
 import { JournalFile } from './journal-file.ts'
 import { Keeper, type KeeperParts } from './keeper.ts'
@@ -207,30 +209,17 @@ export class Control {
     this.#note('thread', text)
   }
 
+  /** Keeps the name of a request that counted against a candidate. */
+  noteFailure(failed: FailedRequest): void {
+    this.#residency.inSlot(failed.slot)?.gauge.noteFailure(failed, this.#clock.now())
+  }
+
   /** Sentences about what does not work as it should; empty when all is well. */
   degraded(): readonly string[] {
-    const sentences = this.#problems.map((problem) => problem.detail)
-    for (const [name, keeper] of this.#keepers) {
-      if (keeper.fault !== null) {
-        sentences.push(`Service ${name} is frozen after a fault of Vertex itself: ${keeper.fault}`)
-      }
-      if (keeper.unsaved !== null) {
-        sentences.push(`The state of service ${name} cannot be saved: ${keeper.unsaved}`)
-      }
-    }
-    if (this.#journal.failure !== null) sentences.push(this.#journal.failure)
-    if (this.#journal.dropped > 0) {
-      sentences.push(`The journal lacks ${this.#journal.dropped} lines of evidence: slow disk`)
-    }
-    if (this.#notPaged !== null) sentences.push(this.#notPaged)
-    if (this.#publisher.isLate) {
-      sentences.push('An edge thread has not taken over the newest table yet')
-    }
-    const { unmeasured } = this.#residency
-    if (unmeasured > 0) {
-      sentences.push(`The latency of ${unmeasured} versions is not measured: the board is full`)
-    }
-    return sentences
+    return degradedSentences({
+      ...{ problems: this.#problems, keepers: this.#keepers, journal: this.#journal },
+      ...{ notPaged: this.#notPaged, publisher: this.#publisher, residency: this.#residency },
+    })
   }
 
   /** Stops the loop, saves all evidence and releases the state directory. */

@@ -21,7 +21,7 @@ import {
   type TargetHealth,
   type TargetReading,
 } from '../core/health.ts'
-import { OUTCOMES, type Outcome } from '../core/outcome.ts'
+import { type FailedRequest, OUTCOMES, type Outcome } from '../core/outcome.ts'
 import { Window } from '../core/window.ts'
 
 export interface HealthChange {
@@ -32,6 +32,15 @@ export interface HealthChange {
 
 /** What was found out about a target besides its requests. */
 export type Found = Pick<TargetReading, 'check' | 'unreached'>
+
+/** A request that counted against the version while it was the candidate. */
+export interface RecentFailure extends Omit<FailedRequest, 'slot'> {
+  /** When control heard of it, by the clock of the rollouts. */
+  readonly at: number
+}
+
+/** An explanation names so many. */
+const FAILURES_KEPT = 5
 
 export interface TargetLook {
   /** The cells of the targets, by URL. */
@@ -45,14 +54,27 @@ export class Gauge {
   readonly window = new Window()
   readonly #outcomes: number[] = OUTCOMES.map(() => 0)
   #rescued = 0
+  #failures: readonly RecentFailure[] = []
   #health: HealthByTarget = {}
 
   addCounts(delta: TallyDelta, nowMs: number): void {
     this.window.addCounts(delta, nowMs)
-    delta.outcomes.forEach((times, i) => {
-      this.#outcomes[i] = (this.#outcomes[i] ?? 0) + times
-    })
+    const { outcomes } = delta
+    for (let i = 0; i < outcomes.length; i++) {
+      const times = outcomes[i] ?? 0
+      if (times > 0) this.#outcomes[i] = (this.#outcomes[i] ?? 0) + times
+    }
     this.#rescued += delta.rescued
+  }
+
+  noteFailure({ outcome, requestId, status }: FailedRequest, nowMs: number): void {
+    const failure = { requestId, outcome, status, at: nowMs }
+    this.#failures = [...this.#failures, failure].slice(-FAILURES_KEPT)
+  }
+
+  /** The last few requests that counted against it, the oldest first. */
+  recentFailures(): readonly RecentFailure[] {
+    return this.#failures
   }
 
   /** Takes the latencies that the threads have counted for the slot since the last call. */

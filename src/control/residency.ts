@@ -231,6 +231,7 @@ export class Residency {
       rescueBudget: config.rescueBudget,
       replay: config.replay,
       bodyLimitBytes: config.bodyLimitBytes,
+      verdict: config.verdict,
       versions,
     }
   }

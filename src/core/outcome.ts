@@ -53,3 +53,14 @@ export function outcomeOfStatus(status: number): Outcome {
   if (status >= 500) return 'serverError'
   return status >= 400 ? 'clientError' : 'ok'
 }
+
+/** A request that counted against the candidate, as the explanation of a verdict names it. */
+export interface FailedRequest {
+  /** Of the version, on the board. */
+  readonly slot: number
+  /** As the app and the access log know it. */
+  readonly requestId: string
+  readonly outcome: Outcome
+  /** The status that the version answered; 0 when it did not. */
+  readonly status: number
+}

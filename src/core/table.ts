@@ -31,6 +31,16 @@ export interface RescueBudget {
   readonly atLeast: number
 }
 
+/** Which requests are evidence for or against a version, beyond what holds for all services. */
+export interface EvidenceRules {
+  /** Requests under these path prefixes are served as all others, and are no evidence. */
+  readonly exclude: readonly string[]
+  /** Whether 4xx answers of a version are its errors. */
+  readonly clientErrors: 'ignore' | 'count'
+  /** A request whose answer has not begun after so long is an error; null: however long it is. */
+  readonly slowIsErrorMs: number | null
+}
+
 export interface TableTarget {
   /** The cell of this target on the board. */
   readonly index: number
@@ -63,6 +73,7 @@ export interface TableService {
   readonly replay: Replay
   /** The largest request body in bytes, or null for no limit. */
   readonly bodyLimitBytes: number | null
+  readonly verdict: EvidenceRules
   readonly versions: readonly TableVersion[]
 }
 

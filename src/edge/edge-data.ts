@@ -9,6 +9,7 @@ import type {
   Limits,
   Timeouts,
 } from '../config/config.ts'
+import type { FailedRequest } from '../core/outcome.ts'
 import type { Table } from '../core/table.ts'
 
 /** What an edge thread needs of the config. */
@@ -51,3 +52,5 @@ export type FromEdge =
   | { readonly say: 'fault' | 'mended'; readonly text: string }
   /** Something that an operator should know, and that passes. */
   | { readonly say: 'note'; readonly text: string }
+  /** A request counted against the candidate. */
+  | ({ readonly say: 'failed' } & FailedRequest)

@@ -4,10 +4,9 @@
 
 import { BlockList, isIPv6 } from 'node:net'
 import { randomBytes } from 'node:crypto'
-import { type Board, wakeControl } from '../board/board.ts'
+import type { Board } from '../board/board.ts'
 import { acknowledgeTable, beat } from '../board/liveness.ts'
-import { count, latencyLimitUs } from '../board/tallies.ts'
-import { TALLY } from '../board/layout.ts'
+import { count } from '../board/tallies.ts'
 import type { Table } from '../core/table.ts'
 import { type ForwardingRules, forwardingRules } from '../http1/forward.ts'
 import { RequestHead, type RequestLimits } from '../http1/request-head.ts'
@@ -15,6 +14,7 @@ import { ResponseHead } from '../http1/response-head.ts'
 import { AccessLog } from './access-log.ts'
 import type { ClientConnection } from './client.ts'
 import type { EdgeSettings, FromEdge } from './edge-data.ts'
+import { FailedRequests } from './failed-requests.ts'
 import type { Judgement } from './record.ts'
 import { buildRoutes, NO_ROUTES, type Routes, type Target } from './routes.ts'
 import type { Tunnel } from './tunnel.ts'
@@ -49,6 +49,7 @@ export class Edge {
   accessLog: AccessLog | null
   /** Tells the main thread what it should know. */
   tell: (word: FromEdge) => void = () => undefined
+  readonly failedRequests = new FailedRequests((failed) => this.tell({ say: 'failed', ...failed }))
   routes: Routes = NO_ROUTES
   draining = false
   /** Requests of this thread so far. */
@@ -57,6 +58,8 @@ export class Edge {
   readonly rescuesInFlight = new Map<number, number>()
   /** The value of a Date field, renewed every second. */
   date = new Date().toUTCString()
+  /** When the last tick was: a time that costs nothing to read, and is a tick old at most. */
+  tickedMs: number
 
   // Exchanges that wait for a response head, the oldest first.
   #oldest: Judgement | null = null
@@ -67,13 +70,13 @@ export class Edge {
   #trusted: BlockList
   #dribbling = new Set<ClientConnection>()
   #dateMs = 0
-  #tickedMs = 0
 
   constructor(board: Board, thread: number, settings: EdgeSettings) {
     this.board = board
     this.thread = thread
     this.settings = settings
-    this.wheel = new Wheel(this.now())
+    this.tickedMs = this.now()
+    this.wheel = new Wheel(this.tickedMs)
     this.#trusted = blockListOf(settings.trustedProxies)
     this.requestLimits = { ...settings.limits, ...settings.accept }
     this.forwarding = forwardingRules(settings.forwarding)
@@ -167,11 +170,11 @@ export class Edge {
     const now = this.now()
     this.turns.timersRan()
     beat(this.board, this.thread)
-    this.#countOverdue(now)
+    this.#lookAtWaiting(now)
     // After a standstill the answers that have come meanwhile are read before anything is overdue.
-    if (now - this.#tickedMs > STANDSTILL_MS) setImmediate(() => this.wheel.advance(now))
+    if (now - this.tickedMs > STANDSTILL_MS) setImmediate(() => this.wheel.advance(now))
     else this.wheel.advance(now)
-    this.#tickedMs = now
+    this.tickedMs = now
     this.#readDribbles()
     if (now - this.#dateMs >= 500) {
       this.#dateMs = now
@@ -180,26 +183,17 @@ export class Edge {
     }
   }
 
+  #lookAtWaiting(now: number): void {
+    for (let exchange = this.#oldest; exchange !== null; exchange = exchange.newer) {
+      exchange.lookAt(now)
+    }
+  }
+
   #readDribbles(): void {
     if (this.#dribbling.size === 0) return
     const dribbling = this.#dribbling
     this.#dribbling = new Set()
     for (const connection of dribbling) connection.readLate()
-  }
-
-  /** A request that hangs counts as slow when it passes the limit, not when it ends at last. */
-  #countOverdue(now: number): void {
-    for (let exchange = this.#oldest; exchange !== null; exchange = exchange.newer) {
-      if (exchange.exceeded || !exchange.isEvidence) continue
-      const limitUs = latencyLimitUs(this.board, exchange.slot)
-      if (limitUs > 0 && (now - exchange.sentAtMs) * 1000 > limitUs) this.countExceeded(exchange)
-    }
-  }
-
-  countExceeded(exchange: Judgement): void {
-    exchange.exceeded = true
-    this.count(exchange.slot, TALLY.exceeded)
-    wakeControl(this.board)
   }
 }
 

@@ -28,9 +28,9 @@ export class Logged extends Judgement {
 
   /** @param requestId what is sent unless a trusted peer brought one */
   protected logRequestId(head: RequestHead, requestId: string): void {
-    if (this.#entry === null) return
     const line = this.#by.trusted ? head.lines.find(FIELD['x-request-id']) : -1
-    this.#entry.requestId = line < 0 ? requestId : head.lines.value(line)
+    this.requestId = line < 0 ? requestId : head.lines.value(line)
+    if (this.#entry !== null) this.#entry.requestId = this.requestId
   }
 
   protected logRescue(version: string): void {

@@ -3,6 +3,7 @@
 // pick is made anew with the same ticket. Without the second look a drain on the control thread
 // could find no claim although a request is about to go to the version that it ends.
 
+import { randomUUID } from 'node:crypto'
 import {
   assignedCandidate,
   assignedStable,
@@ -57,28 +58,34 @@ export function pickNamed(edge: Edge, service: Service, name: string): Version |
 
 export interface Ticket {
   readonly ticket: number
+  /** The customer's bucket, which is the ticket then; −1 for a random draw. */
+  readonly bucket: number
   /** A new affinity key that the client must be given in a cookie, or ''. */
   readonly newKey: string
 }
 
 /** The ticket of a request: its customer's bucket, or a random draw. */
-export function ticketOf(
-  service: Service,
-  head: RequestHead,
-  address: string,
-  makeKey: () => string,
-): Ticket {
-  const { affinity, salt } = service
-  if (affinity === null) return { ticket: ticketFrom(Math.random()), newKey: '' }
-  if (affinity.by === 'address') return { ticket: bucketOf(salt, address), newKey: '' }
+export function ticketOf(service: Service, head: RequestHead, address: string): Ticket {
+  const { affinity } = service
+  if (affinity === null) return randomTicket()
+  if (affinity.by === 'address') return bucketTicket(service, address, '')
   if (affinity.by === 'header') {
     const key = head.lines.valueOf(affinity.name)
-    return { ticket: key === null ? ticketFrom(Math.random()) : bucketOf(salt, key), newKey: '' }
+    return key === null ? randomTicket() : bucketTicket(service, key, '')
   }
   const key = cookieOf(head, affinity.name)
-  if (key !== null) return { ticket: bucketOf(salt, key), newKey: '' }
-  const newKey = makeKey()
-  return { ticket: bucketOf(salt, newKey), newKey }
+  if (key !== null) return bucketTicket(service, key, '')
+  const newKey = randomUUID()
+  return bucketTicket(service, newKey, newKey)
+}
+
+function randomTicket(): Ticket {
+  return { ticket: ticketFrom(Math.random()), bucket: -1, newKey: '' }
+}
+
+function bucketTicket({ salt }: Service, key: string, newKey: string): Ticket {
+  const bucket = bucketOf(salt, key)
+  return { ticket: bucket, bucket, newKey }
 }
 
 /** The line that gives a client its new affinity key, or ''. */

@@ -1,20 +1,36 @@
 // What an exchange leaves on the board: the outcome of the version that the draw chose, by its
 // first attempt (intention to treat), its latency, and whether it was evidence. A rescue changes
 // nothing of that: it adds only that a user was spared, or was not.
+//
+// With affinity the draw is per bucket, so of a bucket one error and one exceedance count in a
+// window; a repeated one is neither good nor bad. Latency is evidence only of what was sent soon
+// after its draw. Both are questions of when and how often, and answered here; what an error is
+// says core/outcome.ts, besides the service's own rules.
 
 import { wakeControl } from '../board/board.ts'
+import { type BucketEvent, markBucket } from '../board/buckets.ts'
 import { TALLY } from '../board/layout.ts'
 import { recordLatency } from '../board/latency.ts'
 import { latencyLimitUs } from '../board/tallies.ts'
+import { SENT_WITHIN_MS } from '../core/facts.ts'
 import { blameOf, isJudged, type Outcome, outcomeIndex } from '../core/outcome.ts'
+import type { Arm } from '../core/split.ts'
 import type { Edge } from './edge.ts'
+import type { Ticket } from './pick.ts'
+import type { Service } from './routes.ts'
 
 export class Judgement {
   readonly edge: Edge
+  /** Whose rules hold; null before a service was found. */
+  protected service: Service | null = null
   /** The slot of the version that the draw chose; −1 before the draw. */
   slot = -1
-  /** False for overrides and for attempts that say nothing about the version. */
+  /** What the draw chose; `stable` too when there was no draw. */
+  protected arm: Arm = 'stable'
+  /** False for overrides and for paths that the service excludes. */
   isEvidence = true
+  /** As the app and the access log know it. */
+  protected requestId = ''
   /** When the request had been sent whole on a ready connection, by the edge's clock; −1 before. */
   sentAtMs = -1
   /** Whether it has been counted as slower than the limit. */
@@ -27,16 +43,51 @@ export class Judgement {
   /** What it was counted as; '' before. */
   outcome: Outcome | '' = ''
   #userError = false
+  /** The bucket that was drawn for, or −1. */
+  #bucket = -1
+  /** Whether the client had no key yet: what it does is a draw of its own. */
+  #isKeyless = false
+  #drawnAtMs = 0
+  /** Whether it was sent too long after its draw for its latency to be evidence. */
+  #sentLate = false
 
   constructor(edge: Edge) {
     this.edge = edge
+  }
+
+  /** @param path normalised */
+  protected belongsTo(service: Service, path: string): void {
+    this.service = service
+    if (service.excluded !== null && service.excluded.find('', path) !== null) {
+      this.isEvidence = false
+    }
+  }
+
+  protected drawn(arm: Arm, { bucket, newKey }: Ticket): void {
+    this.arm = arm
+    this.#bucket = bucket
+    this.#isKeyless = newKey !== ''
+    // The last tick was a moment ago: near enough, and no look at the clock.
+    this.#drawnAtMs = this.edge.tickedMs
   }
 
   /** The request is on its way: from here its latency runs. A rescue is not measured. */
   requestSent(nowMs: number): void {
     if (this.outcome !== '' || this.waiting) return
     this.sentAtMs = nowMs
+    this.#sentLate = nowMs - this.#drawnAtMs > SENT_WITHIN_MS
     this.edge.awaitHead(this)
+  }
+
+  /** It still waits for a head: a hanging request counts when it passes a limit, not at its end. */
+  lookAt(nowMs: number): void {
+    if (!this.isEvidence) return
+    const waitedMs = nowMs - this.sentAtMs
+    this.#compare(waitedMs * 1000)
+    const limitMs = this.service?.slowIsErrorMs ?? Number.POSITIVE_INFINITY
+    if (waitedMs <= limitMs || this.outcome !== '') return
+    this.judge('timeout')
+    this.noteUserError() // whatever comes now, the user has waited for too long
   }
 
   /** The head of the answer has come. */
@@ -44,28 +95,64 @@ export class Judgement {
     const { edge } = this
     edge.headCame(this)
     if (this.sentAtMs < 0) return // an answer before the request's end has no latency
+    if (this.#sentLate || !this.isEvidence) return
     const us = Math.max(1, Math.round((edge.now() - this.sentAtMs) * 1000))
     recordLatency(edge.board, edge.thread, this.slot, us)
-    if (this.exceeded || !this.isEvidence) return
-    const limitUs = latencyLimitUs(edge.board, this.slot)
-    if (limitUs > 0 && us > limitUs) edge.countExceeded(this)
+    this.#compare(us)
   }
 
-  /** Counts the outcome, once: the first judgement of a request is the one that holds. */
-  judge(outcome: Outcome): void {
+  #compare(us: number): void {
+    if (this.exceeded || this.#sentLate) return
+    const { board } = this.edge
+    const limitUs = latencyLimitUs(board, this.slot)
+    if (limitUs <= 0 || us <= limitUs) return
+    this.exceeded = true
+    if (!this.#isFirst('exceedance')) return
+    this.edge.count(this.slot, TALLY.exceeded)
+    wakeControl(board)
+  }
+
+  /** Whether such an event of its bucket is the first one in this window. */
+  #isFirst(event: BucketEvent): boolean {
+    if (this.#bucket < 0 || this.service === null) return true
+    const mark = { service: this.service.index, arm: this.arm, event, bucket: this.#bucket }
+    return markBucket(this.edge.board, mark) || this.#isKeyless
+  }
+
+  /** Whether the service takes this outcome for the version's error. */
+  protected isError(outcome: Outcome): boolean {
+    if (blameOf(outcome) === 'version') return true
+    return outcome === 'clientError' && this.service?.countsClientErrors === true
+  }
+
+  /**
+   * Counts the outcome, once: the first judgement of a request is the one that holds.
+   *
+   * @param status what the version answered
+   */
+  judge(outcome: Outcome, status = 0): void {
     if (this.outcome !== '' || this.slot < 0) return
     this.outcome = outcome
     this.edge.count(this.slot, outcomeIndex(outcome))
     if (!this.isEvidence || !isJudged(outcome)) return
-    if (blameOf(outcome) === 'version') {
-      this.edge.count(this.slot, TALLY.evidenceBad)
-      wakeControl(this.edge.board)
-    } else this.edge.count(this.slot, TALLY.evidenceGood)
+    if (this.isError(outcome)) this.#countError(outcome, status)
+    else this.edge.count(this.slot, TALLY.evidenceGood)
+  }
+
+  #countError(outcome: Outcome, status: number): void {
+    if (!this.#isFirst('error')) return
+    const { edge, requestId, slot } = this
+    // First its name, then the count: the verdict that it leads to should know it.
+    if (this.arm === 'candidate') {
+      edge.failedRequests.note({ slot, requestId, outcome, status }, edge.tickedMs)
+    }
+    edge.count(slot, TALLY.evidenceBad)
+    wakeControl(edge.board)
   }
 
   /** An error of the version has reached a user. */
   noteUserError(): void {
-    if (this.#userError || this.slot < 0) return
+    if (this.#userError || this.slot < 0 || !this.isEvidence) return
     this.#userError = true
     this.edge.count(this.slot, TALLY.userErrors)
   }

@@ -11,10 +11,8 @@
 // The methods stand in this order. The client's side is an interface (client-side.ts), the target's
 // side is a connection (upstream.ts); this file knows neither's sockets.
 
-import { randomUUID } from 'node:crypto'
 import { addInFlight, countTarget, releaseClaim } from '../board/tallies.ts'
 import { type Outcome, outcomeOfStatus } from '../core/outcome.ts'
-import type { Arm } from '../core/split.ts'
 import { FAULTS, type Fault } from '../http1/fault.ts'
 import { requestHeadOut, switchingHeadOut, timesInVia } from '../http1/forward.ts'
 import { matchHost } from '../http1/host.ts'
@@ -41,8 +39,6 @@ export class Exchange extends Relay {
   bodyLimitBytes = Number.POSITIVE_INFINITY
   tunnel: Tunnel | null = null
 
-  #service: Service | null = null
-  #arm: Arm = 'stable'
   #claimed: Version | null = null
   #target: Target | null = null
   #upstream: UpstreamConnection | null = null
@@ -75,7 +71,7 @@ export class Exchange extends Relay {
     const service = this.edge.routes.router.find(matchHost(head.host), path)
     if (service === null) return this.#answer('no-service')
     if (head.maxForwards === 0) return this.#answerOptions()
-    this.#service = service
+    this.belongsTo(service, path)
     this.bodyLimitBytes = service.bodyLimitBytes
     if (head.contentLength > service.bodyLimitBytes) return this.#answer('body-too-large')
     if (this.#pick(service, head)) this.#choose(service, head)
@@ -89,12 +85,11 @@ export class Exchange extends Relay {
       this.isEvidence = false
       this.#claimed = pickNamed(this.edge, service, override)
     } else {
-      const { address } = this.client.by
-      const { newKey, ticket } = ticketOf(service, head, address, randomUUID)
-      const pick = pickVersion(this.edge, service, ticket)
+      const ticket = ticketOf(service, head, this.client.by.address)
+      const pick = pickVersion(this.edge, service, ticket.ticket)
       this.#claimed = pick?.version ?? null
-      this.#arm = pick?.arm ?? 'stable'
-      this.answerExtra = affinityCookie(service, newKey)
+      this.drawn(pick?.arm ?? 'stable', ticket)
+      this.answerExtra = affinityCookie(service, ticket.newKey)
     }
     if (this.#claimed !== null) {
       this.slot = this.#claimed.slot
@@ -203,9 +198,10 @@ export class Exchange extends Relay {
     this.logHead()
     this.#countTarget(good)
     this.#outcome = outcomeOfStatus(head.status)
-    if (!good) {
-      this.judge('serverError')
-      if (this.#rescue()) return
+    // Stable's own 4xx, in the candidate's place, is no failure of the candidate.
+    if (this.isError(this.#outcome) && (!good || this.#rescueSlot < 0)) {
+      this.judge(this.#outcome, head.status)
+      if (!good && this.#rescue()) return
       this.noteUserError()
     }
     this.beginAnswer(head)
@@ -289,10 +285,8 @@ export class Exchange extends Relay {
   }
 
   #moveToStable(): boolean {
-    const service = this.#service as Service
-    if (this.#arm !== 'candidate' || this.#rescueSlot >= 0 || !service.rescue || !this.isEvidence) {
-      return false
-    }
+    const service = this.service as Service
+    if (this.arm !== 'candidate' || this.#rescueSlot >= 0 || !service.rescue) return false
     const { board, thread } = this.edge
     const stable = pickStable(this.edge, service)
     if (stable === null) return false

@@ -83,6 +83,11 @@ export interface Service {
   readonly rescueBudget: RescueBudget
   readonly replay: Replay
   readonly bodyLimitBytes: number
+  /** Finds the paths, of any host, whose requests are no evidence; null when all are. */
+  readonly excluded: Router<true> | null
+  readonly countsClientErrors: boolean
+  /** Infinity: no request is an error for being slow. */
+  readonly slowIsErrorMs: number
   readonly versions: ReadonlyMap<string, Version>
 }
 
@@ -121,15 +126,27 @@ export function buildRoutes(board: Board, table: Table, known: Map<number, Targe
       rescueBudget: row.rescueBudget,
       replay: row.replay,
       bodyLimitBytes: row.bodyLimitBytes ?? Number.POSITIVE_INFINITY,
+      excluded: routerOf(row.verdict.exclude),
+      countsClientErrors: row.verdict.clientErrors === 'count',
+      slowIsErrorMs: row.verdict.slowIsErrorMs ?? Number.POSITIVE_INFINITY,
       versions,
     }
-    // A route is found by the normal form of a path, so it is kept by its own.
-    for (const { host, path } of row.matches) {
-      router.add({ host, path: normalisePath(path) ?? path }, service)
-    }
+    for (const { host, path } of row.matches) router.add({ host, path: normalOf(path) }, service)
   }
   retire(known, kept)
   return { revision: table.revision, router, bySlot }
+}
+
+/** A route is found by the normal form of a path, so it is kept by its own. */
+function normalOf(path: string): string {
+  return normalisePath(path) ?? path
+}
+
+function routerOf(paths: readonly string[]): Router<true> | null {
+  if (paths.length === 0) return null
+  const router = new Router<true>()
+  for (const path of paths) router.add({ host: null, path: normalOf(path) }, true)
+  return router
 }
 
 function keepTarget(

@@ -11,6 +11,7 @@ import { clearConnections, connections, heartbeat, waitForTable } from '../board
 import { releaseThread } from '../board/tallies.ts'
 import type { Address } from '../config/config.ts'
 import type { ThreadView } from '../core/command.ts'
+import type { FailedRequest } from '../core/outcome.ts'
 import type { Table } from '../core/table.ts'
 import type { EdgeData, EdgeSettings, FromEdge, ToEdge } from './edge-data.ts'
 
@@ -46,6 +47,8 @@ export interface SupervisorOptions {
   readonly onShared: (text: string) => void
   /** Called with a sentence when something broke in a thread that goes on, or works again. */
   readonly onNote?: (text: string) => void
+  /** Called with some of the requests that counted against a candidate. */
+  readonly onFailed?: (failed: FailedRequest) => void
 }
 
 export class Supervisor {
@@ -53,6 +56,7 @@ export class Supervisor {
   readonly #onReplaced: (text: string) => void
   readonly #onShared: (text: string) => void
   readonly #onNote: (text: string) => void
+  readonly #onFailed: (failed: FailedRequest) => void
   /** What does not work, by the number of the thread that said so. */
   readonly #faults = new Map<number, string>()
   readonly #threads: Thread[] = []
@@ -69,6 +73,7 @@ export class Supervisor {
     this.#onReplaced = options.onReplaced
     this.#onShared = options.onShared
     this.#onNote = options.onNote ?? (() => undefined)
+    this.#onFailed = options.onFailed ?? (() => undefined)
     const now = performance.now()
     for (let number = 0; number < this.#board.layout.threads; number++) {
       const worker = this.#spawn(number)
@@ -200,7 +205,8 @@ export class Supervisor {
 
   /** What one thread says of a file, the others say too: it is noted once. */
   #hear(number: number, word: FromEdge): void {
-    if (word.say === 'fault') {
+    if (word.say === 'failed') this.#onFailed(word)
+    else if (word.say === 'fault') {
       if (!this.faults().includes(word.text)) this.#onNote(word.text)
       this.#faults.set(number, word.text)
     } else if (word.say === 'note') this.#onNote(word.text)

@@ -124,6 +124,7 @@ export function configOf(choices: ConfigChoices): Config {
       versionOverride: null,
       rescue: true,
       bodyLimitBytes: null,
+      verdict: { exclude: [], clientErrors: 'ignore', slowIsErrorMs: null },
       rescueBudget: { share: 0.2, atLeast: 16 },
       replay: { putDelete: false, idempotencyKey: false },
       health: HEALTH,

@@ -206,6 +206,7 @@ function serviceAt(port: number): TableService {
     rescueBudget: { share: 0.2, atLeast: 16 },
     replay: { putDelete: false, idempotencyKey: false },
     bodyLimitBytes: null,
+    verdict: { exclude: [], clientErrors: 'ignore', slowIsErrorMs: null },
     versions: [{ name: 'v1', slot: STABLE, targets: [target] }],
   }
 }

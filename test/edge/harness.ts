@@ -166,6 +166,7 @@ export async function startEdge(options: EdgeOptions): Promise<TestEdge> {
     rescueBudget: { share: 0.2, atLeast: 16 },
     replay: { putDelete: false, idempotencyKey: false },
     bodyLimitBytes: null,
+    verdict: { exclude: [], clientErrors: 'ignore', slowIsErrorMs: null },
     versions: [
       { name: 'v1', slot: STABLE, targets: options.stable.map(target) },
       ...(candidate.length > 0

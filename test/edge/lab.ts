@@ -78,6 +78,7 @@ export class Lab {
       rescueBudget: { share: 0.2, atLeast: 16 },
       replay: { putDelete: false, idempotencyKey: false },
       bodyLimitBytes: null,
+      verdict: { exclude: [], clientErrors: 'ignore', slowIsErrorMs: null },
       versions: [
         { name: 'v1', slot: STABLE, targets: stable.map((port) => this.#target(port)) },
         { name: 'v2', slot: CANDIDATE, targets: candidate.map((port) => this.#target(port)) },

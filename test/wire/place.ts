@@ -243,7 +243,7 @@ export class Place {
   }
 }
 
-const SERVICE = {
+const SERVICE: Omit<TableService, 'name' | 'index' | 'matches' | 'versions'> = {
   affinity: null,
   salt: 'salt',
   versionOverride: null,
@@ -251,6 +251,7 @@ const SERVICE = {
   rescueBudget: { share: 0.2, atLeast: 16 },
   replay: { putDelete: false, idempotencyKey: false },
   bodyLimitBytes: null,
+  verdict: { exclude: [], clientErrors: 'ignore', slowIsErrorMs: null },
 }
 
 /** Nobody listens there (discard, which no system serves any more). */

@@ -1,0 +1,42 @@
+// Which affinity buckets have had an error, or an exceedance, in the present window: bitmaps that
+// all edge threads set and the control thread clears (core/bucket-errors.ts says why). Setting a
+// bit answers whether it was there, so of two threads only one counts. Nothing here is touched
+// unless a service has affinity and something went wrong.
+
+import { BUCKET_WORDS, bucketBit, bucketWord } from '../core/bucket-errors.ts'
+import type { Arm } from '../core/split.ts'
+import type { Board } from './board.ts'
+import { BUCKETS } from './layout.ts'
+
+/** What of a bucket counts once in a window. */
+export type BucketEvent = 'error' | 'exceedance'
+
+export interface BucketMark {
+  /** The service's cell. */
+  readonly service: number
+  readonly arm: Arm
+  readonly event: BucketEvent
+  /** From 0 to 9,999. */
+  readonly bucket: number
+}
+
+/** Marks a bucket; true for the first that does so in this window, over all threads. */
+export function markBucket({ cells, layout }: Board, mark: BucketMark): boolean {
+  const map = (mark.arm === 'candidate' ? 2 : 0) + (mark.event === 'exceedance' ? 1 : 0)
+  const at = layout.bucketsAt + (mark.service * BUCKETS.maps + map) * BUCKETS.mapCells
+  const bit = bucketBit(mark.bucket)
+  if ((Atomics.or(cells, at + bucketWord(mark.bucket), bit) & bit) !== 0) return false
+  // Behind the bit, as the mark is cleared before the bits are: so no bit is left without one.
+  Atomics.store(cells, at + BUCKETS.marked, 1)
+  return true
+}
+
+/** Begins a new window for all services. The control thread's call. */
+export function clearBuckets({ cells, layout }: Board): void {
+  for (let map = 0; map < layout.services * BUCKETS.maps; map++) {
+    const at = layout.bucketsAt + map * BUCKETS.mapCells
+    if (Atomics.load(cells, at + BUCKETS.marked) === 0) continue
+    Atomics.store(cells, at + BUCKETS.marked, 0)
+    for (let word = 0; word < BUCKET_WORDS; word++) Atomics.store(cells, at + word, 0)
+  }
+}
