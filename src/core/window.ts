@@ -39,6 +39,8 @@ interface Slice {
   /** The number of the second it holds; −1 while it is unused. */
   second: number
   readonly outcomes: number[]
+  good: number
+  bad: number
   rescued: number
   /** Counts by the smallest latency of a histogram's cell. */
   readonly latency: Map<number, number>
@@ -59,7 +61,11 @@ export interface WindowStats {
 }
 
 interface Counts {
+  /** In the order of OUTCOMES. */
   readonly outcomes: readonly number[]
+  /** Those that are evidence: not the excluded ones, nor overrides. */
+  readonly evidenceGood: number
+  readonly evidenceBad: number
   readonly rescued: number
 }
 
@@ -70,11 +76,10 @@ export class Window {
   constructor() {
     for (let i = 0; i < SLICES; i++) {
       const outcomes = OUTCOMES.map(() => 0)
-      this.#slices.push({ second: -1, outcomes, rescued: 0, latency: new Map() })
+      this.#slices.push({ second: -1, outcomes, good: 0, bad: 0, rescued: 0, latency: new Map() })
     }
   }
 
-  /** Adds outcomes, in the order of OUTCOMES. */
   addCounts(counts: Counts, nowMs: number): void {
     const slice = this.#sliceAt(nowMs)
     const { outcomes } = counts
@@ -82,6 +87,8 @@ export class Window {
       const times = outcomes[i] ?? 0
       if (times > 0) slice.outcomes[i] = (slice.outcomes[i] ?? 0) + times
     }
+    slice.good += counts.evidenceGood
+    slice.bad += counts.evidenceBad
     slice.rescued += counts.rescued
   }
 
@@ -110,13 +117,14 @@ export class Window {
     }
   }
 
-  /** Judged requests of the last `lastMs` (at most a minute), for mode `threshold`. */
+  /** What is evidence of the last `lastMs` (at most a minute), for mode `threshold`. */
   figures(lastMs: number, nowMs: number): WindowFigures {
     const slices = this.#last(lastMs, nowMs)
-    const { judged, errors } = sumOutcomes(slices)
+    const errors = slices.reduce((sum, slice) => sum + slice.bad, 0)
+    const requests = slices.reduce((sum, slice) => sum + slice.good, errors)
     const measured = pour(slices)
     const p99Us = measured === 0 ? null : scratch.getValueAtPercentile(99)
-    return { requests: judged, errors, p99Us }
+    return { requests, errors, p99Us }
   }
 
   /** The tail of the last minute, or null when nothing was measured. */
@@ -145,6 +153,8 @@ export class Window {
     if (slice.second !== second) {
       slice.second = second
       slice.outcomes.fill(0)
+      slice.good = 0
+      slice.bad = 0
       slice.rescued = 0
       slice.latency.clear()
     }

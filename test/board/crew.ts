@@ -9,6 +9,7 @@ import {
   assignmentNumber,
 } from '../../src/board/assignment.ts'
 import { type Board, openBoard, type SharedBoard, wakeControl } from '../../src/board/board.ts'
+import { markBucket } from '../../src/board/buckets.ts'
 import { recordLatency } from '../../src/board/latency.ts'
 import { acknowledgeTable } from '../../src/board/liveness.ts'
 import { count, raiseClaim, releaseClaim } from '../../src/board/tallies.ts'
@@ -35,6 +36,8 @@ export type Job =
   | { readonly do: 'wake'; readonly times: number }
   /** Counts in three slots, waits until all three were read; `times` times. */
   | { readonly do: 'marks'; readonly times: number }
+  /** Marks `buckets` buckets again and again; answers how often it was the first. */
+  | { readonly do: 'buckets'; readonly buckets: number; readonly rounds: number }
   | { readonly do: 'tables'; readonly last: number }
 
 export interface CrewData {
@@ -149,6 +152,17 @@ function markAll({ board, thread, cells }: Crew, times: number): number[] {
   return []
 }
 
+function markBuckets({ board, cells, random }: Crew, job: Job & { do: 'buckets' }): number[] {
+  // Together, or the first thread would be done before the second one begins.
+  while (Atomics.load(cells, READY) < board.layout.threads) Atomics.wait(cells, STOP, 0, 1)
+  let first = 0
+  for (let i = 0; i < job.rounds * job.buckets; i++) {
+    const bucket = random() % job.buckets
+    if (markBucket(board, { service: 0, arm: 'candidate', event: 'error', bucket })) first++
+  }
+  return [first]
+}
+
 function work(crew: Crew, job: Job): number[] {
   switch (job.do) {
     case 'count':
@@ -164,6 +178,8 @@ function work(crew: Crew, job: Job): number[] {
       return wakeAll(crew, job.times)
     case 'marks':
       return markAll(crew, job.times)
+    case 'buckets':
+      return markBuckets(crew, job)
     case 'tables':
       for (let table = 1; table <= job.last; table++) {
         acknowledgeTable(crew.board, crew.thread, table)

@@ -10,6 +10,7 @@ import {
   shareBoard,
   wakeControl,
 } from '../../src/board/board.ts'
+import { markBucket } from '../../src/board/buckets.ts'
 import { LATENCY_CELLS, layOut, RING_ROWS, TALLY } from '../../src/board/layout.ts'
 import { recordLatency, setLatencyStripe } from '../../src/board/latency.ts'
 import { acknowledgeTable, addConnection, beat } from '../../src/board/liveness.ts'
@@ -114,6 +115,20 @@ function ownThreads(watch: Watch): void {
   }
 }
 
+function ownBuckets(watch: Watch): void {
+  const { board } = watch
+  for (let service = 0; service < board.layout.services; service++) {
+    for (const arm of ['stable', 'candidate'] as const) {
+      for (const event of ['error', 'exceedance'] as const) {
+        // The last bucket shares no word with the first; the first mark of a map marks the map.
+        watch.own(`buckets ${service}/${arm}/${event}`, 3, () => {
+          for (const bucket of [0, 9999]) markBucket(board, { service, arm, event, bucket })
+        })
+      }
+    }
+  }
+}
+
 await t.test('everything has cells of its own', async (t) => {
   for (const size of SIZES) {
     const board = createBoard(size)
@@ -130,6 +145,7 @@ await t.test('everything has cells of its own', async (t) => {
     ownTallies(watch, [...new Set(slots)])
     ownTargets(watch)
     ownThreads(watch)
+    ownBuckets(watch)
     t.same(watch.wrong, [], JSON.stringify(size))
   }
 })

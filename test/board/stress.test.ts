@@ -1,60 +1,16 @@
 // The protocols of the board under real threads. The publisher's side runs here, on the main
 // thread, as fast as it can; the threads of crew.ts are the edge.
 
-import { once } from 'node:events'
-import { Worker } from 'node:worker_threads'
 import t from 'tap'
 import { publishAssignment } from '../../src/board/assignment.ts'
-import {
-  type Board,
-  createBoard,
-  shareBoard,
-  waitForWake,
-  wakeCount,
-} from '../../src/board/board.ts'
+import { type Board, waitForWake, wakeCount } from '../../src/board/board.ts'
 import { setLatencyStripe, takeLatency } from '../../src/board/latency.ts'
 import { TALLY } from '../../src/board/layout.ts'
 import { waitForTable } from '../../src/board/liveness.ts'
 import { claims, TallyReader } from '../../src/board/tallies.ts'
 import { OUTCOMES } from '../../src/core/outcome.ts'
-import { ACKNOWLEDGED, type CrewData, ENDED, type Job, READY, STOP } from './crew.ts'
-
-const THREADS = 2
-const SLOTS = 40
-
-interface Crew {
-  readonly cells: Int32Array<SharedArrayBuffer>
-  /** The answers of all threads. */
-  finish(): Promise<number[][]>
-  working: boolean
-}
-
-/** Starts the threads and resolves when all of them are at work. */
-async function startCrew(board: Board, job: Job, threads = THREADS): Promise<Crew> {
-  const cells = new Int32Array(new SharedArrayBuffer(4 * (ENDED + SLOTS)))
-  const workers = Array.from({ length: threads }, (_, thread) => {
-    const workerData: CrewData = { board: shareBoard(board), thread, cells: cells.buffer, job }
-    return new Worker(new URL('./crew.ts', import.meta.url), { workerData, execArgv: [] })
-  })
-  const answers = Promise.all(
-    workers.map(async (worker) => {
-      const [[answer]] = await Promise.all([once(worker, 'message'), once(worker, 'exit')])
-      return answer as number[]
-    }),
-  )
-  const crew = { cells, finish: () => answers, working: true }
-  void answers.finally(() => {
-    crew.working = false
-  })
-  while (Atomics.load(cells, READY) < threads) await turn()
-  return crew
-}
-
-function makeBoard(): Board {
-  return createBoard({ threads: THREADS, services: 1, slots: SLOTS, targets: 1, latencyStripes: 2 })
-}
-
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+import { ACKNOWLEDGED, ENDED, STOP } from './crew.ts'
+import { makeBoard, SLOTS, startCrew, THREADS, turn } from './start-crew.ts'
 
 /** Waits in place: the publisher of the real board is synchronous too. */
 function until(condition: () => boolean, limitMs: number): boolean {

@@ -11,6 +11,8 @@ function outcomes(counts: Partial<Record<Outcome, number>>): number[] {
   return OUTCOMES.map((outcome) => counts[outcome] ?? 0)
 }
 
+const NO_EVIDENCE = { evidenceGood: 0, evidenceBad: 0 }
+
 await t.test('sums are those of the slices of the last minute', async (t) => {
   const event = fc.record({ atMs: fc.nat(200_000), ok: fc.nat(50), bad: fc.nat(5) })
   fc.assert(
@@ -18,8 +20,9 @@ await t.test('sums are those of the slices of the last minute', async (t) => {
       const window = new Window()
       const sorted = [...events].sort((some, other) => some.atMs - other.atMs)
       for (const { atMs, ok, bad } of sorted) {
-        const counts = { outcomes: outcomes({ ok, serverError: bad }), rescued: bad }
-        window.addCounts(counts, atMs)
+        const counts = outcomes({ ok, serverError: bad })
+        const evidence = { evidenceGood: ok, evidenceBad: bad }
+        window.addCounts({ outcomes: counts, ...evidence, rescued: bad }, atMs)
       }
       const now = sorted.at(-1)?.atMs ?? 0
       const first = Math.floor(now / 1000) - WINDOW_MS / 1000 + 1
@@ -75,19 +78,26 @@ await t.test('a window without requests says so', async (t) => {
 await t.test('the rate is that of the last ten full seconds', async (t) => {
   const window = new Window()
   for (let second = 0; second < 20; second++) {
-    window.addCounts(
-      { outcomes: outcomes({ ok: second < 10 ? 5 : 100 }), rescued: 0 },
-      second * 1000,
-    )
+    const counts = outcomes({ ok: second < 10 ? 5 : 100 })
+    window.addCounts({ outcomes: counts, ...NO_EVIDENCE, rescued: 0 }, second * 1000)
   }
   t.equal(window.stats(20_500).rate, 100)
 })
 
-await t.test('requests that Vertex or the client ended are no judged requests', async (t) => {
+await t.test('requests that Vertex or the client ended do not lower the error rate', async (t) => {
   const window = new Window()
   const counts = outcomes({ ok: 90, timeout: 10, aborted: 40, overload: 60 })
-  window.addCounts({ outcomes: counts, rescued: 0 }, 0)
+  window.addCounts({ outcomes: counts, ...NO_EVIDENCE, rescued: 0 }, 0)
   const { requests, errorRate } = window.stats(0)
   t.same({ requests, errorRate }, { requests: 200, errorRate: 0.1 })
-  t.equal(window.figures(60_000, 0).requests, 100)
+})
+
+await t.test('the figures for a threshold are of evidence only', async (t) => {
+  const window = new Window()
+  const counts = { outcomes: outcomes({ ok: 90, clientError: 30, timeout: 10 }), rescued: 0 }
+  window.addCounts({ ...counts, evidenceGood: 50, evidenceBad: 7 }, 0)
+  window.addCounts({ ...counts, evidenceGood: 3, evidenceBad: 0 }, 1000)
+  t.same(window.figures(60_000, 1000), { requests: 60, errors: 7, p99Us: null })
+  t.same(window.figures(1000, 1000), { requests: 3, errors: 0, p99Us: null })
+  t.same(window.figures(60_000, 62_000), { requests: 0, errors: 0, p99Us: null })
 })
