@@ -31,9 +31,10 @@ export class Clock {
     else this.#start = Math.min(Math.max(savedMs, this.#wall()), savedMs + LONGEST_LEAP_MS)
   }
 
+  /** Whole milliseconds, so that the journal tells exactly what was reckoned with. */
   now(): number {
     this.#asked = true
-    return this.#start + (this.#monotonic() - this.#startMonotonic)
+    return Math.floor(this.#start + (this.#monotonic() - this.#startMonotonic))
   }
 
   /** ISO 8601 of a moment of this clock, as the wall clock tells time now. */

@@ -17,6 +17,7 @@ import { type Connect, connectOnce } from './check-request.ts'
 import { Clock } from './clock.ts'
 import { eventOf, type ParseStrategy } from './command-event.ts'
 import { degradedSentences } from './degraded.ts'
+import { EvidenceLines } from './evidence-lines.ts'
 import { memoryMs } from './facts.ts'
 import { JournalFile } from './journal-file.ts'
 import { Keeper, type KeeperParts } from './keeper.ts'
@@ -78,6 +79,7 @@ export class Control {
   readonly #parseStrategy: ParseStrategy
   readonly #ledger: Ledger
   readonly #journal: JournalFile
+  readonly #evidence: EvidenceLines
   readonly #clock: Clock
   readonly #pager: Pager
   readonly #residency: Residency
@@ -102,6 +104,7 @@ export class Control {
     this.#config = options.config
     this.#ledger = opened.ledger
     this.#journal = opened.journal
+    this.#evidence = new EvidenceLines(opened.journal)
     this.#clock = opened.clock
     this.#residency = new Residency(options.board)
     this.#pager = new Pager({
@@ -127,7 +130,7 @@ export class Control {
     this.#loop = new Loop({
       board: this.#board,
       clock: this.#clock,
-      journal: this.#journal,
+      evidence: this.#evidence,
       residency: this.#residency,
       targets: this.#targets,
       keepers: this.#keepers,
@@ -298,6 +301,7 @@ export class Control {
     return {
       ledger: this.#ledger,
       journal: this.#journal,
+      evidence: this.#evidence,
       pager: this.#pager,
       residency: this.#residency,
       clock: this.#clock,

@@ -11,6 +11,7 @@ import { limitsOf, type Stepped } from '../core/rollout/transition.ts'
 import { frozen } from '../core/rollout/upkeep.ts'
 import type { ServiceConfig } from '../config/config.ts'
 import type { Clock } from './clock.ts'
+import type { EvidenceLines } from './evidence-lines.ts'
 import type { JournalFile } from './journal-file.ts'
 import type { Ledger } from './ledger.ts'
 import type { Pager } from './pager.ts'
@@ -23,6 +24,7 @@ const WAITING_DECISIONS = 256
 export interface KeeperParts {
   readonly ledger: Ledger
   readonly journal: JournalFile
+  readonly evidence: EvidenceLines
   readonly pager: Pager
   readonly residency: Residency
   readonly clock: Clock
@@ -71,9 +73,16 @@ export class Keeper {
 
   /** Decides. A refusal changes nothing; otherwise the promise is about the effects. */
   decide(event: RolloutEvent): (Stepped & { done: Promise<void> }) | Refusal {
-    const stepped = step(this.document, event, this.#parts.clock.now())
+    const { document } = this
+    const { clock, evidence } = this.#parts
+    const now = clock.now()
+    const stepped = step(document, event, now)
     if ('refused' in stepped) return stepped
-    return { ...stepped, done: this.take(stepped) }
+    evidence.note(document, { event, now })
+    const done = this.take(stepped)
+    // Behind the weight, which is stored by now, and before the entries, which take a turn.
+    if (stepped.effects.length > 0) evidence.cut(document, now)
+    return { ...stepped, done }
   }
 
   /** Takes a decision over and carries its effects out. */

@@ -7,12 +7,11 @@
 import { setImmediate } from 'node:timers/promises'
 import { type Board, waitForWake, wakeControl, wakeCount } from '../board/board.ts'
 import { claims, type TallyDelta, TallyReader } from '../board/tallies.ts'
-import type { ServiceDocument } from '../core/events.ts'
 import { type ArmCounts, NO_COUNTS } from '../core/facts.ts'
 import { blameOf, OUTCOMES } from '../core/outcome.ts'
 import { BucketWindows } from './bucket-windows.ts'
-import type { JournalFile } from './journal-file.ts'
 import type { Clock } from './clock.ts'
+import type { EvidenceLines } from './evidence-lines.ts'
 import { takeFacts } from './facts.ts'
 import type { Keeper } from './keeper.ts'
 import type { Residency, ResidentVersion } from './residency.ts'
@@ -28,7 +27,7 @@ const RESTING_MS = 100
 export interface LoopParts {
   readonly board: Board
   readonly clock: Clock
-  readonly journal: JournalFile
+  readonly evidence: EvidenceLines
   readonly residency: Residency
   readonly targets: Targets
   readonly keepers: ReadonlyMap<string, Keeper>
@@ -42,23 +41,6 @@ interface Arms {
   stable: ArmCounts
 }
 
-function plus(some: ArmCounts, more: ArmCounts): ArmCounts {
-  return {
-    good: some.good + more.good,
-    bad: some.bad + more.bad,
-    exceeded: some.exceeded + more.exceeded,
-    userErrors: some.userErrors + more.userErrors,
-  }
-}
-
-function isEmpty({ good, bad, exceeded, userErrors }: ArmCounts): boolean {
-  return good + bad + exceeded + userErrors === 0
-}
-
-function isNotable({ candidate, stable }: Arms): boolean {
-  return candidate.bad + candidate.exceeded + stable.bad + stable.exceeded > 0
-}
-
 /** Whether the version failed at all, be it evidence or not. */
 function hasFailures({ outcomes }: TallyDelta): boolean {
   return OUTCOMES.some((outcome, i) => blameOf(outcome) === 'version' && (outcomes[i] ?? 0) > 0)
@@ -68,8 +50,6 @@ export class Loop {
   readonly #parts: LoopParts
   readonly #reader: TallyReader
   readonly #buckets: BucketWindows
-  /** What each rollout has counted since its last line of evidence. */
-  readonly #unwritten = new Map<string, Arms>()
   #stopped = false
   #running: Promise<void> | null = null
   #alive: NodeJS.Timeout | undefined
@@ -153,6 +133,7 @@ export class Loop {
 
   #judgeCounted(now: number): void {
     this.#lastReadMs = now
+    this.#buckets.turnTo(now)
     const inFlight = this.#readClaims()
     const counted = this.#readTallies(now)
     for (const keeper of this.#parts.keepers.values()) {
@@ -263,47 +244,8 @@ export class Loop {
   #tick(keeper: Keeper, seen: { arms: Arms | undefined; inFlight: number }): void {
     const { arms, inFlight } = seen
     const counts = arms ?? { candidate: NO_COUNTS, stable: NO_COUNTS }
-    const { document } = keeper
-    if (arms !== undefined && document.evidence !== null) this.#noteEvidence(document, arms)
-    const decided = keeper.decide({ event: 'tick', ...counts, inFlight })
-    // The line comes before what it leads to, so that the journal reads in the order of things:
-    // lines about a decision are appended in a later turn.
-    const acts = !('refused' in decided) && decided.effects.length > 0
-    if (acts || this.#isTick) this.#writeNotable(document)
-  }
-
-  #noteEvidence({ state }: ServiceDocument, arms: Arms): void {
-    const { service } = state
-    const before = this.#unwritten.get(service) ?? { candidate: NO_COUNTS, stable: NO_COUNTS }
-    this.#unwritten.set(service, {
-      candidate: plus(before.candidate, arms.candidate),
-      stable: plus(before.stable, arms.stable),
-    })
-  }
-
-  #writeNotable(document: ServiceDocument): void {
-    const arms = this.#unwritten.get(document.state.service)
-    if (arms !== undefined && isNotable(arms)) this.#writeEvidence(document)
-  }
-
-  #writeEvidence({ state }: ServiceDocument): void {
-    const { epoch, rollout, service, weight } = state
-    const arms = this.#unwritten.get(service)
-    this.#unwritten.delete(service)
-    if (arms === undefined || (isEmpty(arms.candidate) && isEmpty(arms.stable))) return
-    const { candidate, stable } = arms
-    const text =
-      `candidate ${candidate.good} good, ${candidate.bad} bad, ${candidate.exceeded} slow; ` +
-      `stable ${stable.good} good, ${stable.bad} bad, ${stable.exceeded} slow`
-    void this.#parts.journal.append({
-      kind: 'evidence',
-      service,
-      epoch,
-      text,
-      by: 'node',
-      weight: weight / 100,
-      evidence: { rollout: rollout?.id, candidate, stable },
-    })
+    keeper.decide({ event: 'tick', ...counts, inFlight })
+    if (this.#isTick) this.#parts.evidence.writeNotable(keeper.document, this.#parts.clock.now())
   }
 
   #second(keeper: Keeper, now: number): void {
@@ -313,7 +255,6 @@ export class Loop {
     const { rollout, previous } = keeper.document.state
     if (rollout !== null || previous !== null) this.survey(keeper)
     else this.#pourLatency(keeper, now)
-    this.#writeEvidence(keeper.document)
     if (keeper.document.evidence !== null || keeper.unsaved !== null) keeper.saveEvidence()
   }
 

@@ -4,6 +4,7 @@
 // are open go on until they end by themselves: only an abort closes them.
 
 import type { Effect, ServiceDocument } from '../events.ts'
+import { type FoldRecord, weightRecord } from '../replay/record.ts'
 import type { Refusal, Rollout } from '../service.ts'
 import { foldLowering, withControl } from '../verdict/evidence.ts'
 import { FULL_WEIGHT, percentFromWeight, type Weight } from '../weight.ts'
@@ -25,6 +26,7 @@ import {
   rolloutOf,
   type Stepped,
   unchanged,
+  withTry,
 } from './transition.ts'
 
 function cannotServe(document: ServiceDocument, event: EventOf<'weight'>): Refusal | null {
@@ -70,11 +72,13 @@ function cannotRaise(
         `value is ${percentFromWeight(state.weight)} %`,
     )
   }
-  return force ? null : ejectedRefusal(document, 'raise the weight')
+  const instead = 'Force raises it all the same'
+  return force ? null : ejectedRefusal(document, { action: 'raise the weight', instead })
 }
 
-function journalWeight(text: string, weight: Weight): Effect {
-  return { effect: 'journal', kind: 'weight', text, by: 'operator', weight }
+function journalWeight(text: string, weight: Weight, record?: FoldRecord): Effect {
+  const entry = { effect: 'journal', kind: 'weight', text, by: 'operator', weight } as const
+  return record === undefined ? entry : { ...entry, evidence: record }
 }
 
 /** A weight without a rollout: opens phase `manual`. */
@@ -88,10 +92,11 @@ export function openManual(
   const { state } = document
   if (event.weight === 0) return unchanged(document, `${state.candidate} is at 0 % already`)
   const rollout = newRollout(state, { phase: 'manual', strategy: event.strategy, now })
+  const versions = withTry(state, state.candidate)
   const opened: ServiceDocument = {
     ...document,
     evidence: null,
-    state: { ...state, rollout, ended: null, rollouts: state.rollouts + 1 },
+    state: { ...state, versions, rollout, ended: null, rollouts: state.rollouts + 1 },
   }
   const raised = raiseTo(opened, {
     weight: event.weight,
@@ -124,7 +129,7 @@ function lowered(
       assignmentOf(next.state),
       limitsOf(noted),
       PERSIST,
-      journalWeight(order.text, weight),
+      journalWeight(order.text, weight, weightRecord({ fold: 'lowering', ...change }, next)),
     ],
   }
 }

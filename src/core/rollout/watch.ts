@@ -3,6 +3,7 @@
 // first what is bad, only then what may be raised.
 
 import type { Effect, ServiceDocument } from '../events.ts'
+import { type FoldRecord, reopeningRecord, weightRecord } from '../replay/record.ts'
 import type { Rollout } from '../service.ts'
 import { REQUESTS_FOR_P99 } from '../verdict/anchor.ts'
 import { explain, figuresOf } from '../verdict/explain.ts'
@@ -88,17 +89,24 @@ function dropPrevious(document: ServiceDocument, now: number): Stepped {
 
 /** Latency begins to be judged: the candidate is warm, and stable's tail is known. */
 function beginLatency(document: ServiceDocument, now: number): Stepped {
-  const { evidence, facts } = document
+  const { evidence } = document
   if (evidence === null) return unchanged(document)
+  const next = withLatency(document, now)
+  if (next === evidence) return unchanged(document)
+  return { document: { ...document, evidence: next }, effects: [limitsOf(next)], note: '' }
+}
+
+/** The evidence with latency judged, if that can begin now; else the same. */
+export function withLatency(document: ServiceDocument, now: number): Evidence | null {
+  const { evidence, facts } = document
+  if (evidence === null) return null
   const { strategy, stepSinceMs } = rolloutOf(document)
   const { tail } = facts
   const seen = { nowMs: now, given: facts.given }
   const warm = evidence.warmUp === null || isWarm(evidence.warmUp, seen, strategy)
   const known = (tail?.requests ?? 0) >= REQUESTS_FOR_P99 || now - stepSinceMs >= TAIL_WINDOW_MS
-  let next: Evidence = warm && evidence.warmUp !== null ? { ...evidence, warmUp: null } : evidence
-  if (warm && known) next = foldLateAnchor(next, tail, strategy.trigger)
-  if (next === evidence) return unchanged(document)
-  return { document: { ...document, evidence: next }, effects: [limitsOf(next)], note: '' }
+  const next: Evidence = warm && evidence.warmUp !== null ? { ...evidence, warmUp: null } : evidence
+  return warm && known ? foldLateAnchor(next, tail, strategy.trigger) : next
 }
 
 /** Phase `proving`: the candidate is resident at 0 %. Gates will run here. */
@@ -168,20 +176,17 @@ function reopen(document: ServiceDocument, now: number): Stepped {
   const { evidence, facts, state } = document
   if (evidence === null) throw new Error('cannot reopen without evidence')
   const raises = rollout.raises + 1
-  const folded = foldRaise(
-    evidence,
-    {
-      weight: REOPENED_WEIGHT,
-      number: raises,
-      nowMs: now,
-      memoryMs: facts.memoryMs,
-      tail: facts.tail,
-      stableWindow: facts.windows.stable,
-      given: facts.given,
-      provesAnew: false,
-    },
-    rollout.strategy,
-  )
+  const raise = {
+    weight: REOPENED_WEIGHT,
+    number: raises,
+    nowMs: now,
+    memoryMs: facts.memoryMs,
+    tail: facts.tail,
+    stableWindow: facts.windows.stable,
+    given: facts.given,
+    provesAnew: false,
+  }
+  const folded = foldRaise(evidence, raise, rollout.strategy)
   const change = { weight: REOPENED_WEIGHT, nowMs: now, memoryMs: facts.memoryMs }
   // The candidate has served at 100 % and is warm.
   const compared = { ...foldLowering(folded, change), warmUp: evidence.warmUp }
@@ -199,9 +204,13 @@ function reopen(document: ServiceDocument, now: number): Stepped {
       assignmentOf(next.state),
       limitsOf(compared),
       PERSIST,
-      { effect: 'journal', kind: 'weight', text, by: 'verdict', weight: REOPENED_WEIGHT },
+      journalWeight(text, next.state.weight, reopeningRecord(raise, next)),
     ],
   }
+}
+
+function journalWeight(text: string, weight: Weight, evidence: FoldRecord): Effect {
+  return { effect: 'journal', kind: 'weight', text, by: 'verdict', weight, evidence }
 }
 
 /** The suspicion has gone: 100 % again. No new γ, as no new suspicion is entitled to it. */
@@ -223,7 +232,7 @@ function restore(document: ServiceDocument, now: number): Stepped {
     document: next,
     note: text,
     effects: [
-      { effect: 'journal', kind: 'weight', text, by: 'verdict', weight: FULL_WEIGHT },
+      journalWeight(text, FULL_WEIGHT, weightRecord({ fold: 'restoring', ...change }, next)),
       PERSIST,
       assignmentOf(next.state),
     ],
