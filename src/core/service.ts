@@ -43,6 +43,8 @@ export interface Rollout {
 
 export interface VersionRecord {
   readonly targets: readonly string[]
+  /** Rollouts of it that began here: α is the risk of each, so many tries are wrong more often. */
+  readonly tries?: number
 }
 
 export interface Quarantined {

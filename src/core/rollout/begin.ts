@@ -21,6 +21,7 @@ import {
   refuse,
   rolloutOf,
   type Stepped,
+  triesOf,
   unchanged,
 } from './transition.ts'
 
@@ -46,7 +47,8 @@ function withVersion(
     if (oldest === -1) break
     others.splice(oldest, 1)
   }
-  return Object.fromEntries([...others, [version, { targets }]])
+  const tries = triesOf(state, version) + 1
+  return Object.fromEntries([...others, [version, { targets, tries }]])
 }
 
 function otherTargets(version: string, now: readonly string[]): Refusal {
@@ -193,7 +195,7 @@ export function replace(
 function adoptTargets(document: ServiceDocument, event: EventOf<'routing'>): Stepped {
   const { state } = document
   const text = "the targets of the file's versions were applied"
-  const versions = { ...state.versions, ...recordsOf(event) }
+  const versions = { ...state.versions, ...recordsOf(state, event) }
   return {
     document: moved(document, { state: { versions, routingHash: event.hash } }),
     note: text,
@@ -205,9 +207,15 @@ function adoptTargets(document: ServiceDocument, event: EventOf<'routing'>): Ste
   }
 }
 
-function recordsOf(event: EventOf<'routing'>): Readonly<Record<string, VersionRecord>> {
+function recordsOf(
+  state: ServiceState,
+  event: EventOf<'routing'>,
+): Readonly<Record<string, VersionRecord>> {
   return Object.fromEntries(
-    Object.entries(event.versions).map(([name, targets]) => [name, { targets }]),
+    Object.entries(event.versions).map(([name, targets]) => [
+      name,
+      { ...state.versions[name], targets },
+    ]),
   )
 }
 
@@ -227,7 +235,7 @@ export function adopt(document: ServiceDocument, event: EventOf<'routing'>, now:
     evidence: null,
     state: {
       ...state,
-      versions: { ...state.versions, ...recordsOf(event) },
+      versions: { ...state.versions, ...recordsOf(state, event) },
       stable: event.stable,
       candidate: event.candidate,
       weight: 0,

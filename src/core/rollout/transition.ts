@@ -140,6 +140,19 @@ export function newRollout(
   }
 }
 
+/** How many rollouts of a version have begun here. */
+export function triesOf(state: ServiceState, version: string): number {
+  return state.versions[version]?.tries ?? 0
+}
+
+/** The versions with one try more of the candidate. */
+export function withTry(state: ServiceState, candidate: string | null): ServiceState['versions'] {
+  const known = candidate === null ? undefined : state.versions[candidate]
+  if (candidate === null || known === undefined) return state.versions
+  const tries = triesOf(state, candidate) + 1
+  return { ...state.versions, [candidate]: { ...known, tries } }
+}
+
 /** What the judge is shown. */
 export function caseOf(document: ServiceDocument, rollout: Rollout, evidence: Evidence): Case {
   return {

@@ -50,7 +50,7 @@ export function setTargets(
   })
   if (taken !== null) return taken
   const text = `${version} has the targets ${targets.join(', ')} now`
-  const versions = { ...state.versions, [version]: { targets } }
+  const versions = { ...state.versions, [version]: { ...known, targets } }
   return {
     document: moved(document, { state: { versions } }),
     note: text,
