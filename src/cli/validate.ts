@@ -31,5 +31,5 @@ function lineOf(service: ServiceConfig): string {
   const { stable, candidate, weight } = service.routing
   const steps = service.strategy.steps.map((step) => `${percentFromWeight(step.weight)}%`)
   const rest = candidate === null ? '' : `, candidate ${candidate} @ ${percentFromWeight(weight)}%`
-  return `  ${service.name}: stable ${stable}${rest}, steps ${steps.join(' ')}`
+  return `  ${service.name}: stable ${stable ?? 'none'}${rest}, steps ${steps.join(' ')}`
 }

@@ -98,7 +98,8 @@ export interface VersionConfig {
 }
 
 export interface RoutingConfig {
-  readonly stable: string
+  /** Null: no version is trusted yet. */
+  readonly stable: string | null
   readonly candidate: string | null
   /** The candidate's weight; 0 when there is no candidate. */
   readonly weight: Weight

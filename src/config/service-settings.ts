@@ -76,7 +76,8 @@ function share(name: string, why: string): Setting<Share> {
 export const ROUTING = {
   stable: share(
     'routing.stable',
-    'The version that is trusted. Its share is what is left to 100 %.',
+    'The version that is trusted. Its share is what is left to 100 %. none: there is none yet, ' +
+      'and the first version that is deployed goes to 100 %.',
   ),
   candidate: share('routing.candidate', 'The version on trial; 0 % without a share.'),
 } as const

@@ -145,12 +145,25 @@ function resolveVersions(
   return versions
 }
 
+/** `stable: none`, unless a version is called so. */
+function hasNoStable(document: ServiceDocument, versions: readonly VersionConfig[]): boolean {
+  const isNone = ROUTING.stable.read(document.routing?.stable ?? '')?.version === 'none'
+  return isNone && !versions.some(({ name }) => name === 'none')
+}
+
 function resolveRouting(
   document: ServiceDocument,
   versions: readonly VersionConfig[],
   at: ServicePlace,
 ): RoutingConfig {
   const pointer = `${at.pointer}/routing`
+  if (hasNoStable(document, versions)) {
+    if (document.routing?.candidate !== undefined) {
+      const rule = 'stable is none, so there is nothing to compare it with: deploy it instead'
+      at.report(`${pointer}/candidate`, `Cannot name a candidate as ${rule}`)
+    }
+    return { stable: null, candidate: null, weight: 0 }
+  }
   const stable = shareOf(document.routing, { part: 'stable', pointer, versions, report: at.report })
   const candidate = shareOf(document.routing, {
     part: 'candidate',
@@ -166,8 +179,8 @@ function resolveRouting(
     }
   }
   checkSum({ stable, candidate }, pointer, at.report)
-  if (candidate === null) return { stable: stable?.version ?? '', candidate: null, weight: 0 }
-  return { stable: stable?.version ?? '', candidate: candidate.version, weight }
+  if (candidate === null) return { stable: stable?.version ?? null, candidate: null, weight: 0 }
+  return { stable: stable?.version ?? null, candidate: candidate.version, weight }
 }
 
 function checkSum(

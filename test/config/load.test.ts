@@ -97,6 +97,16 @@ routing: { stable: 1.10, candidate: 0x1F @ 0.01% }
   )
 })
 
+await t.test('a service may have no stable version yet', async (t) => {
+  const text = `versions: { v1: { targets: [http://127.0.0.1:1] } }
+routing: { stable: none }
+`
+  const [service] = configOf(t, text).services
+  t.strictSame(service?.routing, { stable: null, candidate: null, weight: 0 })
+  const named = text.replace('v1', 'none')
+  t.equal(configOf(t, named).services[0]?.routing.stable, 'none', 'a version may be called so')
+})
+
 await t.test('the candidate gets what a written stable share leaves', async (t) => {
   const text = BASE.replace(/routing: .*/, 'routing: { stable: v1 @ 87.5%, candidate: v2 }')
   t.equal(configOf(t, text).services[0]?.routing.weight, 1250)

@@ -7,7 +7,7 @@ import type { Refusal, ServiceState, VersionRecord } from '../service.ts'
 import { percentFromWeight } from '../weight.ts'
 import { openManual } from './by-hand.ts'
 import { quarantineRefusal, sameTargets } from './quarantine.ts'
-import { takenTarget } from './targets.ts'
+import { healthText, takenTarget } from './targets.ts'
 import {
   assignmentOf,
   conflict,
@@ -144,6 +144,27 @@ export function begin(
   }
 }
 
+/** What is taken from the running candidate must have somewhere to go. */
+function nowhereElse({ facts, state }: ServiceDocument, version: string): Refusal | null {
+  const { candidate, stable, weight } = state
+  if (weight === 0) return null
+  if (stable === null) {
+    return conflict(
+      'no-stable',
+      'No stable version',
+      `Cannot deploy ${version} as there is no stable version to return to: current value is ` +
+        `${candidate} at ${percentFromWeight(weight)} %. Promote it first`,
+    )
+  }
+  if (facts.stable.healthy > 0) return null
+  return conflict(
+    'stable-unhealthy',
+    'Stable is not healthy',
+    `Cannot deploy ${version} in the place of ${candidate} as ${stable} must have a healthy ` +
+      `target: current value is ${healthText(facts.stable)}. Abort first, or promote ${candidate}`,
+  )
+}
+
 /**
  * `deploy` while a rollout runs: the same version goes on, another needs `replace`. A weight that
  * was set by hand is a rollout without steps: deploying its version gives it some.
@@ -172,6 +193,8 @@ export function replace(
         'Abort it, or replace it',
     )
   }
+  const stuck = nowhereElse(document, event.version)
+  if (stuck !== null) return stuck
   const idle: ServiceDocument = {
     ...document,
     evidence: null,
@@ -230,24 +253,26 @@ export function adopt(document: ServiceDocument, event: EventOf<'routing'>, now:
   if (routingPart(state.routingHash) === routingPart(event.hash)) {
     return adoptTargets(document, event)
   }
+  // A file that names none says that there is none yet, not that the one there is has to go.
+  const stable = event.stable ?? state.stable
   const kept = {
     ...document,
     evidence: null,
     state: {
       ...state,
       versions: { ...state.versions, ...recordsOf(state, event) },
-      stable: event.stable,
+      stable,
       candidate: event.candidate,
       weight: 0,
       rollout: null,
       ended: null,
-      previous: event.stable === state.stable ? state.previous : null,
+      previous: stable === state.stable ? state.previous : null,
       routingHash: event.hash,
     },
   }
   const candidate = event.candidate === null ? '' : `, candidate ${event.candidate}`
   const running = state.rollout === null ? '' : `; rollout ${state.rollout.id} is superseded`
-  const text = `the file's routing was applied: stable ${event.stable}${candidate}${running}`
+  const text = `the file's routing was applied: stable ${stable ?? 'none'}${candidate}${running}`
   const next = moved(kept, { state: {} })
   const noted: Effect = { effect: 'journal', kind: 'config', text, by: 'operator', weight: 0 }
   const rows: Effect[] = [assignmentOf(next.state), NO_LIMITS]

@@ -46,8 +46,9 @@ export function abort(
     return conflict(
       'no-stable',
       'No stable version',
-      `Cannot ${event.event} as there is no stable version to return to: ${state.candidate} ` +
-        `serves ${percentFromWeight(state.weight)} %`,
+      `Cannot ${event.event === 'abort' ? 'abort' : 'roll back'} as there is no stable version ` +
+        `to return to: current value is ${state.candidate} at ` +
+        `${percentFromWeight(state.weight)} %. Promote it, or give it other targets`,
     )
   }
   if (
@@ -155,8 +156,10 @@ export function promoteNow(document: ServiceDocument, _event: unknown, now: numb
 
 /** Nothing is kept to return to; an earlier version can still be deployed. */
 function noPrevious(state: ServiceState): Refusal {
-  const { service, stable, versions } = state
-  const others = Object.keys(versions).filter((version) => version !== stable)
+  const { quarantine, service, stable, versions } = state
+  const others = Object.keys(versions).filter(
+    (version) => version !== stable && quarantine[version] === undefined,
+  )
   const known = others.length === 0 ? 'none' : others.join(', ')
   return conflict(
     'no-previous',

@@ -8,6 +8,7 @@ import type { Phase, Refusal, Rollout, ServiceState } from '../service.ts'
 import { type Evidence, foldRaise, noEvidence, withControl } from '../verdict/evidence.ts'
 import { settleKnown } from '../verdict/settle.ts'
 import { FULL_WEIGHT, percentFromWeight, type Weight } from '../weight.ts'
+import { ejectedRefusal } from './targets.ts'
 import {
   assignmentOf,
   conflict,
@@ -148,7 +149,9 @@ export function promoteStep(
   event: EventOf<'promote'>,
   now: number,
 ): Stepped | Refusal {
-  const refusal = notResident(document)
+  const instead = 'A full promotion passes over it'
+  const ejected = event.full ? null : ejectedRefusal(document, { action: 'promote', instead })
+  const refusal = notResident(document) ?? ejected
   if (refusal !== null) return refusal
   const rollout = rolloutOf(document)
   // Without stable the first step is the last: the rest of the requests would have nowhere to go.
@@ -217,11 +220,14 @@ export function resume(document: ServiceDocument, _event: unknown, now: number):
       effects: [PERSIST, { effect: 'journal', kind: 'resume', text, by, weight: state.weight }],
     }
   }
-  const refusal = notResident(document)
-  if (refusal !== null) return refusal
   const step = Math.max(0, rollout.step)
   const ofStep = rollout.strategy.steps[step]?.weight ?? 0
   const weight = Math.max(ofStep, state.weight)
+  const instead = 'Set the weight with force, or wait until all are back'
+  const ejected =
+    weight > state.weight ? ejectedRefusal(document, { action: 'resume', instead }) : null
+  const refusal = notResident(document) ?? ejected
+  if (refusal !== null) return refusal
   return raiseTo(document, {
     weight,
     phase: phaseOf(weight),

@@ -30,16 +30,21 @@ export function healthText({ healthy, total, why }: TargetCounts): string {
 }
 
 /**
- * The refusal of a raise by hand, named by `action`, as a target of the candidate is not well; null
- * when all are. Before the first raise the targets are tried by control, which knows more of them.
+ * The refusal of a raise by hand as a target of the candidate is not well; null when all are.
+ * Before the first raise the targets are tried by control, which knows more of them.
+ *
+ * @param order what cannot be done, and a sentence about what can
  */
-export function ejectedRefusal({ facts, state }: ServiceDocument, action: string): Refusal | null {
+export function ejectedRefusal(
+  { facts, state }: ServiceDocument,
+  { action, instead }: { action: string; instead: string },
+): Refusal | null {
   const { candidate } = facts
   if (state.weight === 0 || candidate.healthy === candidate.total) return null
   return conflict(
     'target-ejected',
     'Candidate target is out',
     `Cannot ${action} as all targets of ${state.candidate} must be healthy: current value is ` +
-      `${healthText(candidate)}. Force raises it all the same`,
+      `${healthText(candidate)}. ${instead}`,
   )
 }
