@@ -42,10 +42,10 @@ interface Cut {
 }
 
 export class EvidenceLines {
-  readonly #journal: JournalFile
+  readonly #journal: Pick<JournalFile, 'append'>
   readonly #services = new Map<string, Lines>()
 
-  constructor(journal: JournalFile) {
+  constructor(journal: Pick<JournalFile, 'append'>) {
     this.#journal = journal
   }
 

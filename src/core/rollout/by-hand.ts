@@ -112,7 +112,7 @@ export function openManual(
 }
 
 /** Lowers the weight: the store first, as less is always safe. */
-function lowered(
+export function lowered(
   document: ServiceDocument,
   order: { weight: Weight; rollout: Rollout; text: string; now: number },
 ): Stepped {

@@ -4,6 +4,7 @@
 
 import type { ServiceDocument } from '../events.ts'
 import type { JournalEntry, JournalKind } from '../journal.ts'
+import { raiseRecord } from '../replay/record.ts'
 import type { Phase, Refusal, Rollout, ServiceState } from '../service.ts'
 import { type Evidence, foldRaise, noEvidence, withControl } from '../verdict/evidence.ts'
 import { settleKnown } from '../verdict/settle.ts'
@@ -48,20 +49,17 @@ export function raiseTo(document: ServiceDocument, order: RaiseOrder): Stepped {
   const { facts } = document
   const known = document.evidence ?? firstEvidence(document, order.now)
   const compared = order.weight < FULL_WEIGHT ? withControl(known, strategy.trigger) : known
-  const evidence = foldRaise(
-    compared,
-    {
-      weight: order.weight,
-      number: rollout.raises + 1,
-      nowMs: order.now,
-      memoryMs: facts.memoryMs,
-      tail: facts.tail,
-      stableWindow: facts.windows.stable,
-      given: facts.given,
-      provesAnew: order.kind === 'resume',
-    },
-    strategy,
-  )
+  const raise = {
+    weight: order.weight,
+    number: rollout.raises + 1,
+    nowMs: order.now,
+    memoryMs: facts.memoryMs,
+    tail: facts.tail,
+    stableWindow: facts.windows.stable,
+    given: facts.given,
+    provesAnew: order.kind === 'resume',
+  }
+  const evidence = foldRaise(compared, raise, strategy)
   const next = moved(document, {
     evidence,
     state: {
@@ -78,11 +76,13 @@ export function raiseTo(document: ServiceDocument, order: RaiseOrder): Stepped {
       },
     },
   })
+  const { by, kind, text, weight } = order
+  const record = raiseRecord(raise, { before: document, after: next })
   return {
     document: next,
     note: order.text,
     effects: [
-      { effect: 'journal', kind: order.kind, text: order.text, by: order.by, weight: order.weight },
+      { effect: 'journal', kind, text, by, weight, evidence: record },
       PERSIST,
       assignmentOf(next.state),
       limitsOf(evidence),

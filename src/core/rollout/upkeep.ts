@@ -2,6 +2,7 @@
 // could not be saved, and a fault of our own.
 
 import type { ServiceDocument } from '../events.ts'
+import { restartRecord, weightRecord } from '../replay/record.ts'
 import type { Refusal, ServiceState } from '../service.ts'
 import { noteWeightIn } from '../verdict/evidence.ts'
 import { percentFromWeight } from '../weight.ts'
@@ -87,15 +88,18 @@ export function restarted(document: ServiceDocument, _event: unknown, now: numbe
   const text =
     `rollout ${rollout.id} of ${state.candidate} goes on in phase ${rollout.phase} at ` +
     `${percentFromWeight(state.weight)} %`
+  const next = moved(document, {
+    evidence: again,
+    state: { rollout: { ...rollout, stepSinceMs: now } },
+  })
+  const { weight } = state
+  const record = restartRecord(next, now)
   return {
-    document: moved(document, {
-      evidence: again,
-      state: { rollout: { ...rollout, stepSinceMs: now } },
-    }),
+    document: next,
     note: text,
     effects: [
       PERSIST,
-      { effect: 'journal', kind: 'start', text, by: 'node', weight: state.weight },
+      { effect: 'journal', kind: 'start', text, by: 'node', weight, evidence: record },
     ],
   }
 }
@@ -112,21 +116,26 @@ export function takeBack(
   const step = rollout.strategy.steps.findLastIndex((one) => one.weight <= weight)
   const reason = `the weight could not be raised as it could not be saved: ${event.reason}`
   const change = { weight, nowMs: now, memoryMs: facts.memoryMs }
-  return {
-    document: moved(document, {
-      evidence: evidence === null ? null : noteWeightIn(evidence, change),
-      state: {
-        weight,
-        rollout: {
-          ...rollout,
-          phase: rollout.phase === 'manual' ? 'manual' : phaseOf(weight),
-          step,
-          pause: { reason, sinceMs: now },
-        },
+  const next = moved(document, {
+    evidence: evidence === null ? null : noteWeightIn(evidence, change),
+    state: {
+      weight,
+      rollout: {
+        ...rollout,
+        phase: rollout.phase === 'manual' ? 'manual' : phaseOf(weight),
+        step,
+        pause: { reason, sinceMs: now },
       },
-    }),
+    },
+  })
+  const record = weightRecord({ fold: 'taking-back', ...change }, next)
+  return {
+    document: next,
     note: reason,
-    effects: [PERSIST, { effect: 'journal', kind: 'pause', text: reason, by: 'node', weight }],
+    effects: [
+      PERSIST,
+      { effect: 'journal', kind: 'pause', text: reason, by: 'node', weight, evidence: record },
+    ],
   }
 }
 

@@ -171,7 +171,7 @@ function tellOnce(document: ServiceDocument, evidence: Evidence): Stepped {
 }
 
 /** At 100 % something looks bad: compare with stable again. Counts as a raise. */
-function reopen(document: ServiceDocument, now: number): Stepped {
+export function reopen(document: ServiceDocument, now: number): Stepped {
   const rollout = rolloutOf(document)
   const { evidence, facts, state } = document
   if (evidence === null) throw new Error('cannot reopen without evidence')
@@ -214,7 +214,7 @@ function journalWeight(text: string, weight: Weight, evidence: FoldRecord): Effe
 }
 
 /** The suspicion has gone: 100 % again. No new γ, as no new suspicion is entitled to it. */
-function restore(document: ServiceDocument, now: number): Stepped {
+export function restore(document: ServiceDocument, now: number): Stepped {
   const rollout = rolloutOf(document)
   const { evidence, facts, state } = document
   if (evidence === null) throw new Error('cannot restore without evidence')

@@ -1,0 +1,331 @@
+// Replays a rollout from its journal. As it was: then every decision must come at the same line and
+// with the same evidence as in the node, and the replay says whether it does. Or under another
+// strategy: then it says when that would have stopped or promoted the candidate, and after how many
+// bad requests. It never guesses: what a journal cannot tell is said in a sentence.
+
+import type { JournalEntry } from '../journal.ts'
+import type { Strategy } from '../strategy.ts'
+import { type ArmTotals, type EvidenceValues, NO_TOTALS } from '../verdict/evidence.ts'
+import { percentFromWeight, type Weight } from '../weight.ts'
+import { cannotReplay } from './cannot.ts'
+import { type Chapter, chapterOf, missingLines, type Passage } from './chapter.ts'
+import { type Decision, Machine, type Moment } from './machine.ts'
+import type { FoldRecord } from './record.ts'
+
+/** A decision that was taken, by whomever. */
+export interface Happened {
+  readonly decision: Decision | 'aborted' | 'weight' | 'resumed' | 'restarted'
+  readonly by: JournalEntry['by']
+  /** The rollout's own clock, as far as the journal tells it. */
+  readonly atMs: number
+  /** ISO 8601. */
+  readonly at: string
+  readonly seq: number
+  readonly weight: number
+  readonly text: string
+}
+
+/** A step of the rollout, and when the strategy would have ended it. */
+export interface ReplayedStep {
+  readonly weight: Weight
+  readonly sinceMs: number
+  /** When it was left; null for the one in which the journal ends. */
+  readonly leftMs: number | null
+  /** When the strategy would have left it; null when it would still have held. */
+  readonly readyMs: number | null
+  /** What it would have waited for then; empty when for nothing. */
+  readonly hold: string
+}
+
+export interface Replayed {
+  readonly rollout: string
+  readonly service: string
+  readonly candidate: string | null
+  readonly strategy: Strategy
+  /** ISO 8601, of the first entry. */
+  readonly beganAt: string
+  /** What the strategy would have decided; behind the first rollback or promotion nothing more. */
+  readonly moments: readonly Moment[]
+  readonly steps: readonly ReplayedStep[]
+  readonly happened: readonly Happened[]
+  /** What is known where the replay ends. */
+  readonly end: {
+    readonly atMs: number
+    readonly candidate: ArmTotals
+    readonly stable: ArmTotals
+    readonly values: EvidenceValues | null
+    readonly hold: string | null
+  }
+  /** As it was: where the replay and the node differ; empty is what must be. */
+  readonly differences: readonly string[]
+  /** How many values of the node's tests were compared, and the largest relative difference. */
+  readonly compared: number
+  readonly deviation: number
+  /** What cannot be replayed. */
+  readonly notes: readonly string[]
+}
+
+export interface ReplayQuestion {
+  readonly rollout: string
+  /** Null: as it was. */
+  readonly strategy: Strategy | null
+}
+
+const FOLDED: Readonly<Record<FoldRecord['fold'], Happened['decision']>> = {
+  raise: 'raise',
+  reopening: 'reopened',
+  lowering: 'weight',
+  restoring: 'restored',
+  'taking-back': 'pause',
+  restart: 'restarted',
+}
+
+function decisionOf(passage: Passage): Happened['decision'] | null {
+  if (passage.brings === 'line') return null
+  const { kind } = passage.entry
+  if (passage.brings === 'fold') {
+    if (kind === 'resume') return 'resumed'
+    return kind === 'weight' && passage.record.fold === 'raise'
+      ? 'weight'
+      : FOLDED[passage.record.fold]
+  }
+  switch (kind) {
+    case 'promoted':
+    case 'rolled-back':
+    case 'pause':
+    case 'aborted':
+      return kind
+    case 'resume':
+      return 'resumed'
+    default:
+      return null
+  }
+}
+
+/** Whether the rollout or its verdict has decided it, so that a replay must come to the same. */
+function isItsOwn(passage: Passage): boolean {
+  if (passage.brings === 'fold' && passage.record.fold === 'raise' && passage.record.begin) {
+    return false // targets and residency decide the first raise, and they are in no journal
+  }
+  return passage.entry.by === 'rollout' || passage.entry.by === 'verdict'
+}
+
+function deviationOf(some: EvidenceValues, other: EvidenceValues): number {
+  let largest = 0
+  for (const name of Object.keys(some) as (keyof EvidenceValues)[]) {
+    const scale = Math.max(Math.abs(some[name]), Math.abs(other[name]))
+    if (scale > 0) largest = Math.max(largest, Math.abs(some[name] - other[name]) / scale)
+  }
+  return largest
+}
+
+/** The values of the tests that an entry about a rollback carries. */
+function figuresIn({ evidence }: JournalEntry): EvidenceValues | null {
+  const figures = (evidence as { figures?: { values?: EvidenceValues } } | undefined)?.figures
+  return figures?.values ?? null
+}
+
+function isOver({ decision }: Moment): boolean {
+  return decision === 'rolled-back' || decision === 'promoted'
+}
+
+/** One pass over a chapter. */
+class Pass {
+  readonly machine: Machine
+  readonly happened: Happened[] = []
+  readonly steps: ReplayedStep[] = []
+  readonly differences: string[] = []
+  readonly #asItWas: boolean
+  compared = 0
+  deviation = 0
+  /** Moments that were compared with what happened. */
+  #matched = 0
+  #stepSinceMs = 0
+
+  constructor(chapter: Chapter, question: { strategy: Strategy | null; latency: boolean }) {
+    const { latency, strategy } = question
+    this.machine = new Machine({ service: chapter.service, strategy, latency })
+    this.#asItWas = strategy === null
+  }
+
+  /** Whether the strategy has come to an end of its own. */
+  get isOver(): boolean {
+    return !this.#asItWas && this.machine.moments.some(isOver)
+  }
+
+  read(passage: Passage): void {
+    const { machine } = this
+    if (passage.brings === 'line') {
+      machine.readLine(passage.line)
+      return
+    }
+    const decision = decisionOf(passage)
+    if (decision !== null) {
+      this.#meet(passage, decision)
+      this.#leaveStep(passage, decision)
+    }
+    if (passage.brings === 'fold') {
+      machine.readFold(passage.record)
+      this.#compare(passage.record.values, machine.values)
+      this.#stepSinceMs = machine.atMs
+      const { kind, by } = passage.entry
+      const byHand = kind === 'weight' && by === 'operator' && passage.record.phase !== 'manual'
+      if (byHand) machine.pause('manual weight')
+    } else if (decision === 'pause') machine.pause(passage.entry.text)
+  }
+
+  /** Compares a decision of the journal with what the replay has come to. */
+  #meet(passage: Passage, decision: Happened['decision']): void {
+    const { entry } = passage
+    const { at, by, seq, text, weight = 0 } = entry
+    const { atMs } = this.machine
+    this.happened.push({ decision, by, atMs, at, seq, weight, text })
+    if (!this.#asItWas || this.machine.document === null || !isItsOwn(passage)) return
+    const moment = this.machine.moments[this.#matched]
+    if (moment?.decision !== decision) {
+      const hold = this.machine.hold
+      const why = hold === null ? '' : `, which ${hold}`
+      this.differences.push(`entry ${seq}: ${decision} is no decision of the replay${why}`)
+      return
+    }
+    this.#matched++
+    if (moment.atMs !== atMs) {
+      this.differences.push(`entry ${seq}: ${decision} came ${atMs - moment.atMs} ms late`)
+    }
+    if (decision === 'rolled-back') this.#compare(figuresIn(entry), moment.values)
+  }
+
+  #compare(told: EvidenceValues | null, reckoned: EvidenceValues | null): void {
+    if (!this.#asItWas || told === null || reckoned === null) return
+    this.compared++
+    this.deviation = Math.max(this.deviation, deviationOf(told, reckoned))
+  }
+
+  #leaveStep(passage: Passage, decision: Happened['decision'] | null): void {
+    const { evidence, hold, moments, atMs, document } = this.machine
+    if (evidence === null || document === null || decision === 'restarted') return
+    const weight = document.state.weight
+    const since = this.#stepSinceMs
+    const ready = moments.find(
+      (moment) =>
+        moment.atMs >= since && (moment.decision === 'raise' || moment.decision === 'promoted'),
+    )
+    const changes = passage.brings === 'fold' || decision !== 'pause'
+    if (!changes) return
+    this.steps.push({
+      weight,
+      sinceMs: since,
+      leftMs: atMs,
+      readyMs: ready?.atMs ?? null,
+      hold: ready === undefined ? (hold ?? '') : '',
+    })
+  }
+
+  /** What the replay has come to and the journal has not. */
+  finish(): void {
+    for (const { atMs, decision } of this.machine.moments.slice(this.#matched)) {
+      if (this.#asItWas) {
+        this.differences.push(`at ${atMs} ms the replay decides ${decision}, the journal does not`)
+      }
+    }
+  }
+}
+
+/** The strategy that a chapter's rollout had; null when its beginning is not there. */
+export function strategyOf({ passages }: Chapter): Strategy | null {
+  for (const passage of passages) {
+    if (passage.brings === 'fold' && passage.record.fold === 'raise' && passage.record.begin) {
+      return passage.record.begin.rollout.strategy
+    }
+    if (passage.brings === 'line' && passage.line.keyframe !== undefined) {
+      return passage.line.keyframe.rollout.strategy
+    }
+    if (passage.brings === 'fold' && passage.record.fold === 'restart') {
+      const { keyframe } = passage.record
+      if (keyframe !== null) return keyframe.rollout.strategy
+    }
+  }
+  return null
+}
+
+/** Replays a rollout; the sentence says why it cannot be. */
+export function replay(
+  entries: readonly JournalEntry[],
+  { rollout, strategy }: ReplayQuestion,
+): Replayed | { readonly cannot: string } {
+  const chapter = chapterOf(entries, rollout)
+  const was = chapter === null ? null : strategyOf(chapter)
+  if (chapter === null || was === null) {
+    const known = chapter === null ? 'nothing' : 'only lines without their beginning'
+    return {
+      cannot: `Cannot replay ${rollout} as its beginning must be in the journal: current value is ${known}`,
+    }
+  }
+  const notes = [...gapsOf(chapter), ...(strategy === null ? [] : cannotReplay(was, strategy))]
+  const latency =
+    strategy === null || strategy.trigger.p99LatencyIncrease === was.trigger.p99LatencyIncrease
+  const pass = new Pass(chapter, { strategy, latency })
+  for (const passage of chapter.passages) {
+    pass.read(passage)
+    if (pass.isOver) break
+  }
+  pass.finish()
+  const { atMs, document, evidence, hold, moments, values } = pass.machine
+  const over = strategy === null ? -1 : moments.findIndex(isOver)
+  return {
+    rollout,
+    service: chapter.service,
+    candidate: document?.state.candidate ?? null,
+    strategy: strategy ?? was,
+    beganAt: chapter.passages[0]?.entry.at ?? '',
+    moments: over === -1 ? moments : moments.slice(0, over + 1),
+    steps: pass.steps,
+    happened: pass.happened,
+    end: {
+      atMs,
+      candidate: evidence?.candidate ?? NO_TOTALS,
+      stable: evidence?.stable ?? NO_TOTALS,
+      values,
+      hold: document?.state.rollout == null ? null : hold,
+    },
+    differences: pass.differences,
+    compared: pass.compared,
+    deviation: pass.deviation,
+    notes: [...notes, ...divergences(pass, strategy)],
+  }
+}
+
+function gapsOf(chapter: Chapter): readonly string[] {
+  const missing = missingLines(chapter)
+  const begins = chapter.passages.some(
+    (passage) =>
+      passage.brings === 'fold' && passage.record.fold === 'raise' && passage.record.begin,
+  )
+  return [
+    ...(missing === 0
+      ? []
+      : [`${missing} lines of evidence are missing: what they counted is not known`]),
+    ...(begins
+      ? []
+      : ['the beginning is not in the journal: the replay begins with a later state']),
+  ]
+}
+
+/** Where another strategy would have left the path of the journal. */
+function divergences(pass: Pass, strategy: Strategy | null): readonly string[] {
+  if (strategy === null) return []
+  const sentences: string[] = []
+  for (const { hold, leftMs, readyMs, weight } of pass.steps) {
+    if (leftMs === null) continue
+    const at = `${percentFromWeight(weight)} %`
+    if (readyMs !== null && readyMs < leftMs) {
+      sentences.push(
+        `it would have left ${at} ${(leftMs - readyMs) / 1000} s earlier: what a larger weight ` +
+          'would have shown then is not known',
+      )
+    } else if (readyMs === null && hold !== '') {
+      sentences.push(`it would have stayed at ${at}: ${hold}`)
+    }
+  }
+  return sentences
+}
