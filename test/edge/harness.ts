@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { type Board, createBoard } from '../../src/board/board.ts'
 import { NO_SLOT, publishAssignment } from '../../src/board/assignment.ts'
 import { setLatencyStripe } from '../../src/board/latency.ts'
+import type { FailedRequest } from '../../src/core/outcome.ts'
 import type { Table, TableService } from '../../src/core/table.ts'
 import type { EdgeSettings } from '../../src/edge/edge-data.ts'
 import { Supervisor } from '../../src/edge/supervisor.ts'
@@ -117,6 +118,8 @@ export interface TestEdge {
   readonly replaced: string[]
   readonly shared: string[]
   readonly notes: string[]
+  /** Requests that counted against the candidate, as far as they are named. */
+  readonly failed: FailedRequest[]
   /** Puts a weight in force (hundredths of a percent). */
   weight(weight: number): void
   publish(change: Partial<TableService>): Promise<void>
@@ -139,12 +142,14 @@ export async function startEdge(options: EdgeOptions): Promise<TestEdge> {
   const replaced: string[] = []
   const shared: string[] = []
   const notes: string[] = []
+  const failed: FailedRequest[] = []
   const supervisor = new Supervisor({
     board,
     settings: { ...SETTINGS, ...options.settings },
     onReplaced: (text) => replaced.push(text),
     onShared: (text) => shared.push(text),
     onNote: (text) => notes.push(text),
+    onFailed: (one) => failed.push(one),
   })
   const candidate = options.candidate ?? []
   let next = 0
@@ -197,6 +202,7 @@ export async function startEdge(options: EdgeOptions): Promise<TestEdge> {
     replaced,
     shared,
     notes,
+    failed,
     weight,
     publish,
     close: () => supervisor.finish({ drainMs: 0, tunnelDrainMs: 0 }),
