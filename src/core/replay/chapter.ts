@@ -59,13 +59,15 @@ function inOrder(some: Passage, other: Passage): number {
 /** What a journal tells of a rollout; null when it tells nothing. */
 export function chapterOf(entries: readonly JournalEntry[], rollout: string): Chapter | null {
   const first = entries.findIndex((entry) => rolloutNamedBy(entry) === rollout)
-  const service = entries[first]?.service ?? null
+  const { epoch = null, service = null } = entries[first] ?? {}
   if (service === null) return null
   const passages: Passage[] = []
   for (const entry of entries.slice(first)) {
     if (entry.service !== service) continue
     const named = rolloutNamedBy(entry)
-    if (entry.kind === 'rollout' || (named !== null && named !== rollout)) break
+    // Its own beginning may have reached the disk behind its first lines.
+    const begins = entry.kind === 'rollout' && (entry.epoch ?? 0) > (epoch ?? 0)
+    if (begins || (named !== null && named !== rollout)) break
     passages.push(passageOf(entry))
     if (ENDS.has(entry.kind)) break
   }
