@@ -132,6 +132,30 @@ await t.test('the environment wins over the file', async (t) => {
   t.equal(configOf(t, text, both).adminToken, 'from-environment1')
 })
 
+await t.test('which requests are evidence', async (t) => {
+  t.same(configOf(t, BASE).services[0]?.verdict, {
+    exclude: [],
+    clientErrors: 'ignore',
+    slowIsErrorMs: null,
+  })
+  const text = `${BASE}match: { path: /api }
+verdict: { exclude: [/healthz/, /api/ping], client_errors: count, slow_is_error: 30s }
+`
+  t.same(configOf(t, text).services[0]?.verdict, {
+    exclude: ['/healthz', '/api/ping'],
+    clientErrors: 'count',
+    slowIsErrorMs: 30_000,
+  })
+  t.equal(
+    configOf(t, text.replace('30s', 'off')).services[0]?.verdict.slowIsErrorMs,
+    null,
+    'off is as without',
+  )
+  t.match(load(t, `${BASE}verdict: { slow_is_error: 2m }\n`), {
+    warnings: [/service default never acts.* after 60 s: current value is 120 s/],
+  })
+})
+
 await t.test('anchors and aliases are followed', async (t) => {
   const text = `services:
   a: { match: {host: a}, versions: &v { v1: { targets: [http://a:1] } }, routing: &r { stable: v1 }}
