@@ -20,7 +20,7 @@ let stopping = false
 let due = 0 // requests that became due
 let unsent = 0
 let open = 0 // requests sent and not finished
-let requestHead = ''
+let requestHeads: readonly string[] = []
 const free: Connection[] = []
 const connections = new Set<Connection>()
 const backlog: number[] = []
@@ -59,7 +59,8 @@ class Connection {
     version.push(255)
     this.#dueMs = dueMs
     open++
-    this.#socket.write(`${requestHead}x-sent-ns: ${Math.round(now * 1e6)}\r\n\r\n`)
+    const head = requestHeads[this.#number % requestHeads.length] ?? ''
+    this.#socket.write(`${head}x-sent-ns: ${Math.round(now * 1e6)}\r\n\r\n`)
   }
 
   /** Gives up a request that is older than the time limit. */
@@ -204,7 +205,8 @@ answerParent({
   start: (argument) => {
     spec = argument as LoadSpec
     const extra = Object.entries(spec.headers).map(([name, value]) => `${name}: ${value}\r\n`)
-    requestHead = `GET ${spec.path} HTTP/1.1\r\nhost: ${spec.host}:${spec.port}\r\n${extra.join('')}`
+    const fields = `host: ${spec.host}:${spec.port}\r\n${extra.join('')}`
+    requestHeads = spec.paths.map((path) => `GET ${path} HTTP/1.1\r\n${fields}`)
     startedMs = monotonicMs()
     for (let i = 0; i < spec.connections; i++) next(new Connection())
     timer = setInterval(tick, 1)

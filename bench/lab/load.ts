@@ -9,7 +9,8 @@ export interface LoadSpec {
   /** Requests a second (open loop), or null: each connection as fast as it is answered. */
   readonly rate: number | null
   readonly connections: number
-  readonly path: string
+  /** Requests take turns over these. */
+  readonly paths: readonly string[]
   readonly headers: Readonly<Record<string, string>>
   /** Until stopped when neither is given. */
   readonly durationMs?: number
@@ -51,7 +52,7 @@ export async function startLoad(options: Options): Promise<Load> {
     host: '127.0.0.1',
     rate: 1000,
     connections: 32,
-    path: '/',
+    paths: ['/'],
     headers: {},
     timeoutMs: 10_000,
     ...given,

@@ -1,5 +1,5 @@
-// The handle of a measuring origin (origin-process.ts): start it, tell it how to behave, ask it
-// what it has seen.
+// The handle of a measuring origin (origin-server.ts, origin-process.ts): start it, tell it how to
+// behave, ask it what it has seen.
 
 import type { ChildProcess } from 'node:child_process'
 import { endChild, type Pin, startModule } from './children.ts'
@@ -20,6 +20,8 @@ export interface Behaviour {
   readonly latency?: Latency
   /** Applied to the latency. */
   readonly multiplier?: number
+  /** The first of so many requests takes so many times as long, and each later one less. */
+  readonly cold?: { readonly requests: number; readonly multiplier: number }
 }
 
 export interface OriginStart {
@@ -29,6 +31,16 @@ export interface OriginStart {
   readonly port?: number
   readonly bodyBytes?: number
   readonly behaviour?: Behaviour
+}
+
+/** Since the start or the last reset. */
+export interface OriginCounts {
+  readonly requests: number
+  readonly failures: number
+  /** Requests that were not answered. */
+  readonly hung: number
+  /** When the first request came, on the monotonic clock; NaN without one. */
+  readonly firstMs: number
 }
 
 /** Times in milliseconds of the monotonic clock, NaN where there is none; one element a request. */
@@ -51,7 +63,7 @@ export interface Origin {
   /** Stops listening and cuts all connections. */
   refuse(): Promise<void>
   accept(): Promise<void>
-  counts(): Promise<{ requests: number; failures: number }>
+  counts(): Promise<OriginCounts>
   report(): Promise<OriginReport>
   reset(): Promise<void>
   end(): Promise<void>
@@ -73,7 +85,7 @@ export async function startOrigin(
     behave: async (behaviour) => Number(await ask('behave', behaviour)),
     refuse: async () => void (await ask('refuse')),
     accept: async () => void (await ask('accept')),
-    counts: async () => (await ask('counts')) as { requests: number; failures: number },
+    counts: async () => (await ask('counts')) as OriginCounts,
     report: async () => (await ask('report')) as OriginReport,
     reset: async () => void (await ask('reset')),
     end: async () => void (await endChild(child)),
