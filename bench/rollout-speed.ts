@@ -13,13 +13,12 @@ import type { Behaviour } from './lab/origin.ts'
 import { type Pair, startPair } from './lab/pair.ts'
 import { bench, progress } from './lab/report.ts'
 import { add, spread } from './lab/statistics.ts'
+import { SETTLED_MS } from './lab/verdict-fleet.ts'
 
 const RATE = 3000
 const BEHAVIOUR: Behaviour = { latency: { kind: 'exponential', floorMs: 0, meanMs: 5 } }
 const STEPS = [5, 25, 100].map((weight) => ({ weight, observeMs: 0 }))
 const MEDIAN_MAX_SECONDS = 15
-/** Stable's p99 is known after 1,000 requests; the window of a minute fills up meanwhile. */
-const ALONE_MS = 5000
 
 /** The journal's lines about the last rollout, from its beginning to weight 100. */
 function linesOf(pair: Pair, version: string): readonly JournalEntry[] {
@@ -72,7 +71,7 @@ await bench(
       record: false,
     })
     const load = await startLoad({ port: pair.vertex.port, rate: RATE, connections: 256 })
-    await sleep(ALONE_MS)
+    await sleep(SETTLED_MS)
     const seconds: number[] = []
     const series: Record<string, number[]> = { 'from 0 to 100 %, s': seconds }
     const notPromoted: string[] = []

@@ -16,6 +16,8 @@ import { type Origins, startOrigins } from './verdict-origins.ts'
 const STABLE = 'v1'
 /** So long does stable serve alone: its p99 is then taken from 1,000 requests or more. */
 const ALONE_REQUESTS = 1200
+/** After it the window of a minute has forgotten the start, when everything is slow. */
+export const SETTLED_MS = 65_000
 
 export interface FleetOptions {
   readonly services: number
@@ -29,6 +31,8 @@ export interface FleetOptions {
   readonly behaviour: Behaviour
   readonly strategy: Pick<LabConfig, 'steps' | 'bakeMs' | 'warmUpMs' | 'latency'>
   readonly timeouts?: Readonly<Record<string, string>>
+  /** How long stable serves alone; by default just long enough for a latency test. */
+  readonly aloneMs?: number
 }
 
 /** One service and the numbers of its origins. */
@@ -128,7 +132,7 @@ export class Fleet {
       paths: services.map(({ name }) => `/${name}`),
       timeoutMs: 60_000,
     })
-    await sleep((ALONE_REQUESTS / rate) * 1000)
+    await sleep(options.aloneMs ?? (ALONE_REQUESTS / rate) * 1000)
     return new Fleet({ services, origins, vertex, load })
   }
 
