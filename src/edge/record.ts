@@ -7,7 +7,6 @@
 // after its draw. Both are questions of when and how often, and answered here; what an error is
 // says core/outcome.ts, besides the service's own rules.
 
-import { assignmentNumber } from '../board/assignment.ts'
 import { wakeControl } from '../board/board.ts'
 import { type BucketEvent, markBucket } from '../board/buckets.ts'
 import { TALLY } from '../board/layout.ts'
@@ -17,7 +16,7 @@ import { SENT_WITHIN_MS } from '../core/facts.ts'
 import { blameOf, isJudged, type Outcome, outcomeIndex } from '../core/outcome.ts'
 import type { Arm } from '../core/split.ts'
 import type { Edge } from './edge.ts'
-import type { Pick as Drawn, Ticket } from './pick.ts'
+import type { Ticket } from './pick.ts'
 import type { Service } from './routes.ts'
 
 export class Judgement {
@@ -48,8 +47,6 @@ export class Judgement {
   #bucket = -1
   /** Whether the client had no key yet: what it does is a draw of its own. */
   #isKeyless = false
-  /** The assignment that it was drawn by. */
-  #row = 0
   #drawnAtMs = 0
   /** Whether it was sent too long after its draw for its latency to be evidence. */
   #sentLate = false
@@ -66,9 +63,8 @@ export class Judgement {
     }
   }
 
-  protected drawn({ arm, row }: Drawn, { bucket, newKey }: Ticket): void {
+  protected drawn(arm: Arm, { bucket, newKey }: Ticket): void {
     this.arm = arm
-    this.#row = row
     this.#bucket = bucket
     this.#isKeyless = newKey !== ''
     // The last tick was a moment ago: near enough, and no look at the clock.
@@ -112,14 +108,8 @@ export class Judgement {
     if (limitUs <= 0 || us <= limitUs) return
     this.exceeded = true
     if (!this.#isFirst('exceedance')) return
-    this.edge.count(this.slot, this.#isEarlier ? TALLY.earlierExceeded : TALLY.exceeded)
+    this.edge.count(this.slot, TALLY.exceeded)
     wakeControl(board)
-  }
-
-  /** Whether the weight, or what it stands for, has changed since the draw. */
-  get #isEarlier(): boolean {
-    if (this.service === null) return false
-    return assignmentNumber(this.edge.board, this.service.index) !== this.#row
   }
 
   /** Whether such an event of its bucket is the first one in this window. */
@@ -156,7 +146,7 @@ export class Judgement {
     if (this.arm === 'candidate') {
       edge.failedRequests.note({ slot, requestId, outcome, status }, edge.tickedMs)
     }
-    edge.count(slot, this.#isEarlier ? TALLY.earlierBad : TALLY.evidenceBad)
+    edge.count(slot, TALLY.evidenceBad)
     wakeControl(edge.board)
   }
 
