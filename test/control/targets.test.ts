@@ -210,10 +210,9 @@ await t.test('a raise by hand needs targets that are there, unless it is forced'
     t.equal(node.row().weight, 0)
     t.ok((await node.ask({ do: 'weight', weight: 500, force: true })).ok)
     t.equal(node.row().weight, 500)
-    t.ok(
-      (await node.ask({ do: 'weight', weight: 900, force: false })).ok,
-      'it gets requests already',
-    )
+    const more = problemOf(await node.ask({ do: 'weight', weight: 900, force: false }))
+    t.equal(more.code, 'target-ejected', 'nor more requests than it gets already')
+    t.ok((await node.ask({ do: 'weight', weight: 900, force: true })).ok)
   })
 })
 
