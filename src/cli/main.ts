@@ -8,6 +8,7 @@ import type { Word } from './completion.ts'
 import type { Context, GlobalFlags } from './context.ts'
 import { readDuration } from './duration.ts'
 import { EXIT } from './exit.ts'
+import type { SimulateFlags } from './simulate.ts'
 import { vertexVersion } from './version.ts'
 
 type Verb = (context: Context) => Promise<number>
@@ -15,6 +16,8 @@ type Verb = (context: Context) => Promise<number>
 const DEFAULT_CONFIG = 'vertex.yaml'
 /** As many as the admin API gives at a time. */
 const MOST_LINES = 1000
+/** Enough to tell a share of 0.1 % from none. */
+const MOST_RUNS = 10_000
 
 function duration(text: string): number {
   const ms = readDuration(text)
@@ -31,6 +34,12 @@ function lineCount(text: string): number {
   const lines = whole(text)
   if (lines <= MOST_LINES) return lines
   throw new InvalidArgumentError(`It must be at most ${MOST_LINES}.`)
+}
+
+function runCount(text: string): number {
+  const runs = whole(text)
+  if (runs <= MOST_RUNS) return runs
+  throw new InvalidArgumentError(`It must be at most ${MOST_RUNS}.`)
 }
 
 function revision(text: string): number {
@@ -269,6 +278,35 @@ function versionVerbs(program: Command): void {
     )
 }
 
+const SIMULATE_HELP = `
+A journal without a strategy is replayed as it was: exit 1 when the decisions differ. With -c and a
+journal or scenario the strategy is that of the config file. A scenario is a YAML file:
+  rate: 200                     # requests a second
+  both: { errors: 0.05%, latency: { p50: 20ms, p99: 80ms } }
+  changes:
+    - { at: 90s, candidate: { errors: 5% } }
+    - { at: 5m, for: 10s, both: { errors: 30% }, rate: 400 }
+Also: duration, rescued, response_head, stable, candidate, hangs.`
+
+function simulateVerb(program: Command): void {
+  program
+    .command('simulate')
+    .description('replay a rollout from a journal, or play a scenario, against a strategy')
+    .option('--journal <path>', 'a journal file or a state directory; else that of the node')
+    .option('--scenario <file>', 'traffic and behaviour described in YAML')
+    .option('--rollout <id>', 'which rollout of the journal; else its last')
+    .option('--service <name>', 'of this service only')
+    .option('--strategy <file>', 'a deploy_strategy block; what it leaves out stays as it was')
+    .option('--sweep <range>', 'a table over a setting: error_rate_threshold=0.05%..1%/5')
+    .option('--runs <n>', 'how often a scenario is played, at most 10000', runCount, 200)
+    .option('--seed <n>', "the first run's; the same seeds give the same runs", whole, 1)
+    .addHelpText('after', SIMULATE_HELP)
+    .action(async (flags: SimulateFlags, command: Command) => {
+      const { simulate } = await import('./simulate.ts')
+      process.exitCode = await simulate(flags, command.optsWithGlobals<GlobalFlags>())
+    })
+}
+
 function wordsOf(program: Command): Word[] {
   const shared = program.options.map(({ long }) => long ?? '')
   return program.commands.map((command) => ({
@@ -312,6 +350,7 @@ function makeProgram(): Command {
   splitVerbs(program)
   postVerbs(program)
   versionVerbs(program)
+  simulateVerb(program)
   return program
 }
 

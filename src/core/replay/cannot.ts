@@ -18,7 +18,7 @@ export function cannotReplay(was: Strategy, asked: Strategy): readonly string[] 
     sentences.push(
       `Cannot replay p99_latency_increase ${percent(trigger.p99LatencyIncrease)} as slow requests ` +
         `were counted against the limit of ${percent(was.trigger.p99LatencyIncrease)}: latency is ` +
-        'left out',
+        'left out, and with it when steps would have ended',
     )
   }
   if (weightsOf(asked) !== weightsOf(was)) {

@@ -3,9 +3,11 @@
 // strategy: then it says when that would have stopped or promoted the candidate, and after how many
 // bad requests. It never guesses: what a journal cannot tell is said in a sentence.
 
+import type { EvidenceView } from '../explanation.ts'
 import type { JournalEntry } from '../journal.ts'
 import type { Strategy } from '../strategy.ts'
 import { type ArmTotals, type EvidenceValues, NO_TOTALS } from '../verdict/evidence.ts'
+import { seconds } from '../verdict/words.ts'
 import { percentFromWeight, type Weight } from '../weight.ts'
 import { cannotReplay } from './cannot.ts'
 import { type Chapter, chapterOf, missingLines, type Passage } from './chapter.ts'
@@ -110,19 +112,36 @@ function isItsOwn(passage: Passage): boolean {
   return passage.entry.by === 'rollout' || passage.entry.by === 'verdict'
 }
 
-function deviationOf(some: EvidenceValues, other: EvidenceValues): number {
+/** The largest relative difference of the values that are told. */
+function deviationOf(told: Partial<EvidenceValues>, reckoned: EvidenceValues): number {
   let largest = 0
-  for (const name of Object.keys(some) as (keyof EvidenceValues)[]) {
-    const scale = Math.max(Math.abs(some[name]), Math.abs(other[name]))
-    if (scale > 0) largest = Math.max(largest, Math.abs(some[name] - other[name]) / scale)
+  for (const name of Object.keys(told) as (keyof EvidenceValues)[]) {
+    const value = told[name] ?? 0
+    const scale = Math.max(Math.abs(value), Math.abs(reckoned[name]))
+    if (scale > 0) largest = Math.max(largest, Math.abs(value - reckoned[name]) / scale)
   }
   return largest
 }
 
-/** The values of the tests that an entry about a rollback carries. */
-function figuresIn({ evidence }: JournalEntry): EvidenceValues | null {
-  const figures = (evidence as { figures?: { values?: EvidenceValues } } | undefined)?.figures
-  return figures?.values ?? null
+const NAMES: Readonly<Record<string, keyof EvidenceValues>> = {
+  'errors bound': 'absolute',
+  'errors stable': 'relative',
+  'p99 stable': 'tail',
+  'p99 bound': 'tailAbsolute',
+}
+
+/** The values of the tests in the explanation that an entry carries. */
+function toldBy({ evidence }: JournalEntry): Partial<EvidenceValues> | null {
+  if (typeof evidence !== 'object' || evidence === null || !('evidence' in evidence)) return null
+  if (!Array.isArray(evidence.evidence)) return null
+  const told: Partial<Record<keyof EvidenceValues, number>> = {}
+  for (const { metric, tests } of evidence.evidence as readonly Partial<EvidenceView>[]) {
+    for (const { against, value } of tests ?? []) {
+      const name = NAMES[`${metric} ${against}`]
+      if (name !== undefined) told[name] = value
+    }
+  }
+  return Object.keys(told).length === 0 ? null : told
 }
 
 function isOver({ decision }: Moment): boolean {
@@ -192,10 +211,10 @@ class Pass {
     if (moment.atMs !== atMs) {
       this.differences.push(`entry ${seq}: ${decision} came ${atMs - moment.atMs} ms late`)
     }
-    if (decision === 'rolled-back') this.#compare(figuresIn(entry), moment.values)
+    this.#compare(toldBy(entry), moment.values)
   }
 
-  #compare(told: EvidenceValues | null, reckoned: EvidenceValues | null): void {
+  #compare(told: Partial<EvidenceValues> | null, reckoned: EvidenceValues | null): void {
     if (!this.#asItWas || told === null || reckoned === null) return
     this.compared++
     this.deviation = Math.max(this.deviation, deviationOf(told, reckoned))
@@ -291,7 +310,7 @@ export function replay(
     differences: pass.differences,
     compared: pass.compared,
     deviation: pass.deviation,
-    notes: [...notes, ...divergences(pass, strategy)],
+    notes: [...notes, ...(latency ? divergences(pass, strategy) : [])],
   }
 }
 
@@ -320,7 +339,7 @@ function divergences(pass: Pass, strategy: Strategy | null): readonly string[] {
     const at = `${percentFromWeight(weight)} %`
     if (readyMs !== null && readyMs < leftMs) {
       sentences.push(
-        `it would have left ${at} ${(leftMs - readyMs) / 1000} s earlier: what a larger weight ` +
+        `it would have left ${at} ${seconds(leftMs - readyMs)} earlier: what a larger weight ` +
           'would have shown then is not known',
       )
     } else if (readyMs === null && hold !== '') {
