@@ -2,17 +2,14 @@
 // document is made of it. Answers are described here but sent whole, so that a field that the core
 // adds is never lost on the way; a test holds real answers against these schemas.
 
-import Type, { type Static, type TSchema } from 'typebox'
+import Type, { type Static } from 'typebox'
+import type { RolloutView } from '../core/command.ts'
 import { OUTCOMES } from '../core/outcome.ts'
-
-function nullable<T extends TSchema>(schema: T) {
-  return Type.Union([schema, Type.Null()])
-}
+import { EvidenceSchema, ExplanationSchema, ProofSchema, RiskSchema } from './explanation-schema.ts'
+import { Count, Milliseconds, nullable, Percent } from './schema-parts.ts'
 
 const Name = Type.String({ minLength: 1, maxLength: 128 })
 const Targets = Type.Array(Type.String({ minLength: 1, maxLength: 2048 }), { maxItems: 256 })
-const Count = Type.Integer({ minimum: 0 })
-const Percent = Type.Number({ minimum: 0, maximum: 100 })
 const strict = { additionalProperties: false }
 
 // --- what is sent to us
@@ -107,8 +104,6 @@ export const ProblemSchema = Type.Object(
   { description: 'RFC 9457 problem document' },
 )
 
-const Milliseconds = nullable(Type.Number({ minimum: 0, description: 'Milliseconds' }))
-
 const StatsSchema = Type.Object(
   {
     requests: Count,
@@ -156,7 +151,25 @@ const VersionSchema = Type.Object({
   targets: Type.Array(TargetSchema),
   stats: StatsSchema,
   totals: TotalsSchema,
+  tries: Type.Integer({
+    minimum: 0,
+    description: 'Rollouts of it that began here; each may be wrong with probability alpha',
+  }),
 })
+
+const WAITS_FOR = [
+  'watching',
+  'warming',
+  'resident',
+  'ejected',
+  'unproven',
+  'suspicion',
+  'no-data',
+  'requests',
+  'proof',
+  'reopened',
+  'operator',
+] as const satisfies readonly RolloutView['waitsFor'][]
 
 const RolloutSchema = Type.Object({
   id: Type.String(),
@@ -164,16 +177,14 @@ const RolloutSchema = Type.Object({
   step: Type.Integer({ minimum: 0, description: '1-based; 0 before the first raise' }),
   steps: Type.Array(Type.Object({ weight: Percent, observeSeconds: Type.Number({ minimum: 0 }) })),
   paused: Type.Boolean(),
-  reason: Type.String(),
-  startedAt: Type.String({ format: 'date-time' }),
-  evidence: Type.Array(
-    Type.Object({
-      metric: Type.Enum(['errors', 'p99']),
-      value: nullable(Type.Number()),
-      bar: Type.Number(),
-      text: Type.String(),
-    }),
+  reason: Type.String({ description: 'What it waits for, or why it stands still: one sentence' }),
+  waitsFor: nullable(
+    Type.Enum(WAITS_FOR, { description: 'The same as a word; null: it is about to move' }),
   ),
+  startedAt: Type.String({ format: 'date-time' }),
+  evidence: Type.Array(EvidenceSchema, { description: 'What speaks against the candidate' }),
+  proofs: Type.Array(ProofSchema, { description: 'What the end of the step or bake waits for' }),
+  residualRisk: nullable(RiskSchema),
 })
 
 const viewMembers = {
@@ -187,6 +198,7 @@ const viewMembers = {
       id: Type.String(),
       ending: Type.Enum(['promoted', 'aborted', 'rolled-back', 'superseded']),
       reason: Type.String(),
+      explanation: nullable(ExplanationSchema),
     }),
   ),
   previous: nullable(
@@ -218,7 +230,13 @@ export const EntrySchema = Type.Object({
   text: Type.String(),
   by: Type.Enum(['operator', 'verdict', 'rollout', 'node']),
   weight: Type.Optional(Percent),
-  evidence: Type.Optional(Type.Unknown()),
+  evidence: Type.Optional(
+    Type.Unknown({
+      description:
+        'What led to the decision. Of the kinds hold, pause, promoted and rolled-back an ' +
+        'Explanation as in `ended`; of others what `vertex simulate` needs to replay them',
+    }),
+  ),
 })
 
 export const JournalSchema = Type.Object({

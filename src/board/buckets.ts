@@ -4,7 +4,6 @@
 // unless a service has affinity and something went wrong.
 
 import { BUCKET_WORDS, bucketBit, bucketWord } from '../core/bucket-errors.ts'
-import type { Arm } from '../core/split.ts'
 import type { Board } from './board.ts'
 import { BUCKETS } from './layout.ts'
 
@@ -14,7 +13,6 @@ export type BucketEvent = 'error' | 'exceedance'
 export interface BucketMark {
   /** The service's cell. */
   readonly service: number
-  readonly arm: Arm
   readonly event: BucketEvent
   /** From 0 to 9,999. */
   readonly bucket: number
@@ -22,7 +20,7 @@ export interface BucketMark {
 
 /** Marks a bucket; true for the first that does so in this window, over all threads. */
 export function markBucket({ cells, layout }: Board, mark: BucketMark): boolean {
-  const map = (mark.arm === 'candidate' ? 2 : 0) + (mark.event === 'exceedance' ? 1 : 0)
+  const map = mark.event === 'exceedance' ? 1 : 0
   const at = layout.bucketsAt + (mark.service * BUCKETS.maps + map) * BUCKETS.mapCells
   const bit = bucketBit(mark.bucket)
   if ((Atomics.or(cells, at + bucketWord(mark.bucket), bit) & bit) !== 0) return false

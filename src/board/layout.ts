@@ -53,13 +53,16 @@ export const TALLY = {
   rescued: AFTER + 2,
   userErrors: AFTER + 3,
   exceeded: AFTER + 4,
-  claims: AFTER + 5,
-  cells: 16,
+  /** As evidenceBad and exceeded, of requests drawn before the row in force. */
+  earlierBad: AFTER + 5,
+  earlierExceeded: AFTER + 6,
+  claims: AFTER + 7,
+  cells: 32,
 } as const
 
-const MAPS = 4
+const MAPS = 2
 const MAP_CELLS = Math.ceil((BUCKET_WORDS + 1) / 16) * 16
-/** Of each service a bitmap for each arm and kind, and behind it whether a bit is set: 5 KiB. */
+/** Of each service a bitmap for each kind, and behind it whether a bit is set: 2.5 KiB. */
 export const BUCKETS = {
   maps: MAPS,
   mapCells: MAP_CELLS,

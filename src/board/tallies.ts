@@ -177,6 +177,9 @@ export interface TallyDelta {
   readonly rescued: number
   readonly userErrors: number
   readonly exceeded: number
+  /** Of evidenceBad and exceeded: drawn before the row that was in force when they fell. */
+  readonly earlierBad: number
+  readonly earlierExceeded: number
 }
 
 const COUNTERS = TALLY.claims
@@ -230,10 +233,12 @@ export class TallyReader {
     return {
       outcomes: sums.slice(0, OUTCOMES.length),
       evidenceGood: sums[TALLY.evidenceGood] ?? 0,
-      evidenceBad: sums[TALLY.evidenceBad] ?? 0,
+      evidenceBad: (sums[TALLY.evidenceBad] ?? 0) + (sums[TALLY.earlierBad] ?? 0),
       rescued: sums[TALLY.rescued] ?? 0,
       userErrors: sums[TALLY.userErrors] ?? 0,
-      exceeded: sums[TALLY.exceeded] ?? 0,
+      exceeded: (sums[TALLY.exceeded] ?? 0) + (sums[TALLY.earlierExceeded] ?? 0),
+      earlierBad: sums[TALLY.earlierBad] ?? 0,
+      earlierExceeded: sums[TALLY.earlierExceeded] ?? 0,
     }
   }
 }

@@ -5,6 +5,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ServiceView } from '../core/command.ts'
+import { type Explanation, isExplanation } from '../core/explanation.ts'
 import type { JournalEntry } from '../core/journal.ts'
 import type { AppBehaviour } from '../demo/app.ts'
 import { Screen } from '../demo/screen.ts'
@@ -21,11 +22,6 @@ const TOLD_KINDS = ['rollout', 'raise', 'hold', 'promoted', 'rolled-back', 'quar
 const ENDING_KINDS = ['promoted', 'rolled-back', 'aborted']
 
 /** What the journal and the page say about a rollback, as far as it is shown. */
-interface Evidence {
-  readonly texts?: readonly string[]
-  readonly figures?: { readonly candidate?: { readonly errors?: number } }
-}
-
 /** Short windows; a real node keeps the defaults of 30 s, 60 s and a warm-up of 10 s. */
 const STRATEGY = {
   type: 'canary',
@@ -114,8 +110,8 @@ class Story {
       if (!TOLD_KINDS.includes(entry.kind)) continue
       const colour =
         entry.kind === 'promoted' ? 'green' : entry.kind === 'rolled-back' ? 'red' : 'cyan'
-      const { texts = [] } = (entry.evidence ?? {}) as Evidence
-      // The entry's text ends with the texts of the evidence; they are quoted below it.
+      const texts = entry.kind === 'rolled-back' ? textsOf(entry.evidence) : []
+      // The entry's text ends with those of the evidence; they are quoted below it.
       this.#screen.say(entry.text.replace(texts.join(' '), '').trim(), colour)
       for (const text of texts) this.#screen.quote(text)
     }
@@ -201,7 +197,8 @@ class Story {
   /** Says how many failures the rollback took, and how long. */
   #reckon(app: App, at: { back: JournalEntry | undefined; turnedMs: number }): void {
     const backMs = at.back === undefined ? Number.NaN : Date.parse(at.back.at)
-    const needed = ((at.back?.evidence ?? {}) as Evidence).figures?.candidate?.errors ?? 0
+    const why = at.back?.evidence
+    const needed = isExplanation(why) ? failuresIn(why) : 0
     const { failedAtMs } = app
     const lastMs = failedAtMs[needed - 1]
     const took = (fromMs: number): number => Math.max(0, Math.round(backMs - fromMs))
@@ -243,11 +240,21 @@ class Story {
   }
 }
 
+/** How many failed requests of the candidate a decision rests on. */
+function failuresIn({ evidence }: Explanation): number {
+  return evidence.find(({ metric }) => metric === 'errors')?.candidate.bad ?? 0
+}
+
+/** The sentences of what led to a decision; none where that is not said. */
+function textsOf(evidence: unknown): readonly string[] {
+  return isExplanation(evidence) ? evidence.evidence.map(({ text }) => text) : []
+}
+
 /** A page without its long columns of figures; as it came when it is of another form. */
 function summaryOf(page: string): string {
   try {
-    const { evidence, ...rest } = JSON.parse(page) as { evidence?: Evidence }
-    return JSON.stringify({ ...rest, evidence: { texts: evidence?.texts, figures: '…' } })
+    const { evidence, ...rest } = JSON.parse(page) as { evidence?: unknown }
+    return JSON.stringify({ ...rest, evidence: { texts: textsOf(evidence), figures: '…' } })
   } catch {
     return page
   }

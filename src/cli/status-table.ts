@@ -1,25 +1,16 @@
 // How a service looks on a terminal: a line about the rollout, a row a version with its weight as
-// a bar and its figures over the window, and the sentences of the evidence. Text in, text out; it
-// knows neither the network nor the terminal.
+// a bar and its figures over the window, what the rollout waits for, and the evidence in rows and
+// in sentences. Text in, text out; it knows neither the network nor the terminal.
 
-import { styleText } from 'node:util'
 import type { RolloutView, ServiceView, VersionView } from '../core/command.ts'
+import { align, bar, type Cell, noteLines, painted, type Paper } from './status-cells.ts'
+import { evidenceLine, evidenceRows, failuresText, movedText } from './status-evidence.ts'
 
-type Paint = Parameters<typeof styleText>[0]
-
-const BAR_CELLS = 20
 const HEAD = ['', 'VERSION', 'WEIGHT', 'REQ/S', 'ERRORS', 'P50', 'P90', 'P99', 'OPEN', 'TARGETS']
 /** Figures stand to the right, names to the left. */
 const LEFT = [true, true, true, false, false, false, false, false, false, false]
-
-interface Cell {
-  readonly text: string
-  readonly paint?: Paint
-}
-
-function painted({ text, paint }: Cell, colour: boolean): string {
-  return colour && paint !== undefined ? styleText(paint, text, { validateStream: false }) : text
-}
+/** Longer names would push the figures out of 100 columns; they are whole in the JSON. */
+const NAME_COLUMNS = 12
 
 /** At most two decimals, without zeros at the end. */
 function percent(value: number): string {
@@ -34,10 +25,14 @@ function milliseconds(value: number | null): string {
 
 /** A weight above 0 shows at least one cell, one below 100 % leaves at least one open. */
 export function weightBar(weight: number): string {
-  const cells = Math.round((weight / 100) * BAR_CELLS)
-  const full =
-    weight <= 0 ? 0 : weight >= 100 ? BAR_CELLS : Math.min(BAR_CELLS - 1, Math.max(1, cells))
-  return '█'.repeat(full) + '░'.repeat(BAR_CELLS - full)
+  return bar(weight / 100)
+}
+
+/** A long name without its middle: versions often differ at their end. */
+function shortened(name: string): string {
+  if (name.length <= NAME_COLUMNS) return name
+  const half = (NAME_COLUMNS - 1) / 2
+  return `${name.slice(0, Math.floor(half))}…${name.slice(-Math.ceil(half))}`
 }
 
 function versionRow(role: string, view: VersionView): Cell[] {
@@ -46,7 +41,7 @@ function versionRow(role: string, view: VersionView): Cell[] {
   const bad = stats.errors > 0
   return [
     { text: role },
-    { text: view.version, paint: 'bold' },
+    { text: shortened(view.version), paint: 'bold' },
     {
       text: `${weightBar(weight)} ${percent(weight)}`,
       paint: role === 'stable' ? 'green' : 'cyan',
@@ -71,30 +66,27 @@ function rolloutText({ phase, step, steps, paused }: RolloutView): string {
   return `${phase}${where}${path}${paused ? ', paused' : ''}`
 }
 
-/** Breaks a sentence at spaces; later lines are indented. */
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = []
-  let line = ''
-  for (const word of text.split(' ')) {
-    const longer = line === '' ? word : `${line} ${word}`
-    if (longer.length > width && line.trim() !== '') {
-      lines.push(line)
-      line = `  ${word}`
-    } else line = longer
-  }
-  return [...lines, line]
+/** The one sentence about what the rollout waits for. */
+function waitText({ name }: ServiceView, { paused, phase, reason, waitsFor }: RolloutView): string {
+  if (waitsFor !== 'operator') return `waits: ${reason}`
+  const goesOn = paused && phase !== 'manual' ? `; vertex resume ${name} goes on` : ''
+  return `waits for an operator: ${reason}${goesOn}`
 }
 
-/** What stands below the rows of a service. */
-function notes(service: ServiceView): Cell[] {
-  const { rollout, ended, previous, quarantine } = service
+/** What stands below the evidence. */
+function notes(service: ServiceView, look: Look): Cell[] {
+  const { candidate, rollout, ended, previous, quarantine } = service
   const lines: Cell[] = []
-  if (rollout !== null) {
-    lines.push({ text: rollout.reason })
-    for (const one of rollout.evidence) lines.push({ text: one.text, paint: 'dim' })
-  } else if (ended !== null) {
+  if (rollout !== null) lines.push(...rolloutNotes(service, { rollout, look }))
+  else if (ended !== null) {
     const paint = ended.ending === 'promoted' ? 'green' : 'red'
     lines.push({ text: `last rollout ${ended.id} ${ended.ending}: ${ended.reason}`, paint })
+    const failed = failuresText(ended.explanation?.evidence ?? [])
+    if (failed !== '') lines.push({ text: `failed: ${failed}`, paint: 'dim' })
+  }
+  if (candidate !== null && candidate.tries > 1) {
+    const text = `try ${candidate.tries} of ${candidate.version}: each risks a false rollback anew`
+    lines.push({ text, paint: 'dim' })
   }
   if (previous !== null) {
     const state = previous.healthy ? 'healthy' : 'not healthy'
@@ -107,35 +99,38 @@ function notes(service: ServiceView): Cell[] {
   return lines
 }
 
-function align(rows: readonly (readonly Cell[])[], colour: boolean): string[] {
-  const widths = HEAD.map((_, column) => {
-    return Math.max(...rows.map((row) => row[column]?.text.length ?? 0))
-  })
-  return rows.map((row) => {
-    const cells = row.map((cell, column) => {
-      const space = ' '.repeat((widths[column] ?? 0) - cell.text.length)
-      const text = painted(cell, colour)
-      return LEFT[column] === true ? text + space : space + text
-    })
-    return `  ${cells.join('  ')}`.trimEnd()
-  })
+/** The sentences of the evidence; while watching only what has moved, as the rows tell the rest. */
+function rolloutNotes(
+  service: ServiceView,
+  { look, rollout }: { look: Look; rollout: RolloutView },
+): Cell[] {
+  const { evidence, residualRisk } = rollout
+  const failed = failuresText(evidence)
+  const moved = movedText(rollout, beforeOf(look, service))
+  const texts = look.watching
+    ? [moved === '' ? '' : `since the last look: ${moved}`]
+    : evidence.map(({ text }) => text)
+  return [...texts, residualRisk?.text ?? '', failed === '' ? '' : `failed: ${failed}`]
+    .filter((text) => text !== '')
+    .map((text) => ({ text, paint: 'dim' }))
 }
 
-export interface Paper {
-  readonly colour: boolean
-  /** Columns at which sentences are broken; null where lines may be long. */
-  readonly width: number | null
+/** What the present look is shown beside. */
+export interface Look {
+  readonly watching: boolean
+  /** The services as they were shown last. */
+  readonly before: readonly ServiceView[]
 }
 
-function noteLines({ text, paint }: Cell, { colour, width }: Paper): string[] {
-  const lines = width === null ? [text] : wrap(text, Math.max(40, width - 2))
-  const cells = lines.map((line) => (paint === undefined ? { text: line } : { text: line, paint }))
-  return cells.map((cell) => `  ${painted(cell, colour)}`)
+const FIRST_LOOK: Look = { watching: false, before: [] }
+
+function beforeOf({ before }: Look, { name }: ServiceView): ServiceView | undefined {
+  return before.find((service) => service.name === name)
 }
 
 /** One service as lines of text. */
-function serviceLines(service: ServiceView, paper: Paper): string[] {
-  const { colour } = paper
+function serviceLines(service: ServiceView, paper: Paper & { look: Look }): string[] {
+  const { colour, look } = paper
   const { name, revision, stable, candidate, rollout } = service
   const state = rollout === null ? 'no rollout' : rolloutText(rollout)
   const paint = rollout === null ? 'dim' : rollout.paused ? 'yellow' : 'cyan'
@@ -143,17 +138,27 @@ function serviceLines(service: ServiceView, paper: Paper): string[] {
   const rows: Cell[][] = [HEAD.map((text) => ({ text, paint: 'dim' }))]
   if (stable !== null) rows.push(versionRow('stable', stable))
   if (candidate !== null) rows.push(versionRow('candidate', candidate))
+  const waits = rollout === null ? [] : noteLines({ text: waitText(service, rollout) }, paper)
+  const before = beforeOf(look, service)
   return [
     `${title}  revision ${revision}  ${painted({ text: state, paint }, colour)}`,
-    ...(rows.length > 1 ? align(rows, colour) : ['  no version is resident']),
-    ...notes(service).flatMap((cell) => noteLines(cell, paper)),
+    ...(rows.length > 1 ? align(rows, { colour, left: LEFT }) : ['  no version is resident']),
+    ...waits,
+    ...(rollout === null ? [] : evidenceRows(rollout, { colour, before })),
+    ...notes(service, look).flatMap((cell) => noteLines(cell, paper)),
   ]
 }
 
 /** All services, an empty line between them. */
-export function statusText(services: readonly ServiceView[], paper: Paper): string {
+export function statusText(
+  services: readonly ServiceView[],
+  paper: Paper & { readonly look?: Look },
+): string {
   if (services.length === 0) return 'No service is configured'
-  return services.map((service) => serviceLines(service, paper).join('\n')).join('\n\n')
+  const look = paper.look ?? FIRST_LOOK
+  return services
+    .map((service) => serviceLines(service, { ...paper, look }).join('\n'))
+    .join('\n\n')
 }
 
 /** One line about a service, for the end of a verb. */
@@ -166,4 +171,17 @@ export function summaryLine({ name, stable, candidate, rollout }: ServiceView): 
     rollout === null ? 'no rollout' : `${rolloutText(rollout)}: ${rollout.reason}`,
   ]
   return `${name}: ${parts.join(', ')}`
+}
+
+/** One line about a service and where its rollout stands, for a log that is watched. */
+export function statusLine(service: ServiceView): string {
+  const { candidate, ended, name, rollout, stable } = service
+  if (rollout === null) {
+    const last = ended === null ? '' : `; last rollout ${ended.id} ${ended.ending}: ${ended.reason}`
+    return `${name}  stable ${stable?.version ?? 'none'}, no rollout${last}`
+  }
+  const at = candidate === null ? '' : `${candidate.version} at ${percent(candidate.weight)}, `
+  const evidence = evidenceLine(rollout)
+  const where = `${name}  ${at}${rolloutText(rollout)}; ${waitText(service, rollout)}`
+  return evidence === '' ? where : `${where}; ${evidence}`
 }

@@ -30,6 +30,8 @@ export interface FactsParts {
   readonly targets: Targets
   readonly now: number
   readonly memoryMs: number
+  /** With affinity one error of each bucket counts. */
+  readonly perBucket: boolean
 }
 
 /** Loop, wheel and tick are each late by a few milliseconds, by more when the machine is busy. */
@@ -46,7 +48,7 @@ export function memoryMs({ timeouts }: Config): number {
 
 /** The facts about a service now. Pours the latency counts of its versions into their windows. */
 export function takeFacts(document: ServiceDocument, parts: FactsParts): Facts {
-  const { board, memoryMs, now, residency, targets } = parts
+  const { board, memoryMs, now, perBucket, residency, targets } = parts
   const { state } = document
   const { service } = state
   for (const { gauge, slot } of residency.versionsOf(service)) {
@@ -66,6 +68,7 @@ export function takeFacts(document: ServiceDocument, parts: FactsParts): Facts {
     previous: countsOf(residency.version(service, state.previous?.version ?? null)),
     given,
     candidateInFlight: candidate === undefined ? 0 : claims(board, candidate.slot),
+    stableInFlight: stable === undefined ? 0 : claims(board, stable.slot),
     tail: stable?.gauge.window.tail(now) ?? null,
     memoryMs,
     windows: {
@@ -73,5 +76,6 @@ export function takeFacts(document: ServiceDocument, parts: FactsParts): Facts {
       stable: stable?.gauge.window.figures(lastMs, now) ?? NO_FIGURES,
     },
     ratePerSecond: (candidate?.gauge.window.rate(now) ?? 0) + (stable?.gauge.window.rate(now) ?? 0),
+    perBucket,
   }
 }

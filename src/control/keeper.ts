@@ -5,6 +5,7 @@
 // replaced, it is left out: that is how an abort overtakes a raise.
 
 import type { Effect, RolloutEvent, ServiceDocument } from '../core/events.ts'
+import { isExplanation } from '../core/explanation.ts'
 import type { Refusal } from '../core/service.ts'
 import { step } from '../core/rollout.ts'
 import { limitsOf, type Stepped } from '../core/rollout/transition.ts'
@@ -13,6 +14,7 @@ import type { ServiceConfig } from '../config/config.ts'
 import type { Clock } from './clock.ts'
 import type { EvidenceLines } from './evidence-lines.ts'
 import type { JournalFile } from './journal-file.ts'
+import { withNames } from './named-failures.ts'
 import type { Ledger } from './ledger.ts'
 import type { Pager } from './pager.ts'
 import type { Residency, Row } from './residency.ts'
@@ -241,15 +243,24 @@ export class Keeper {
     const service = this.config.name
     if (effect.effect === 'residency') await publishTable()
     if (effect.effect === 'journal') {
-      const { kind, text, by, weight, evidence } = effect
+      const { kind, text, by, weight } = effect
+      const evidence = this.#named(effect.evidence)
       const entry = { kind, service, epoch, text, by, weight: weight / 100 }
       await journal.append(evidence === undefined ? entry : { ...entry, evidence })
     }
     if (effect.effect === 'page') {
-      const { text, evidence } = effect
+      const { text } = effect
+      const evidence = this.#named(effect.evidence)
       const id = `${service}-${epoch}-${++this.#pages}`
       pager.send({ service, text, evidence, at: clock.iso(clock.now()), id })
     }
+  }
+
+  /** What is told goes out with the names of the requests that failed; by now they have come. */
+  #named(evidence: unknown): unknown {
+    const { clock, residency } = this.#parts
+    if (!isExplanation(evidence)) return evidence
+    return withNames(evidence, { service: this.config.name, clock, residency })
   }
 
   /** The raise could not be saved, so it must not happen. */

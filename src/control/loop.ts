@@ -7,9 +7,10 @@
 import { setImmediate } from 'node:timers/promises'
 import { type Board, waitForWake, wakeControl, wakeCount } from '../board/board.ts'
 import { claims, type TallyDelta, TallyReader } from '../board/tallies.ts'
-import { type ArmCounts, NO_COUNTS } from '../core/facts.ts'
+import { NO_COUNTS } from '../core/facts.ts'
 import { blameOf, OUTCOMES } from '../core/outcome.ts'
 import { BucketWindows } from './bucket-windows.ts'
+import { type Arms, CleanCounts } from './clean-counts.ts'
 import type { Clock } from './clock.ts'
 import type { EvidenceLines } from './evidence-lines.ts'
 import { takeFacts } from './facts.ts'
@@ -36,20 +37,19 @@ export interface LoopParts {
   readonly onFault: (text: string, error: unknown) => void
 }
 
-interface Arms {
-  candidate: ArmCounts
-  stable: ArmCounts
-}
+const FAILURES = [...OUTCOMES.keys()].filter((i) => blameOf(OUTCOMES[i] ?? 'ok') === 'version')
 
 /** Whether the version failed at all, be it evidence or not. */
 function hasFailures({ outcomes }: TallyDelta): boolean {
-  return OUTCOMES.some((outcome, i) => blameOf(outcome) === 'version' && (outcomes[i] ?? 0) > 0)
+  for (const i of FAILURES) if ((outcomes[i] ?? 0) > 0) return true
+  return false
 }
 
 export class Loop {
   readonly #parts: LoopParts
   readonly #reader: TallyReader
   readonly #buckets: BucketWindows
+  readonly #clean = new CleanCounts(TICK_MS)
   #stopped = false
   #running: Promise<void> | null = null
   #alive: NodeJS.Timeout | undefined
@@ -113,7 +113,7 @@ export class Loop {
     // Before the tallies are read: what a slot's last request has counted is then not yet its next
     // owner's.
     if (isSecond) this.#parts.residency.reap()
-    if (isSecond || reason !== 'tick' || this.#isDue(now)) this.#judgeCounted(now)
+    if (isSecond || reason !== 'tick' || this.#isDue(now)) this.#judgeCounted(now, reason)
     if (this.#isTick) this.#lookAtSuspects() // behind the verdicts: a rollback comes first
     if (isSecond) {
       this.#lastSecondMs = now
@@ -131,7 +131,7 @@ export class Loop {
     return false
   }
 
-  #judgeCounted(now: number): void {
+  #judgeCounted(now: number, reason: 'asked' | 'woken' | 'tick'): void {
     this.#lastReadMs = now
     this.#buckets.turnTo(now)
     const inFlight = this.#readClaims()
@@ -143,7 +143,14 @@ export class Loop {
       const inFlightNow = inFlight.get(name)
       // Errors of one service wake us between two ticks: that is no news about all the others.
       if (!this.#isTick && arms === undefined && inFlightNow === undefined) continue
-      this.#guarded(keeper, () => this.#tick(keeper, { arms, inFlight: inFlightNow ?? 0 }))
+      // Without evidence nothing is judged, and what was in flight is told to every tick.
+      const isPlain = keeper.document.evidence !== null && inFlightNow === undefined
+      const isUrgent = reason === 'asked' || !isPlain
+      const due = this.#clean.add(name, arms, { now, isUrgent })
+      if (due === null) continue
+      this.#guarded(keeper, () =>
+        this.#tick(keeper, { arms: due, stableInFlight: inFlightNow ?? 0 }),
+      )
     }
   }
 
@@ -163,10 +170,20 @@ export class Loop {
   survey(keeper: Keeper): void {
     const { board, clock, memoryMs, residency, targets } = this.#parts
     this.#guarded(keeper, () => {
+      this.#judgeWaiting(keeper)
       targets.look(keeper)
       const parts = { board, residency, targets, now: clock.now(), memoryMs: memoryMs() }
-      keeper.decide({ event: 'survey', facts: takeFacts(keeper.document, parts) })
+      const perBucket = keeper.config.affinity !== null
+      const facts = takeFacts(keeper.document, { ...parts, perBucket })
+      keeper.decide({ event: 'survey', facts })
     })
+  }
+
+  /** What is decided now is decided by all that was counted. */
+  #judgeWaiting(keeper: Keeper): void {
+    const arms = this.#clean.take(keeper.config.name, this.#parts.clock.now())
+    // While it matters what is in flight, nothing waits.
+    if (arms !== null) keeper.decide({ event: 'tick', ...arms, stableInFlight: 0 })
   }
 
   /** Once a tick, as a look at a thousand targets takes its time, and a storm wakes us often. */
@@ -208,8 +225,8 @@ export class Loop {
     const { board, keepers, residency } = this.#parts
     for (const [name, { document }] of keepers) {
       if (document.evidence?.settling == null) continue
-      const candidate = residency.version(name, document.state.candidate)
-      if (candidate !== undefined) inFlight.set(name, claims(board, candidate.slot))
+      const stable = residency.version(name, document.state.stable)
+      if (stable !== undefined) inFlight.set(name, claims(board, stable.slot))
     }
     return inFlight
   }
@@ -235,16 +252,17 @@ export class Loop {
         bad: delta.evidenceBad,
         exceeded: delta.exceeded,
         userErrors: delta.userErrors,
+        earlierBad: delta.earlierBad,
+        earlierExceeded: delta.earlierExceeded,
       }
       counted.set(version.service, arms)
     }
     return counted
   }
 
-  #tick(keeper: Keeper, seen: { arms: Arms | undefined; inFlight: number }): void {
-    const { arms, inFlight } = seen
-    const counts = arms ?? { candidate: NO_COUNTS, stable: NO_COUNTS }
-    keeper.decide({ event: 'tick', ...counts, inFlight })
+  #tick(keeper: Keeper, seen: { arms: Arms; stableInFlight: number }): void {
+    const { arms, stableInFlight } = seen
+    keeper.decide({ event: 'tick', ...arms, stableInFlight })
     if (this.#isTick) this.#parts.evidence.writeNotable(keeper.document, this.#parts.clock.now())
   }
 

@@ -4,15 +4,18 @@
 import type { Board } from '../board/board.ts'
 import { claims, targetInFlight, targetShare } from '../board/tallies.ts'
 import { OUT, WHOLE } from '../core/choose.ts'
+import type { EndedView } from '../core/command.ts'
 import type { RolloutView, ServiceView, TargetView, VersionView } from '../core/command.ts'
 import type { ServiceDocument } from '../core/events.ts'
 import type { TargetHealth } from '../core/health.ts'
-import { explain } from '../core/verdict/explain.ts'
-import { caseOf } from '../core/rollout/transition.ts'
+import type { Rollout, ServiceState } from '../core/service.ts'
+import { explanationOf } from '../core/rollout/explanation.ts'
+import { triesOf } from '../core/rollout/transition.ts'
 import { holdOf } from '../core/rollout/watch.ts'
 import { FULL_WEIGHT, percentFromWeight, type Weight } from '../core/weight.ts'
 import type { Clock } from './clock.ts'
 import { Gauge } from './gauge.ts'
+import { withNames } from './named-failures.ts'
 import type { Residency } from './residency.ts'
 
 export interface ViewParts {
@@ -58,23 +61,31 @@ function versionView(
     targets,
     stats: { ...gauge.window.stats(clock.now()), inFlight },
     totals: gauge.totals(),
+    tries: triesOf(document.state, name),
   }
 }
 
-function reasonOf(document: ServiceDocument, now: number): string {
-  const { rollout, weight } = document.state
-  if (rollout === null) return ''
-  if (rollout.pause !== null) return rollout.pause.reason
-  if (rollout.phase === 'manual') return 'a weight set by hand; the verdict is armed'
+/** What the rollout waits for, as a sentence and as a word. */
+function waitOf(
+  document: ServiceDocument,
+  { now, rollout }: { now: number; rollout: Rollout },
+): Pick<RolloutView, 'reason' | 'waitsFor'> {
+  if (rollout.pause !== null) return { reason: rollout.pause.reason, waitsFor: 'operator' }
+  if (rollout.phase === 'manual') {
+    return { reason: 'a weight set by hand; the verdict is armed', waitsFor: 'operator' }
+  }
   const hold = holdOf(document, now)
-  if (hold !== null) return hold.text
-  return weight === FULL_WEIGHT ? 'about to be promoted' : 'about to be raised'
+  if (hold !== null) return { reason: hold.text, waitsFor: hold.word }
+  const next = document.state.weight === FULL_WEIGHT ? 'promoted' : 'raised'
+  return { reason: `about to be ${next}`, waitsFor: null }
 }
 
-function rolloutView(document: ServiceDocument, clock: Clock): RolloutView | null {
-  const { rollout } = document.state
+function rolloutView(document: ServiceDocument, parts: ViewParts): RolloutView | null {
+  const { rollout, service } = document.state
   if (rollout === null) return null
-  const { evidence, facts } = document
+  const { clock } = parts
+  const explanation = explanationOf(document)
+  const named = explanation === null ? null : withNames(explanation, { ...parts, service })
   return {
     id: rollout.id,
     phase: rollout.phase,
@@ -84,10 +95,19 @@ function rolloutView(document: ServiceDocument, clock: Clock): RolloutView | nul
       observeSeconds: step.observeMs / 1000,
     })),
     paused: rollout.pause !== null,
-    reason: reasonOf(document, clock.now()),
+    ...waitOf(document, { now: clock.now(), rollout }),
     startedAt: clock.iso(rollout.startedMs),
-    evidence: evidence === null ? [] : explain(caseOf(document, rollout, evidence), facts.memoryMs),
+    evidence: named?.evidence ?? [],
+    proofs: named?.proofs ?? [],
+    residualRisk: named?.residualRisk ?? null,
   }
+}
+
+function endedView({ ended, service }: ServiceState, parts: ViewParts): EndedView | null {
+  if (ended === null) return null
+  const { explanation, ...rest } = ended
+  if (explanation === undefined) return { ...rest, explanation: null }
+  return { ...rest, explanation: withNames(explanation, { ...parts, service }) }
 }
 
 /** A service as the API shows it. */
@@ -105,8 +125,8 @@ export function serviceView(document: ServiceDocument, parts: ViewParts): Servic
       weight: FULL_WEIGHT - state.weight,
     }),
     candidate: versionView(document, { ...parts, name: state.candidate, weight: state.weight }),
-    rollout: rolloutView(document, clock),
-    ended: state.ended,
+    rollout: rolloutView(document, parts),
+    ended: endedView(state, parts),
     previous:
       previous === null
         ? null

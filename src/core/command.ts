@@ -2,11 +2,13 @@
 // API (which runs in a thread of its own) and the control loop. Everything here can be posted
 // between threads: plain data, no functions. The admin API adds only HTTP to it.
 
+import type { EvidenceView, Explanation, ProofView, RiskView } from './explanation.ts'
 import type { TargetStanding } from './health.ts'
 import type { JournalEntry } from './journal.ts'
 import type { Outcome } from './outcome.ts'
 import type { Problem } from './problem.ts'
 import type { Ending, Phase, Quarantined } from './service.ts'
+import type { Hold } from './verdict/readiness.ts'
 import type { Weight } from './weight.ts'
 
 /** Commands that change something. `ifMatch` is the revision that the operator has seen. */
@@ -110,16 +112,8 @@ export interface VersionView {
   readonly targets: readonly TargetView[]
   readonly stats: VersionStats
   readonly totals: VersionTotals
-}
-
-/** One metric's evidence against the candidate, see verdict.md section 7. */
-export interface EvidenceView {
-  readonly metric: 'errors' | 'p99'
-  /** e-values; null while the test has nothing to say. */
-  readonly value: number | null
-  readonly bar: number
-  /** The whole sentence. */
-  readonly text: string
+  /** Rollouts of it that began here: each may be wrong with probability alpha. */
+  readonly tries: number
 }
 
 export interface RolloutView {
@@ -131,8 +125,23 @@ export interface RolloutView {
   readonly paused: boolean
   /** What it waits for, or why it stands still: one sentence. */
   readonly reason: string
+  /** The same as a word: `operator` when only a person can let it go on; null: for nothing. */
+  readonly waitsFor: Hold['word'] | 'operator' | null
   readonly startedAt: string
+  /** What speaks against the candidate; empty before the first raise. */
   readonly evidence: readonly EvidenceView[]
+  /** What has to be shown before the present step, or the bake, ends; empty when nothing has. */
+  readonly proofs: readonly ProofView[]
+  /** How bad the candidate may be in spite of all that was seen; null before the first raise. */
+  readonly residualRisk: RiskView | null
+}
+
+export interface EndedView {
+  readonly id: string
+  readonly ending: Ending
+  readonly reason: string
+  /** What was known when it ended; null where nothing was. */
+  readonly explanation: Explanation | null
 }
 
 export interface ServiceView {
@@ -141,7 +150,7 @@ export interface ServiceView {
   readonly stable: VersionView | null
   readonly candidate: VersionView | null
   readonly rollout: RolloutView | null
-  readonly ended: { readonly id: string; readonly ending: Ending; readonly reason: string } | null
+  readonly ended: EndedView | null
   readonly previous: {
     readonly version: string
     readonly healthy: boolean

@@ -76,8 +76,8 @@ export type RolloutEvent =
       readonly event: 'tick'
       readonly candidate: ArmCounts
       readonly stable: ArmCounts
-      /** The candidate's requests in flight before the counts were read; see settle.ts. */
-      readonly inFlight: number
+      /** Stable's requests in flight before the counts were read; asked while settling only. */
+      readonly stableInFlight: number
     }
   /** Control looked at targets and windows. */
   | { readonly event: 'survey'; readonly facts: Facts }

@@ -15,6 +15,9 @@ export interface ArmCounts {
   readonly exceeded: number
   /** Failures that reached a user (the others were rescued). */
   readonly userErrors: number
+  /** Of `bad` and `exceeded`: those drawn before the assignment in force; absent: none. */
+  readonly earlierBad?: number
+  readonly earlierExceeded?: number
 }
 
 export const NO_COUNTS: ArmCounts = { good: 0, bad: 0, exceeded: 0, userErrors: 0 }
@@ -63,10 +66,14 @@ export interface Facts {
   readonly given: Readonly<Record<string, number>>
   /** Requests and tunnels of the candidate that are going on. */
   readonly candidateInFlight: number
+  /** The same of stable. */
+  readonly stableInFlight: number
   readonly tail: TailFigures | null
   /** How long before its end a request may have been drawn: the response-head time-out. */
   readonly memoryMs: number
   readonly windows: { readonly candidate: WindowFigures; readonly stable: WindowFigures }
   /** Requests of both versions together, a second, over the last full seconds. */
   readonly ratePerSecond: number
+  /** With affinity one error of each bucket counts in ten minutes; only the explanation says so. */
+  readonly perBucket?: boolean
 }

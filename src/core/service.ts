@@ -1,6 +1,7 @@
 // The truth about one service, as it is kept in the ledger: which versions are resident, which of
 // them is stable and which is the candidate, and the rollout between them. Plain JSON throughout.
 
+import type { Explanation } from './explanation.ts'
 import type { Problem } from './problem.ts'
 import type { Strategy } from './strategy.ts'
 import type { Weight } from './weight.ts'
@@ -14,6 +15,15 @@ export type Phase = 'proving' | 'shifting' | 'baking' | 'manual'
 
 /** How a rollout ended. */
 export type Ending = 'promoted' | 'aborted' | 'rolled-back' | 'superseded'
+
+export interface Ended {
+  /** The id of the rollout. */
+  readonly id: string
+  readonly ending: Ending
+  readonly reason: string
+  /** What was known when it ended; absent where it ended without a look at it. */
+  readonly explanation?: Explanation
+}
 
 /** Why a rollout stands still; null while it moves. */
 export interface Pause {
@@ -73,7 +83,7 @@ export interface ServiceState {
   readonly weight: Weight
   readonly rollout: Rollout | null
   /** How the last rollout ended, until the next begins. */
-  readonly ended: { readonly id: string; readonly ending: Ending; readonly reason: string } | null
+  readonly ended: Ended | null
   readonly previous: Previous | null
   readonly quarantine: Readonly<Record<string, Quarantined>>
   /** A hash of the `routing` and `versions` block of the file that was applied last. */

@@ -15,6 +15,7 @@ import { AccessLog } from './access-log.ts'
 import type { ClientConnection } from './client.ts'
 import type { EdgeSettings, FromEdge } from './edge-data.ts'
 import { FailedRequests } from './failed-requests.ts'
+import { LatencyLimits } from './latency-limits.ts'
 import type { Judgement } from './record.ts'
 import { buildRoutes, NO_ROUTES, type Routes, type Target } from './routes.ts'
 import type { Tunnel } from './tunnel.ts'
@@ -60,6 +61,7 @@ export class Edge {
   date = new Date().toUTCString()
   /** When the last tick was: a time that costs nothing to read, and is a tick old at most. */
   tickedMs: number
+  readonly latencyLimits: LatencyLimits
 
   // Exchanges that wait for a response head, the oldest first.
   #oldest: Judgement | null = null
@@ -76,6 +78,7 @@ export class Edge {
     this.thread = thread
     this.settings = settings
     this.tickedMs = this.now()
+    this.latencyLimits = new LatencyLimits(this.board)
     this.wheel = new Wheel(this.tickedMs)
     this.#trusted = blockListOf(settings.trustedProxies)
     this.requestLimits = { ...settings.limits, ...settings.accept }
@@ -170,6 +173,7 @@ export class Edge {
     const now = this.now()
     this.turns.timersRan()
     beat(this.board, this.thread)
+    this.latencyLimits.look(this.routes.bySlot.keys(), now)
     this.#lookAtWaiting(now)
     // After a standstill the answers that have come meanwhile are read before anything is overdue.
     if (now - this.tickedMs > STANDSTILL_MS) setImmediate(() => this.wheel.advance(now))

@@ -20,6 +20,8 @@ import type { Service, Version } from './routes.ts'
 export interface Pick {
   readonly version: Version
   readonly arm: Arm
+  /** The assignment that it was drawn by. */
+  readonly row: number
 }
 
 /** Claims the version that the ticket falls on; null when the service has none to give. */
@@ -38,7 +40,7 @@ export function pickVersion(edge: Edge, service: Service, ticket: number): Pick 
       continue
     }
     raiseClaim(board, thread, slot)
-    if (assignmentNumber(board, service.index) === number) return { version, arm }
+    if (assignmentNumber(board, service.index) === number) return { version, arm, row: number }
     releaseClaim(board, thread, slot)
   }
 }

@@ -7,16 +7,16 @@
 // after its draw. Both are questions of when and how often, and answered here; what an error is
 // says core/outcome.ts, besides the service's own rules.
 
+import { assignmentNumber } from '../board/assignment.ts'
 import { wakeControl } from '../board/board.ts'
 import { type BucketEvent, markBucket } from '../board/buckets.ts'
 import { TALLY } from '../board/layout.ts'
 import { recordLatency } from '../board/latency.ts'
-import { latencyLimitUs } from '../board/tallies.ts'
 import { SENT_WITHIN_MS } from '../core/facts.ts'
 import { blameOf, isJudged, type Outcome, outcomeIndex } from '../core/outcome.ts'
 import type { Arm } from '../core/split.ts'
 import type { Edge } from './edge.ts'
-import type { Ticket } from './pick.ts'
+import type { Pick as Drawn, Ticket } from './pick.ts'
 import type { Service } from './routes.ts'
 
 export class Judgement {
@@ -47,6 +47,8 @@ export class Judgement {
   #bucket = -1
   /** Whether the client had no key yet: what it does is a draw of its own. */
   #isKeyless = false
+  /** The assignment that it was drawn by. */
+  #row = 0
   #drawnAtMs = 0
   /** Whether it was sent too long after its draw for its latency to be evidence. */
   #sentLate = false
@@ -63,8 +65,9 @@ export class Judgement {
     }
   }
 
-  protected drawn(arm: Arm, { bucket, newKey }: Ticket): void {
+  protected drawn({ arm, row }: Drawn, { bucket, newKey }: Ticket): void {
     this.arm = arm
+    this.#row = row
     this.#bucket = bucket
     this.#isKeyless = newKey !== ''
     // The last tick was a moment ago: near enough, and no look at the clock.
@@ -83,7 +86,7 @@ export class Judgement {
   lookAt(nowMs: number): void {
     if (!this.isEvidence) return
     const waitedMs = nowMs - this.sentAtMs
-    this.#compare(waitedMs * 1000)
+    this.#compare(waitedMs * 1000, nowMs)
     const limitMs = this.service?.slowIsErrorMs ?? Number.POSITIVE_INFINITY
     if (waitedMs <= limitMs || this.outcome !== '') return
     this.judge('timeout')
@@ -96,26 +99,32 @@ export class Judgement {
     edge.headCame(this)
     if (this.sentAtMs < 0) return // an answer before the request's end has no latency
     if (this.#sentLate || !this.isEvidence) return
-    const us = Math.max(1, Math.round((edge.now() - this.sentAtMs) * 1000))
+    const nowMs = edge.now()
+    const us = Math.max(1, Math.round((nowMs - this.sentAtMs) * 1000))
     recordLatency(edge.board, edge.thread, this.slot, us)
-    this.#compare(us)
+    this.#compare(us, nowMs)
   }
 
-  #compare(us: number): void {
+  #compare(us: number, nowMs: number): void {
     if (this.exceeded || this.#sentLate) return
-    const { board } = this.edge
-    const limitUs = latencyLimitUs(board, this.slot)
-    if (limitUs <= 0 || us <= limitUs) return
+    const { board, latencyLimits } = this.edge
+    if (!latencyLimits.isOver(this.slot, us, this.sentAtMs, nowMs)) return
     this.exceeded = true
     if (!this.#isFirst('exceedance')) return
-    this.edge.count(this.slot, TALLY.exceeded)
+    this.edge.count(this.slot, this.#isEarlier ? TALLY.earlierExceeded : TALLY.exceeded)
     wakeControl(board)
+  }
+
+  /** Whether the weight, or what it stands for, has changed since the draw. */
+  get #isEarlier(): boolean {
+    if (this.service === null) return false
+    return assignmentNumber(this.edge.board, this.service.index) !== this.#row
   }
 
   /** Whether such an event of its bucket is the first one in this window. */
   #isFirst(event: BucketEvent): boolean {
     if (this.#bucket < 0 || this.service === null) return true
-    const mark = { service: this.service.index, arm: this.arm, event, bucket: this.#bucket }
+    const mark = { service: this.service.index, event, bucket: this.#bucket }
     return markBucket(this.edge.board, mark) || this.#isKeyless
   }
 
@@ -146,7 +155,7 @@ export class Judgement {
     if (this.arm === 'candidate') {
       edge.failedRequests.note({ slot, requestId, outcome, status }, edge.tickedMs)
     }
-    edge.count(slot, TALLY.evidenceBad)
+    edge.count(slot, this.#isEarlier ? TALLY.earlierBad : TALLY.evidenceBad)
     wakeControl(edge.board)
   }
 

@@ -88,7 +88,7 @@ export class Exchange extends Relay {
       const ticket = ticketOf(service, head, this.client.by.address)
       const pick = pickVersion(this.edge, service, ticket.ticket)
       this.#claimed = pick?.version ?? null
-      this.drawn(pick?.arm ?? 'stable', ticket)
+      if (pick !== null) this.drawn(pick, ticket)
       this.answerExtra = affinityCookie(service, ticket.newKey)
     }
     if (this.#claimed !== null) {

@@ -8,10 +8,9 @@ import { makeBoard, startCrew, turn } from './start-crew.ts'
 
 const SIZE = { threads: 2, services: 3, slots: 4, targets: 1, latencyStripes: 1 }
 
-await t.test('a mark is the first of its service, arm, event and bucket', async (t) => {
+await t.test('a mark is the first of its service, event and bucket', async (t) => {
   const mark = fc.record<BucketMark>({
     service: fc.nat(2),
-    arm: fc.constantFrom('stable', 'candidate'),
     event: fc.constantFrom('error', 'exceedance'),
     bucket: fc.oneof(fc.nat(9999), fc.constantFrom(0, 31, 32, 9999)),
   })
@@ -26,8 +25,8 @@ await t.test('a mark is the first of its service, arm, event and bucket', async 
           seen.clear()
           continue
         }
-        const { arm, bucket, event, service } = step
-        const key = `${service} ${arm} ${event} ${bucket}`
+        const { bucket, event, service } = step
+        const key = `${service} ${event} ${bucket}`
         if (markBucket(board, step) === seen.has(key)) throw new Error(key)
         seen.add(key)
       }

@@ -158,7 +158,7 @@ function markBuckets({ board, cells, random }: Crew, job: Job & { do: 'buckets' 
   let first = 0
   for (let i = 0; i < job.rounds * job.buckets; i++) {
     const bucket = random() % job.buckets
-    if (markBucket(board, { service: 0, arm: 'candidate', event: 'error', bucket })) first++
+    if (markBucket(board, { service: 0, event: 'error', bucket })) first++
   }
   return [first]
 }

@@ -118,13 +118,11 @@ function ownThreads(watch: Watch): void {
 function ownBuckets(watch: Watch): void {
   const { board } = watch
   for (let service = 0; service < board.layout.services; service++) {
-    for (const arm of ['stable', 'candidate'] as const) {
-      for (const event of ['error', 'exceedance'] as const) {
-        // The last bucket shares no word with the first; the first mark of a map marks the map.
-        watch.own(`buckets ${service}/${arm}/${event}`, 3, () => {
-          for (const bucket of [0, 9999]) markBucket(board, { service, arm, event, bucket })
-        })
-      }
+    for (const event of ['error', 'exceedance'] as const) {
+      // The last bucket shares no word with the first; the first mark of a map marks the map.
+      watch.own(`buckets ${service}/${event}`, 3, () => {
+        for (const bucket of [0, 9999]) markBucket(board, { service, event, bucket })
+      })
     }
   }
 }

@@ -44,7 +44,9 @@ function tallyCell(board: Board, at: { thread: number; slot: number; cell: numbe
 await t.test('each reading is what was counted since the last one', async (t) => {
   const board = createBoard(SIZE)
   const reader = new TallyReader(board)
+  const none = { earlierBad: 0, earlierExceeded: 0 }
   const nothing = {
+    ...none,
     outcomes: OUTCOMES.map(() => 0),
     evidenceGood: 0,
     evidenceBad: 0,
@@ -63,7 +65,15 @@ await t.test('each reading is what was counted since the last one', async (t) =>
   count(board, 0, 5, TALLY.rescued)
   raiseClaim(board, 0, 5)
   const outcomes = OUTCOMES.map((outcome) => (outcome === 'ok' ? 2 : outcome === 'reset' ? 1 : 0))
-  const seen = { outcomes, evidenceGood: 1, evidenceBad: 1, rescued: 1, userErrors: 1, exceeded: 0 }
+  const seen = {
+    outcomes,
+    evidenceGood: 1,
+    evidenceBad: 1,
+    rescued: 1,
+    userErrors: 1,
+    exceeded: 0,
+    ...none,
+  }
   t.same(reader.read(5), seen)
   t.same(reader.read(5), nothing)
   t.same(reader.read(6), { ...nothing, exceeded: 1 })

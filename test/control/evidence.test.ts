@@ -24,7 +24,7 @@ await t.test('the threads get the rules of a service, also after a reload', asyn
 await t.test('a bucket counts again when a new window has begun', async (t) => {
   const stateDir = await temporaryDirectory()
   const node = await TestNode.start(configOf({ stateDir }))
-  const mark = { service: 0, arm: 'candidate', event: 'error', bucket: 7 } as const
+  const mark = { service: 0, event: 'error', bucket: 7 } as const
   const counts = (): boolean => markBucket(node.board, mark)
   // A window may end on its own between two looks, but not twice.
   t.ok([counts(), counts(), counts()].includes(false))

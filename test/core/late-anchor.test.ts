@@ -83,7 +83,11 @@ await t.test('a minute without 1,000 requests: what there is must do', async (t)
 await t.test('what was counted before the late anchor is no evidence', async (t) => {
   const early = begun()
   const slow = { ...NOTHING, good: 50, exceeded: 50 }
-  const ticked = play(early, { event: 'tick', candidate: slow, stable: NOTHING, inFlight: 0 }, 500)
+  const ticked = play(
+    early,
+    { event: 'tick', candidate: slow, stable: NOTHING, stableInFlight: 0 },
+    500,
+  )
   t.same(
     ticked.document.evidence?.tail,
     early.evidence?.tail.map((score, j) => {

@@ -1,66 +1,116 @@
-// A shared outage in which both versions hang until the response-head time-out, while the weight is
-// lowered: what was drawn at the larger weight arrives a connection's and a tick's time after the
-// time-out, and must not look as if the smaller weight had drawn it.
+// A fault that both versions share, in which they fail at different speeds, while the weight is
+// lowered: what was drawn at the larger weight arrives later, and what the slower version has drawn
+// is not known yet. Neither may look as if the smaller weight had drawn it.
 
 import t from 'tap'
-import { configOf } from '../control/node.ts'
 import { memoryMs } from '../../src/control/facts.ts'
 import {
+  type Evidence,
   foldLowering,
   foldRaise,
   foldTick,
   noEvidence,
+  noteWeightIn,
   readEvidence,
 } from '../../src/core/verdict/evidence.ts'
+import { configOf } from '../control/node.ts'
 import { STRATEGY } from './rollout-play.ts'
 
 const TICK_MS = 20
-const TIMEOUT_MS = 30_000
 const LOWERED_MS = 40_000
+/** Drawn in each tick; all of them fail. */
 const PER_TICK = 20
 
-function failures(bad: number) {
-  return { good: 0, bad, exceeded: 0, userErrors: 0 }
+interface Course {
+  /** The candidate's share before and after the lowering. */
+  readonly before: number
+  readonly after: number
+  /** How long after its draw a request of the version fails. */
+  readonly candidateMs: number
+  readonly stableMs: number
+  readonly memoryMs: number
+  /** Whether stable's requests in flight are told. */
+  readonly blind?: boolean
 }
 
-/** The largest evidence when failures arrive `lateMs` after the time-out. */
-function largestEvidence(lateMs: number, rememberedMs: number): number {
-  const base = { nowMs: 0, memoryMs: rememberedMs }
-  const raise = { ...base, weight: 5000, number: 1, tail: null, given: {}, provesAnew: false }
-  const stableWindow = { requests: 0, errors: 0 }
+/** Requests drawn in a tick, by arm. */
+function drawnAt(course: Course, drawnMs: number): { candidate: number; stable: number } {
+  if (drawnMs < 0) return { candidate: 0, stable: 0 }
+  const share = drawnMs < LOWERED_MS ? course.before : course.after
+  const candidate = Math.round(PER_TICK * share)
+  return { candidate, stable: PER_TICK - candidate }
+}
+
+function stableInFlight(course: Course, nowMs: number): number {
+  let sum = 0
+  for (let drawnMs = nowMs - course.stableMs + TICK_MS; drawnMs <= nowMs; drawnMs += TICK_MS) {
+    sum += drawnAt(course, drawnMs).stable
+  }
+  return course.blind === true ? 0 : sum
+}
+
+function lower(evidence: Evidence, course: Course, nowMs: number): Evidence {
+  const weight = course.after * 10_000
+  const change = { weight, nowMs, memoryMs: course.memoryMs }
+  if (course.before < 1) return noteWeightIn(evidence, change)
+  return foldLowering(evidence, { ...change, stableInFlight: stableInFlight(course, nowMs) })
+}
+
+/** The largest evidence of the errors, from the lowering on. */
+function largestEvidence(course: Course): number {
+  const { before, candidateMs, memoryMs: rememberedMs, stableMs } = course
+  const base = { nowMs: 0, memoryMs: rememberedMs, stableWindow: { requests: 0, errors: 0 } }
+  const raise = { ...base, weight: before * 10_000, number: 1, tail: null, given: {} }
   let evidence = foldRaise(
     noEvidence('shop-1', { nowMs: 0, theta: 0.001 }),
-    { ...raise, stableWindow },
+    { ...raise, provesAnew: false },
     STRATEGY,
   )
   let largest = 0
-  const life = TIMEOUT_MS + lateMs
-  for (let nowMs = TICK_MS; nowMs < LOWERED_MS + life + 5000; nowMs += TICK_MS) {
-    if (nowMs === LOWERED_MS) {
-      evidence = foldLowering(evidence, { weight: 100, nowMs, memoryMs: rememberedMs })
-    }
-    const drawnMs = nowMs - life
-    const before = drawnMs < LOWERED_MS
-    const few = (nowMs / TICK_MS) % 5 === 0 ? 1 : 0
-    const bad = drawnMs < 0 ? 0 : before ? PER_TICK / 2 : few
-    const old = Math.ceil((LOWERED_MS + life - nowMs) / TICK_MS)
+  const untilMs = LOWERED_MS + Math.max(candidateMs, stableMs) + 5000
+  for (let nowMs = TICK_MS; nowMs < untilMs; nowMs += TICK_MS) {
+    if (nowMs === LOWERED_MS) evidence = lower(evidence, course, nowMs)
+    const drawnMs = nowMs - candidateMs
+    const bad = drawnAt(course, drawnMs).candidate
+    const earlierBad = nowMs > LOWERED_MS && drawnMs < LOWERED_MS ? bad : 0
     const tick = {
-      candidate: failures(bad),
-      stable: failures(drawnMs < 0 ? 0 : PER_TICK - bad),
-      inFlight: Math.max(0, old) * (PER_TICK / 2),
+      candidate: { good: 0, bad, exceeded: 0, userErrors: 0, earlierBad },
+      stable: {
+        ...{ good: 0, exceeded: 0, userErrors: 0 },
+        bad: drawnAt(course, nowMs - stableMs).stable,
+      },
+      stableInFlight: stableInFlight(course, nowMs),
       nowMs,
       memoryMs: rememberedMs,
     }
     evidence = foldTick(evidence, tick, STRATEGY.trigger)
-    largest = Math.max(largest, readEvidence(evidence).errors)
+    // At 100 % nothing is compared.
+    if (nowMs >= LOWERED_MS) largest = Math.max(largest, readEvidence(evidence).relative)
   }
   return largest
 }
 
+const REMEMBERED_MS = memoryMs(configOf({ stateDir: 'unused' }))
+const HANGING = { candidateMs: 30_000, stableMs: 30_000, memoryMs: REMEMBERED_MS }
+
 await t.test('a lowered weight in a shared outage condemns nobody', async (t) => {
-  const config = configOf({ stateDir: 'unused' })
-  t.ok(largestEvidence(30, TIMEOUT_MS) > 200, 'the time-out alone is too short a memory')
-  for (const lateMs of [0, 30, 500, config.timeouts.connectMs]) {
-    t.ok(largestEvidence(lateMs, memoryMs(config)) < 1, `${lateMs} ms after the time-out`)
+  const lowered = { ...HANGING, before: 0.5, after: 0.05 }
+  t.ok(largestEvidence({ ...lowered, memoryMs: 20_000 }) > 200, 'too short a memory does')
+  const { connectMs } = configOf({ stateDir: 'unused' }).timeouts
+  for (const lateMs of [0, 40, 500, connectMs]) {
+    const life = { candidateMs: 30_000 + lateMs, stableMs: 30_000 + lateMs }
+    t.ok(largestEvidence({ ...lowered, ...life }) < 1, `${lateMs} ms after the time-out`)
   }
+})
+
+await t.test('nor from 100 %, however quickly either version fails', async (t) => {
+  const lowered = { ...HANGING, before: 1, after: 0.5 }
+  for (const candidateMs of [20, 5000, 30_000]) {
+    for (const stableMs of [20, 5000, 30_000]) {
+      const largest = largestEvidence({ ...lowered, candidateMs, stableMs })
+      t.ok(largest < 1, `${candidateMs} and ${stableMs} ms: ${largest}`)
+    }
+  }
+  const blind = { ...lowered, candidateMs: 20, stableMs: 5000, blind: true }
+  t.ok(largestEvidence(blind) > 200, 'it does when what is in flight does not count')
 })

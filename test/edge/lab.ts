@@ -3,12 +3,14 @@
 // real life. Counters are handed out as differences, so that no test sees another's.
 
 import { publishAssignment, NO_SLOT } from '../../src/board/assignment.ts'
+import { heartbeat } from '../../src/board/liveness.ts'
 import { setLatencyLimitUs } from '../../src/board/tallies.ts'
 import type { Limits, Timeouts } from '../../src/config/config.ts'
 import type { TableService, TableTarget } from '../../src/core/table.ts'
 import type { EdgeSettings } from '../../src/edge/edge-data.ts'
 import {
   CANDIDATE,
+  eventually,
   type Handler,
   type Origin,
   SETTINGS,
@@ -99,6 +101,18 @@ export class Lab {
     // The next cell each time: a target of one test is not the target of another.
     const index = this.#targets++ % this.edge.board.layout.targets
     return { index, host: '127.0.0.1', port, authority: `127.0.0.1:${port}` }
+  }
+
+  /** Gives both versions a latency limit, and waits until the threads know it. */
+  async limitLatency(limitUs: number): Promise<void> {
+    const { board } = this.edge
+    for (const slot of [STABLE, CANDIDATE]) setLatencyLimitUs(board, slot, limitUs)
+    const threads = Array.from({ length: board.layout.threads }, (_, thread) => thread)
+    const before = threads.map((thread) => heartbeat(board, thread))
+    // The first tick from now on may have begun before.
+    const isKnown = (thread: number): boolean =>
+      heartbeat(board, thread) - (before[thread] ?? 0) >= 2
+    await eventually(() => threads.every(isKnown))
   }
 
   /** An origin that is closed at the end of the file. */

@@ -34,7 +34,9 @@ class Drawn extends Judgement {
     const service = edge.routes.router.find('', path)
     if (service === null) throw new Error('no service')
     this.belongsTo(service, path)
-    this.drawn('candidate', { ticket: 0, bucket: -1, newKey: '' })
+    const version = edge.routes.bySlot.get(SLOT)
+    if (version === undefined) throw new Error('no version')
+    this.drawn({ version, arm: 'candidate', row: 0 }, { ticket: 0, bucket: -1, newKey: '' })
     this.slot = SLOT
   }
 }

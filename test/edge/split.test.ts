@@ -4,7 +4,7 @@
 import type net from 'node:net'
 import t from 'tap'
 import { waitForWake, wakeCount } from '../../src/board/board.ts'
-import { claims, setLatencyLimitUs } from '../../src/board/tallies.ts'
+import { claims } from '../../src/board/tallies.ts'
 import { takeLatency } from '../../src/board/latency.ts'
 import { bucketOf } from '../../src/core/split.ts'
 import { answering, CANDIDATE, eventually, type Origin, STABLE } from './harness.ts'
@@ -174,7 +174,7 @@ await t.test(
     const sockets: net.Socket[] = []
     const slow = await lab.origin((socket) => sockets.push(socket))
     await lab.serve({ stable: [slow.port] })
-    setLatencyLimitUs(board, STABLE, 50_000)
+    await lab.limitLatency(50_000)
     const seen = wakeCount(board)
     const client = await lab.client()
     client.send(get())
@@ -187,6 +187,19 @@ await t.test(
   },
 )
 
+await t.test('what hangs since before the limit was set is not held against it', async (t) => {
+  const sockets: net.Socket[] = []
+  const slow = await lab.origin((socket) => sockets.push(socket))
+  await lab.serve({ stable: [slow.port] })
+  const client = await lab.client()
+  client.send(get())
+  await eventually(() => sockets.length === 1)
+  await lab.limitLatency(1)
+  for (const socket of sockets) answering('late')(socket, '', 0)
+  t.equal((await client.answer()).body, 'late')
+  t.same((await lab.counts()).stable, { ok: 1, evidenceGood: 1 })
+})
+
 await t.test('a slow answer is too slow by its own time, and a quick one is not', async (t) => {
   const { board } = lab.edge
   const origin = await lab.origin((socket, request) => {
@@ -194,7 +207,7 @@ await t.test('a slow answer is too slow by its own time, and a quick one is not'
     setTimeout(() => answering('ok')(socket, request, 0), late ? 60 : 0)
   })
   await lab.serve({ stable: [origin.port] })
-  setLatencyLimitUs(board, STABLE, 50_000)
+  await lab.limitLatency(50_000)
   takeLatency(board, STABLE, () => undefined)
   const client = await lab.client()
   for (let i = 0; i < 5; i++) await client.ask(get('/late'))

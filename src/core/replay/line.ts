@@ -18,8 +18,8 @@ export interface Fold {
   readonly atMs: number
   readonly candidate: ArmCounts
   readonly stable: ArmCounts
-  /** The candidate's requests in flight before the counts were read. */
-  readonly inFlight: number
+  /** Stable's requests in flight before the counts were read, while settling. */
+  readonly stableInFlight: number
 }
 
 /** Latency begins to be judged: the candidate is warm, or stable's tail is known at last. */
@@ -70,11 +70,13 @@ export interface EvidenceLine {
 }
 
 /** Where the counts of an arm stand in a tick's list; the compiler sees when one is missing. */
-const PLACE: Readonly<Record<keyof ArmCounts, number>> = {
+const PLACE: Readonly<Record<keyof Required<ArmCounts>, number>> = {
   good: 0,
   bad: 1,
   exceeded: 2,
   userErrors: 3,
+  earlierBad: 4,
+  earlierExceeded: 5,
 }
 const FIELDS = Object.keys(PLACE) as readonly (keyof ArmCounts)[]
 
@@ -84,6 +86,8 @@ export function plus(some: ArmCounts, more: ArmCounts): ArmCounts {
     bad: some.bad + more.bad,
     exceeded: some.exceeded + more.exceeded,
     userErrors: some.userErrors + more.userErrors,
+    earlierBad: (some.earlierBad ?? 0) + (more.earlierBad ?? 0),
+    earlierExceeded: (some.earlierExceeded ?? 0) + (more.earlierExceeded ?? 0),
   }
 }
 
@@ -92,12 +96,12 @@ function isClean({ bad, exceeded, userErrors }: ArmCounts): boolean {
 }
 
 /**
- * Whether a tick can be told by its clean requests alone. The first one behind a lowering tells
- * what was in flight, and the first one with a request tells when a step began to have any.
+ * Whether a tick can be told by its clean requests alone. While it settles each tick tells what was
+ * in flight, and the first one with a request tells when a step began to have any.
  */
 function isQuiet(fold: Fold, evidence: Evidence): boolean {
   if (!isClean(fold.candidate) || !isClean(fold.stable)) return false
-  if (evidence.settling !== null && evidence.settling.bad === null) return false
+  if (evidence.settling !== null) return false
   return evidence.stepDataMs !== null || fold.candidate.good === 0
 }
 
@@ -140,8 +144,8 @@ export class LineDraft {
       if (candidate.good === 0) return
       this.#ticks.push(atMs - this.#lastMs, candidate.good)
     } else {
-      const arms = [candidate, stable].flatMap((arm) => FIELDS.map((field) => arm[field]))
-      this.#ticks.push([atMs - this.#lastMs, ...arms, fold.inFlight])
+      const arms = [candidate, stable].flatMap((arm) => FIELDS.map((field) => arm[field] ?? 0))
+      this.#ticks.push([atMs - this.#lastMs, ...arms, fold.stableInFlight])
     }
     this.#lastMs = atMs
   }
@@ -186,7 +190,7 @@ export function* foldsOf(line: EvidenceLine): Generator<Fold> {
   let atMs = line.sinceMs
   const { stableGood, ticks } = line
   const clean = { ...NO_COUNTS, good: stableGood }
-  if (stableGood > 0) yield { atMs, candidate: NO_COUNTS, stable: clean, inFlight: 0 }
+  if (stableGood > 0) yield { atMs, candidate: NO_COUNTS, stable: clean, stableInFlight: 0 }
   for (let i = 0; i < ticks.length; i++) {
     const tick = ticks[i]
     if (tick === undefined) continue
@@ -194,13 +198,13 @@ export function* foldsOf(line: EvidenceLine): Generator<Fold> {
       const next = ticks[++i]
       atMs += tick
       const good = typeof next === 'number' ? next : 0
-      yield { atMs, candidate: { ...NO_COUNTS, good }, stable: NO_COUNTS, inFlight: 0 }
+      yield { atMs, candidate: { ...NO_COUNTS, good }, stable: NO_COUNTS, stableInFlight: 0 }
       continue
     }
     atMs += tick[0] ?? 0
     const candidate = armAt(tick, 1)
     const stable = armAt(tick, 1 + FIELDS.length)
-    yield { atMs, candidate, stable, inFlight: tick[1 + 2 * FIELDS.length] ?? 0 }
+    yield { atMs, candidate, stable, stableInFlight: tick[1 + 2 * FIELDS.length] ?? 0 }
   }
 }
 

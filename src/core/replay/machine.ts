@@ -1,7 +1,7 @@
-// Drives the real rollout with what a journal tells, as it was or under another strategy. Counts go
-// through the same `watch` as in the node; changes of the weight are those that happened, since
-// only they have drawn the requests that were counted. What the rollout would have decided by itself
-// is noted as a moment and not carried out: the journal goes on as it went.
+// Drives the real rollout with what a journal tells, as it was or under another strategy. Counts
+// go through the same `watch` as in the node; changes of the weight are those that happened, since
+// only they have drawn the requests that were counted. What the rollout would have decided by
+// itself is noted as a moment and not carried out: the journal goes on as it went.
 
 import type { Effect, ServiceDocument } from '../events.ts'
 import { type ArmCounts, type Facts, NO_COUNTS } from '../facts.ts'
@@ -161,17 +161,16 @@ export class Machine {
 
   /** Lets time go by in which nothing was counted: it can end a step, too. */
   #passTo(atMs: number): void {
-    const first = this.evidence?.settling
-    // The first tick behind a lowering tells what was in flight; it must be the one that did.
-    if (first?.bad === null) return
+    // While it settles each tick counts, as it was.
+    if (this.evidence?.settling != null) return
     while (atMs - this.atMs > SILENT_MS && this.#silent++ < SILENT_TICKS) {
       this.#decideAt(this.atMs + SILENT_MS)
     }
   }
 
   #decideAt(atMs: number): void {
-    if (this.evidence?.settling?.bad === null) return
-    this.#tick({ atMs, candidate: NO_COUNTS, stable: NO_COUNTS, inFlight: 0 })
+    if (this.evidence?.settling != null) return
+    this.#tick({ atMs, candidate: NO_COUNTS, stable: NO_COUNTS, stableInFlight: 0 })
   }
 
   #tick(fold: Fold): void {
@@ -183,7 +182,7 @@ export class Machine {
     const candidate = slow ? fold.candidate : withoutSlow(fold.candidate)
     const stable = slow ? fold.stable : withoutSlow(fold.stable)
     const now = this.#now(fold.atMs)
-    const tick = { event: 'tick', candidate, stable, inFlight: fold.inFlight } as const
+    const tick = { event: 'tick', candidate, stable, stableInFlight: fold.stableInFlight } as const
     const stepped = watch(document, tick, now)
     const decision = decisionOf(stepped.effects, stepped.document)
     if (decision === null) {
@@ -199,6 +198,8 @@ export class Machine {
 
   #note(decision: Decision, at: { atMs: number; evidence: Evidence; stepped: Stepped }): void {
     if (this.#wanted === decision) return
+    // Without latency nothing can be said about what is proven, only about what is condemned.
+    if (!this.#options.latency && (decision === 'raise' || decision === 'pause')) return
     this.#wanted = decision
     const { atMs, evidence, stepped } = at
     const { candidate, stable } = evidence
@@ -229,6 +230,7 @@ export class Machine {
     this.atMs = atMs
     this.#wanted = null
     this.#know({ memoryMs: at.memoryMs })
+    if ('stableInFlight' in record) this.#know({ stableInFlight: record.stableInFlight })
     this.document = this.#changed(record, this.#now(atMs))
   }
 

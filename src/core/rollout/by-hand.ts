@@ -6,7 +6,7 @@
 import type { Effect, ServiceDocument } from '../events.ts'
 import { type FoldRecord, weightRecord } from '../replay/record.ts'
 import type { Refusal, Rollout } from '../service.ts'
-import { foldLowering, withControl } from '../verdict/evidence.ts'
+import { foldLowering, noteWeightIn, withControl } from '../verdict/evidence.ts'
 import { FULL_WEIGHT, percentFromWeight, type Weight } from '../weight.ts'
 import { endedDocument } from './end.ts'
 import { quarantineRefusal } from './quarantine.ts'
@@ -118,9 +118,12 @@ export function lowered(
 ): Stepped {
   const { evidence, facts } = document
   const { weight, now } = order
-  const change = { weight, nowMs: now, memoryMs: facts.memoryMs }
+  const { memoryMs, stableInFlight } = facts
+  const change = { weight, nowMs: now, memoryMs, stableInFlight }
+  // From less than 100 % the largest weight of the last time-out explains what was drawn before.
+  const fold = document.state.weight === FULL_WEIGHT ? foldLowering : noteWeightIn
   const { trigger } = order.rollout.strategy
-  const noted = evidence === null ? null : foldLowering(withControl(evidence, trigger), change)
+  const noted = evidence === null ? null : fold(withControl(evidence, trigger), change)
   const next = moved(document, { evidence: noted, state: { weight, rollout: order.rollout } })
   return {
     document: next,

@@ -3,10 +3,10 @@
 // happen after a promotion: swapping back to the previous stable.
 
 import type { Effect, ServiceDocument } from '../events.ts'
-import type { Ending, Quarantined, Refusal, ServiceState } from '../service.ts'
-import { explain, figuresOf } from '../verdict/explain.ts'
+import type { Ended, Quarantined, Refusal, ServiceState } from '../service.ts'
 import { causeOf } from '../verdict/judge.ts'
 import { percentFromWeight } from '../weight.ts'
+import { decisiveTextOf, explanationOf, journalEffect, textsOf } from './explanation.ts'
 import { quarantineWith } from './quarantine.ts'
 import { healthText } from './targets.ts'
 import {
@@ -25,10 +25,7 @@ import {
 } from './transition.ts'
 
 /** The document with the rollout ended and the candidate at weight 0. */
-export function endedDocument(
-  document: ServiceDocument,
-  end: { ending: Ending; reason: string },
-): ServiceDocument {
+export function endedDocument(document: ServiceDocument, end: Omit<Ended, 'id'>): ServiceDocument {
   const { id } = rolloutOf(document)
   return moved(document, {
     evidence: null,
@@ -65,15 +62,22 @@ export function abort(
     )
   }
   const reason = `${state.candidate} was aborted at ${percentFromWeight(state.weight)} % by hand`
-  const next = endedDocument(document, { ending: 'aborted', reason })
+  const known = knownOf(document)
+  const next = endedDocument(document, { ...known, ending: 'aborted', reason })
   return {
     document: next,
     note: reason,
     effects: [
       ...outOfTraffic(next.state),
-      { effect: 'journal', kind: 'aborted', text: reason, by: 'operator', weight: 0 },
+      journalEffect(document, { kind: 'aborted', text: reason, by: 'operator', weight: 0 }),
     ],
   }
+}
+
+/** What was known of the candidate at the end; nothing before its first raise. */
+function knownOf(document: ServiceDocument): Pick<Ended, 'explanation'> {
+  const explanation = explanationOf(document)
+  return explanation === null ? {} : { explanation }
 }
 
 /** The verdict takes the candidate out: weight 0 at once, quarantine, one page. */
@@ -81,35 +85,40 @@ export function rollBackByVerdict(document: ServiceDocument, now: number): Stepp
   const { state, evidence } = document
   const rollout = rolloutOf(document)
   if (evidence === null || state.candidate === null) throw new Error('no candidate to roll back')
-  const known = caseOf(document, rollout, evidence)
-  const texts = explain(known, document.facts.memoryMs).map((view) => view.text)
+  const explanation = explanationOf(document)
+  if (explanation === null) throw new Error('a rollback has a reason')
   const text =
     `${state.candidate} was rolled back from ${percentFromWeight(state.weight)} % by its ` +
-    causeOf(known)
-  const sentence = texts.join(' ')
+    causeOf(caseOf(document, rollout, evidence))
+  const sentence = textsOf(explanation)
   const version = state.candidate
   const targets = state.versions[version]?.targets ?? []
   const at = new Date(now).toISOString()
-  const closed = endedDocument(document, { ending: 'rolled-back', reason: `${text}. ${sentence}` })
-  const held: Quarantined = { reason: text, evidence: sentence, at, targets }
+  const reason = `${text}. ${sentence}`
+  const closed = endedDocument(document, { ending: 'rolled-back', reason, explanation })
+  const held: Quarantined = {
+    reason: text,
+    evidence: decisiveTextOf(explanation),
+    at,
+    targets,
+  }
   const quarantine = quarantineWith(state, version, held)
   const next: ServiceDocument = { ...closed, state: { ...closed.state, quarantine } }
-  const figures = { figures: figuresOf(known), texts, rollout: rollout.id, version }
   return {
     document: next,
     note: text,
     effects: [
       ...outOfTraffic(next.state),
-      journalOf('rolled-back', `${text}. ${sentence}`, figures),
-      journalOf('quarantine', `${version} is quarantined until it is retried`, null),
-      { effect: 'page', text: `${state.service}: ${text}`, evidence: figures },
+      journalEffect(document, { kind: 'rolled-back', text: reason, by: 'verdict', weight: 0 }),
+      quarantined(version),
+      { effect: 'page', text: `${state.service}: ${text}`, evidence: explanation },
     ],
   }
 }
 
-function journalOf(kind: 'rolled-back' | 'quarantine', text: string, evidence: unknown): Effect {
-  const entry = { effect: 'journal', kind, text, by: 'verdict', weight: 0 } as const
-  return evidence === null ? entry : { ...entry, evidence }
+function quarantined(version: string): Effect {
+  const text = `${version} is quarantined until it is retried`
+  return { effect: 'journal', kind: 'quarantine', text, by: 'verdict', weight: 0 }
 }
 
 /** The bake is over, or an operator says so: candidate becomes stable. */
@@ -127,7 +136,7 @@ export function promoted(
       candidate: null,
       weight: 0,
       rollout: null,
-      ended: { id: rollout.id, ending: 'promoted', reason: text },
+      ended: { ...knownOf(document), id: rollout.id, ending: 'promoted', reason: text },
       previous:
         state.stable === null
           ? null
@@ -143,7 +152,7 @@ export function promoted(
       assignmentOf(next.state),
       NO_LIMITS,
       PERSIST,
-      { effect: 'journal', kind: 'promoted', text, by: end.by, weight: 0 },
+      journalEffect(document, { kind: 'promoted', text, by: end.by, weight: 0 }),
       RESIDENCY,
     ],
   }

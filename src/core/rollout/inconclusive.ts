@@ -3,22 +3,19 @@
 // what the operator has decided beforehand is done. What remains unknown is said as a number.
 
 import type { Effect, ServiceDocument } from '../events.ts'
-import { explain, figuresOf } from '../verdict/explain.ts'
-import { upperErrorRate } from '../verdict/proof.ts'
+import { riskOf } from '../verdict/proof-missing.ts'
 import type { Hold } from '../verdict/readiness.ts'
-import { percent, seconds } from '../verdict/words.ts'
+import { seconds } from '../verdict/words.ts'
 import { percentFromWeight } from '../weight.ts'
 import { endedDocument } from './end.ts'
+import { explanationOf, journalEffect } from './explanation.ts'
 import { pauseWith } from './raise.ts'
-import { caseOf, outOfTraffic, rolloutOf, type Stepped } from './transition.ts'
+import { outOfTraffic, rolloutOf, type Stepped } from './transition.ts'
 
 /**
  * Holds that end by nothing but more evidence. Without any request there is nothing to conclude.
  */
 const UNDECIDED: ReadonlySet<Hold['word']> = new Set(['suspicion', 'requests', 'proof'])
-
-/** The residual risk is told with this probability of being wrong. */
-const MISS = 0.05
 
 /** Whether the step has been held for as long as it may be. */
 export function isInconclusive(
@@ -36,49 +33,36 @@ export function isInconclusive(
 /** What is known and not known, in one sentence. */
 export function inconclusiveText(document: ServiceDocument, hold: Hold): string {
   const { strategy } = rolloutOf(document)
-  const bound = document.evidence === null ? 1 : upperErrorRate(document.evidence.proof, MISS)
-  return (
-    `inconclusive after ${seconds(strategy.maxHoldMs)} of holding: ${hold.text}; ` +
-    `95 % upper bound on the candidate's error rate: ${percent(bound)}`
-  )
+  const risk = document.evidence === null ? '' : `; ${riskOf(document.evidence).text}`
+  return `inconclusive after ${seconds(strategy.maxHoldMs)} of holding: ${hold.text}${risk}`
 }
 
 /** Pauses the rollout, or takes the candidate out, and tells on-call. */
 export function conclude(document: ServiceDocument, order: { hold: Hold; now: number }): Stepped {
-  const { evidence, facts, state } = document
+  const { facts, state } = document
   const rollout = rolloutOf(document)
-  if (evidence === null) throw new Error('cannot conclude without evidence')
-  const known = caseOf(document, rollout, evidence)
-  const texts = explain(known, facts.memoryMs).map((view) => view.text)
-  const figures = {
-    figures: figuresOf(known),
-    texts,
-    rollout: rollout.id,
-    version: state.candidate,
-  }
+  const explanation = explanationOf(document)
+  if (explanation === null) throw new Error('cannot conclude without evidence')
   const reason = inconclusiveText(document, order.hold)
-  const page: Effect = { effect: 'page', text: `${state.service}: ${reason}`, evidence: figures }
+  const page: Effect = {
+    effect: 'page',
+    text: `${state.service}: ${reason}`,
+    evidence: explanation,
+  }
   const canReturn = state.stable !== null && facts.stable.healthy > 0
   if (rollout.strategy.onInconclusive !== 'rollback' || !canReturn) {
     const paused = pauseWith(document, { reason, by: 'rollout', now: order.now })
     return { ...paused, effects: [...paused.effects, page] }
   }
   const text = `${state.candidate} was rolled back from ${percentFromWeight(state.weight)} %: ${reason}`
-  const next = endedDocument(document, { ending: 'rolled-back', reason: text })
+  const next = endedDocument(document, { ending: 'rolled-back', reason: text, explanation })
   return {
     document: next,
     note: text,
     effects: [
       ...outOfTraffic(next.state),
       // No quarantine: nothing speaks against the version, it was only not seen enough.
-      {
-        effect: 'journal',
-        kind: 'rolled-back',
-        text,
-        by: 'rollout',
-        weight: 0,
-        evidence: figures,
-      },
+      journalEffect(document, { kind: 'rolled-back', text, by: 'rollout', weight: 0 }),
       page,
     ],
   }

@@ -5,11 +5,13 @@
 import type { ServiceDocument } from '../events.ts'
 import type { JournalEntry, JournalKind } from '../journal.ts'
 import { raiseRecord } from '../replay/record.ts'
-import type { Phase, Refusal, Rollout, ServiceState } from '../service.ts'
+import type { Phase, Refusal } from '../service.ts'
 import { type Evidence, foldRaise, noEvidence, withControl } from '../verdict/evidence.ts'
-import { settleKnown } from '../verdict/settle.ts'
+import { settleEarlier } from '../verdict/settle.ts'
 import { FULL_WEIGHT, percentFromWeight, type Weight } from '../weight.ts'
 import { ejectedRefusal } from './targets.ts'
+import { nextStepOf } from './demand.ts'
+import { journalEffect } from './explanation.ts'
 import {
   assignmentOf,
   conflict,
@@ -39,7 +41,7 @@ function firstEvidence({ facts, state }: ServiceDocument, nowMs: number): Eviden
   const blank = noEvidence(rollout.id, { nowMs, theta })
   const { candidateInFlight, memoryMs } = facts
   if (state.weight > 0 || !(candidateInFlight > 0)) return blank
-  return { ...blank, settling: settleKnown(candidateInFlight, nowMs + memoryMs) }
+  return { ...blank, settling: settleEarlier(nowMs + memoryMs) }
 }
 
 /** Grants a weight that is larger than the one in force. */
@@ -94,13 +96,6 @@ export function raiseTo(document: ServiceDocument, order: RaiseOrder): Stepped {
 export function phaseOf(weight: Weight): Phase {
   if (weight === 0) return 'proving'
   return weight === FULL_WEIGHT ? 'baking' : 'shifting'
-}
-
-/** The index of the next step: the first one above the weight in force. */
-export function nextStepOf(state: ServiceState, rollout: Rollout): number {
-  const { steps } = rollout.strategy
-  const above = steps.findIndex((step, i) => i > rollout.step && step.weight > state.weight)
-  return above === -1 ? steps.length - 1 : above
 }
 
 /** Raises to a step of the strategy. */
@@ -200,7 +195,7 @@ export function pauseWith(
     note: order.reason,
     effects: [
       PERSIST,
-      { effect: 'journal', kind: 'pause', text: order.reason, by: order.by, weight },
+      journalEffect(document, { kind: 'pause', text: order.reason, by: order.by, weight }),
     ],
   }
 }

@@ -6,7 +6,6 @@ import type { Effect, ServiceDocument } from '../events.ts'
 import { type FoldRecord, reopeningRecord, weightRecord } from '../replay/record.ts'
 import type { Rollout } from '../service.ts'
 import { REQUESTS_FOR_P99 } from '../verdict/anchor.ts'
-import { explain, figuresOf } from '../verdict/explain.ts'
 import {
   barOf,
   type Evidence,
@@ -18,14 +17,15 @@ import {
   readEvidence,
 } from '../verdict/evidence.ts'
 import { judge } from '../verdict/judge.ts'
-import { bakeDemand, type Demand, demandOf } from '../verdict/proof.ts'
 import { type Hold, stepHold, targetsHold } from '../verdict/readiness.ts'
 import { isWarm } from '../verdict/warm-up.ts'
 import { count, percent, seconds } from '../verdict/words.ts'
 import { FULL_WEIGHT, percentFromWeight, type Weight } from '../weight.ts'
 import { promoted, rollBackByVerdict } from './end.ts'
+import { demandNow, nextStepOf } from './demand.ts'
+import { explanationOf, journalEffect } from './explanation.ts'
 import { conclude, inconclusiveText, isInconclusive } from './inconclusive.ts'
-import { nextStepOf, raiseFully, raiseToStep } from './raise.ts'
+import { raiseFully, raiseToStep } from './raise.ts'
 import {
   assignmentOf,
   caseOf,
@@ -153,19 +153,16 @@ function hasSomewhereToGo({ state, facts }: ServiceDocument): boolean {
 /** The candidate is bad and there is no stable to go to: hold, and call for a person, once. */
 function tellOnce(document: ServiceDocument, evidence: Evidence): Stepped {
   if (evidence.told) return unchanged(document)
-  const { state, facts } = document
-  const known = caseOf(document, rolloutOf(document), evidence)
+  const { state } = document
   const why = state.stable === null ? 'there is no stable version' : 'stable has no healthy target'
   const text = `${state.candidate} looks bad, but nothing is moved as ${why}`
-  const texts = explain(known, facts.memoryMs).map((view) => view.text)
-  const figures = { figures: figuresOf(known), texts, version: state.candidate }
   const { weight } = state
   return {
     document: { ...document, evidence: { ...evidence, told: true } },
     note: text,
     effects: [
-      { effect: 'journal', kind: 'hold', text, by: 'verdict', weight, evidence: figures },
-      { effect: 'page', text: `${state.service}: ${text}`, evidence: figures },
+      journalEffect(document, { kind: 'hold', text, by: 'verdict', weight }),
+      { effect: 'page', text: `${state.service}: ${text}`, evidence: explanationOf(document) },
     ],
   }
 }
@@ -187,7 +184,8 @@ export function reopen(document: ServiceDocument, now: number): Stepped {
     provesAnew: false,
   }
   const folded = foldRaise(evidence, raise, rollout.strategy)
-  const change = { weight: REOPENED_WEIGHT, nowMs: now, memoryMs: facts.memoryMs }
+  const { memoryMs, stableInFlight } = facts
+  const change = { weight: REOPENED_WEIGHT, nowMs: now, memoryMs, stableInFlight }
   // The candidate has served at 100 % and is warm.
   const compared = { ...foldLowering(folded, change), warmUp: evidence.warmUp }
   const next = moved(document, {
@@ -257,24 +255,6 @@ export function holdOf(document: ServiceDocument, now: number): Hold | null {
   return stepHold({ evidence, strategy, facts, restMs, reopened, demand })
 }
 
-/** What the end of the present step, or of the bake, has to exclude. */
-function demandNow({ facts, state }: ServiceDocument, evidence: Evidence): Demand | null {
-  const { rollout } = state
-  if (rollout === null || rollout.strategy.trigger.mode === 'threshold') return null
-  const { strategy } = rollout
-  const theta = strategy.trigger.errorRateThreshold
-  if (rollout.phase === 'baking') {
-    const { errors, requests } = evidence.stable
-    // Where stable itself fails more often than is tolerated, no more can be asked.
-    return bakeDemand(theta, errors > theta * requests ? evidence.bound : 0)
-  }
-  const next = strategy.steps[nextStepOf(state, rollout)]
-  const weight = next?.weight ?? FULL_WEIGHT
-  const perSecond = (facts.ratePerSecond * weight) / FULL_WEIGHT
-  const windowRequests = (perSecond * (next?.observeMs ?? 0)) / 1000
-  return demandOf({ weight, windowRequests }, strategy)
-}
-
 function advance(document: ServiceDocument, now: number): Stepped {
   const rollout = rolloutOf(document)
   const { evidence, state } = document
@@ -317,13 +297,8 @@ function held(document: ServiceDocument, hold: Hold): Stepped {
   if (QUIET.has(hold.word)) return unchanged(document)
   if (rollout.held === hold.word) return unchanged(document)
   const { state } = document
-  const entry: Effect = {
-    effect: 'journal',
-    kind: 'hold',
-    text: hold.text,
-    by: 'rollout',
-    weight: state.weight,
-  }
+  const { weight } = state
+  const entry = journalEffect(document, { kind: 'hold', text: hold.text, by: 'rollout', weight })
   const rolloutHeld = { ...rollout, held: hold.word }
   return {
     document: { ...document, state: { ...state, rollout: rolloutHeld } },

@@ -25,7 +25,7 @@ import {
 } from './engine.ts'
 import { foldProof, noProof, type Proof } from './proof.ts'
 import { raiseShare, timeShare } from './schedule.ts'
-import { forgive, settle, type Settling } from './settle.ts'
+import { settle, settled, type Settling } from './settle.ts'
 import { type WarmUp, warmUpAfterRaise } from './warm-up.ts'
 import { largestShare, noteWeight, type WeightLog } from './weights.ts'
 
@@ -58,8 +58,10 @@ export interface Evidence {
   /** Σγ so far, at most 1. */
   readonly granted: number
   readonly weights: WeightLog
-  /** Failures to forgive after the weight was lowered; null when there are none. */
+  /** After the weight was lowered from 100 %; null when all that comes was drawn as it is now. */
   readonly settling: Settling | null
+  /** Stable's requests in flight that count as failures not known yet; 0 but while settling. */
+  readonly unknown: number
   readonly absolute: Scores
   readonly relative: Scores
   readonly tail: Scores
@@ -97,6 +99,7 @@ export function noEvidence(rollout: string, options: { nowMs: number; theta: num
     granted: 0,
     weights: { current: 0, past: [] },
     settling: null,
+    unknown: 0,
     absolute: noScores(ABSOLUTE_TIMES),
     relative: noScores(ERROR_TIMES),
     tail: noScores(TAIL_TIMES),
@@ -141,8 +144,8 @@ function added(totals: ArmTotals, counts: ArmCounts, measuring: boolean): ArmTot
 export interface Tick {
   readonly candidate: ArmCounts
   readonly stable: ArmCounts
-  /** The candidate's requests in flight before the counts were read. */
-  readonly inFlight: number
+  /** Stable's requests in flight before the counts were read; see settle.ts. */
+  readonly stableInFlight: number
   readonly nowMs: number
   /** How long before its end a request may have been drawn: the response-head time-out. */
   readonly memoryMs: number
@@ -167,13 +170,14 @@ export function foldTick(evidence: Evidence, tick: Tick, trigger: Trigger): Evid
   const cap = capOf(trigger)
   const measuring = now.warmUp === null && now.anchor !== null
   const slow = measuring ? candidate.exceeded : 0
-  const compared = forgive(now.settling, tick)
+  const compared = settled(now.settling, tick)
   const judged = candidate.good + candidate.bad
   const fast = Math.max(0, judged - now.owed - slow)
   return {
     ...now,
     elapsedMs,
     settling: compared.settling,
+    unknown: compared.unknown,
     seenMs: Math.max(evidence.seenMs, tick.nowMs),
     absolute: betAbsolute(now.absolute, { ...candidate, bound: now.bound, cap }),
     relative: betRelative(now.relative, {
@@ -306,22 +310,30 @@ export function noteWeightIn(
   }
 }
 
-/** Takes in a lower weight: earlier draws are dealt with one by one, see settle.ts. */
+/** Takes in a weight that is lower than 100 %: draws are told apart one by one, see settle.ts. */
 export function foldLowering(
   evidence: Evidence,
-  change: { weight: Weight; nowMs: number; memoryMs: number },
+  change: { weight: Weight; nowMs: number; memoryMs: number; stableInFlight: number },
 ): Evidence {
   return {
     ...evidence,
     weights: { current: change.weight, past: [] },
     proof: { ...evidence.proof, weightSinceMs: change.nowMs },
-    settling: settle(change.nowMs, change.memoryMs),
+    settling: settle(change),
   }
 }
 
 /** Back to comparing with stable for good: the bounds of 100 % no longer hold. */
 export function withControl(evidence: Evidence, trigger: Trigger): Evidence {
   return { ...evidence, bound: trigger.errorRateThreshold, tailBound: null, owed: 0 }
+}
+
+/** The scores against stable as they are if all that is unknown of stable fails. */
+function withUnknown({ relative, unknown, weights }: Evidence): Scores {
+  if (unknown === 0) return relative
+  const w = weights.current / FULL_WEIGHT
+  const bet = { times: ERROR_TIMES, w, candidate: 0, stable: unknown }
+  return betRelative(relative, { ...bet, cap: Number.POSITIVE_INFINITY })
 }
 
 /** The e-values. `errors` is the smaller of the two tests of errors: both must agree. */
@@ -335,7 +347,7 @@ export interface EvidenceValues {
 
 export function readEvidence(evidence: Evidence): EvidenceValues {
   const absolute = meanAbsolute(evidence.absolute, evidence.bound)
-  const relative = meanScore(evidence.relative)
+  const relative = meanScore(withUnknown(evidence))
   return {
     absolute,
     relative,

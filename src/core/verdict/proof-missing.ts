@@ -1,7 +1,9 @@
-// What is missing to the proof that a candidate is harmless, in one sentence with a number and a
-// time: how many clean requests more, and how long they take at the rate at which they come now.
-// Nothing is decided by these numbers; a raise asks only whether something is missing at all.
+// How far the proof is that a candidate is harmless, in numbers and in a sentence: how many clean
+// requests more it needs, and how long they take at the rate at which they come now. A raise asks
+// only whether something is missing at all; nothing else is decided by these numbers. Beside it
+// stands what is not known: how often the candidate may fail in spite of all that was seen.
 
+import type { ProofView, RiskView } from '../explanation.ts'
 import type { Facts } from '../facts.ts'
 import type { Strategy } from '../strategy.ts'
 import { FULL_WEIGHT } from '../weight.ts'
@@ -9,13 +11,17 @@ import type { Evidence } from './evidence.ts'
 import {
   cleanRequestsMissing,
   type Demand,
+  ERROR_RATIO,
   errorsProof,
   relativeProof,
   tailProof,
   tailRequestsMissing,
-  WIDE_TAIL_RATIO,
+  upperErrorRate,
 } from './proof.ts'
-import { amount, count, percent, seconds } from './words.ts'
+import { amount, count, duration, percent } from './words.ts'
+
+/** The residual risk is told with this probability of being wrong. */
+export const RISK_MISS = 0.05
 
 export interface Proving {
   readonly evidence: Evidence
@@ -31,7 +37,23 @@ export function isProven(on: Proving): boolean {
 
 /** What is missing to the proof, as a sentence; asked only while something is. */
 export function proofMissing(on: Proving): string {
-  return isErrorsProven(on) ? tailMissing(on) : errorsMissing(on)
+  return proofsOf(on).find(({ proven }) => !proven)?.text ?? ''
+}
+
+/** How far each of the proofs is that the end of the step, or of the bake, waits for. */
+export function proofsOf(on: Proving): readonly ProofView[] {
+  const { tailRatio } = on.demand
+  return tailRatio === null ? [errorsView(on)] : [errorsView(on), tailView(on, tailRatio)]
+}
+
+/** What is not known of the candidate's errors, by all of its requests that count as proof. */
+export function riskOf({ proof }: Evidence): RiskView {
+  const errorRate = upperErrorRate(proof, RISK_MISS)
+  const confidence = 1 - RISK_MISS
+  const text =
+    `${percent(confidence)} upper bound on the candidate's error rate: ${percent(errorRate)} ` +
+    `(${proof.errors} of ${count(proof.requests, 'request')} failed)`
+  return { errorRate, confidence, text }
 }
 
 /** The bake is judged by its own requests: at 100 % there is a load that no step has seen. */
@@ -59,45 +81,79 @@ export function tailBar({ beta }: Strategy): number {
   return 1 / beta
 }
 
-/** `, about 12 s at today's rate`; empty when nothing comes. */
-function atRate(requests: number, perSecond: number): string {
-  if (!(perSecond > 0) || !Number.isFinite(requests)) return ''
-  return `, about ${seconds((requests / perSecond) * 1000)} at today's rate`
+/** How long requests take that come at this rate; null when none come or no number suffices. */
+function secondsFor(requests: number, perSecond: number): number | null {
+  return perSecond > 0 && Number.isFinite(requests) ? requests / perSecond : null
 }
 
-function errorsMissing(on: Proving): string {
+/** `, about 12 s at today's rate`; empty when nothing comes. */
+function atRate(inSeconds: number | null): string {
+  return inSeconds === null ? '' : `, about ${duration(inSeconds * 1000)} at today's rate`
+}
+
+function errorsView(on: Proving): ProofView {
   const { demand, evidence, facts, strategy } = on
   const seen = seenOf(on)
   const bar = errorsBar(strategy)
+  const againstBound = errorsProof(seen, demand.bound)
+  const againstStable = demand.tailRatio === null ? 0 : relativeProof(evidence.proof)
+  const value = Math.max(againstBound, againstStable)
+  const known = { proof: 'errors', excludes: demand.bound, value, bar } as const
+  const goal = `that fewer than ${percent(demand.bound)} fail`
+  if (isErrorsProven(on)) {
+    const byStable = `that it fails less than ${ERROR_RATIO} times as often as stable`
+    const text = `has shown ${againstBound >= bar ? goal : byStable}`
+    return { ...known, proven: true, missingRequests: 0, aboutSeconds: 0, text }
+  }
   const missing = cleanRequestsMissing(seen, { bound: demand.bound, bar })
+  if (!Number.isFinite(missing)) {
+    const text = `holds as no number of clean requests suffices to show ${goal}`
+    return { ...known, proven: false, missingRequests: null, aboutSeconds: null, text }
+  }
   const perSecond = (facts.ratePerSecond * evidence.weights.current) / FULL_WEIGHT
-  const goal = `to show that fewer than ${percent(demand.bound)} fail`
-  if (!Number.isFinite(missing)) return `holds as no number of clean requests suffices ${goal}`
-  return `needs ${count(missing, 'more clean request')}${atRate(missing, perSecond)}, ${goal}`
+  const aboutSeconds = secondsFor(missing, perSecond)
+  const text = `needs ${count(missing, 'more clean request')}${atRate(aboutSeconds)}, to show ${goal}`
+  return { ...known, proven: false, missingRequests: missing, aboutSeconds, text }
 }
 
-function tailMissing({ demand, evidence, facts, strategy }: Proving): string {
-  const { anchor, candidate, noTail, proof, weights } = evidence
-  const tailRatio = demand.tailRatio ?? WIDE_TAIL_RATIO
-  const bar = tailBar(strategy)
-  const goal =
-    'to show that the candidate has fewer than ' +
-    `${amount(tailRatio)} times as many slow requests as stable`
+function tailView(on: Proving, ratio: number): ProofView {
+  const { anchor, noTail, proof } = on.evidence
+  const bar = tailBar(on.strategy)
+  const known = { proof: 'p99', excludes: ratio, bar } as const
+  const goal = `that the candidate has fewer than ${amount(ratio)} times as many slow requests as stable`
+  const unknown = { proven: false, missingRequests: null, aboutSeconds: null } as const
+  const value = tailProof(proof, ratio)
+  if (value >= bar) {
+    const text = `has shown ${goal}`
+    return { ...known, value, proven: true, missingRequests: 0, aboutSeconds: 0, text }
+  }
   if (anchor === null) {
-    return `holds as latency cannot be judged: ${noTail === '' ? 'nothing was measured' : noTail}`
+    const why = noTail === '' ? 'nothing was measured' : noTail
+    const text = `holds as latency cannot be judged: ${why}`
+    return { ...known, ...unknown, value: null, text }
   }
-  const missing = tailRequestsMissing(
-    proof,
-    { ratio: tailRatio, bar },
-    {
-      w: weights.current / FULL_WEIGHT,
-      stableShare: anchor.requests === 0 ? 0 : anchor.over / anchor.requests,
-      candidateShare: candidate.measured === 0 ? 0 : candidate.exceeded / candidate.measured,
-    },
-  )
+  const missing = tailMissing(on, ratio)
   if (!Number.isFinite(missing)) {
-    return `holds as slow requests of the candidate are too many ${goal}`
+    const text = `holds as slow requests of the candidate are too many to show ${goal}`
+    return { ...known, ...unknown, value, text }
   }
-  const more = Math.max(1, missing)
-  return `needs about ${count(more, 'more request')}${atRate(more, facts.ratePerSecond)}, ${goal}`
+  const aboutSeconds = secondsFor(missing, on.facts.ratePerSecond)
+  const requests = count(missing, 'more request')
+  const text = `needs about ${requests}${atRate(aboutSeconds)}, to show ${goal}`
+  return { ...known, value, proven: false, missingRequests: missing, aboutSeconds, text }
+}
+
+/** Requests of both versions that the proof of latency lacks, about; Infinity when none suffice. */
+function tailMissing({ evidence, strategy }: Proving, ratio: number): number {
+  const { anchor, candidate, proof, weights } = evidence
+  const seen = {
+    w: weights.current / FULL_WEIGHT,
+    stableShare: shareOf(anchor?.over ?? 0, anchor?.requests ?? 0),
+    candidateShare: shareOf(candidate.exceeded, candidate.measured),
+  }
+  return Math.max(1, tailRequestsMissing(proof, { ratio, bar: tailBar(strategy) }, seen))
+}
+
+function shareOf(bad: number, all: number): number {
+  return all === 0 ? 0 : bad / all
 }

@@ -199,9 +199,13 @@ export function demandOf(
   }
 }
 
-/** What the end of the bake has to exclude: twice the tolerated rate, or as far as stable went. */
-export function bakeDemand(theta: number, stableBound: number): Demand {
-  return { bound: Math.min(0.9, Math.max(BAKE_TIMES * theta, stableBound)), tailRatio: null }
+/**
+ * What the end of the bake has to exclude: twice what is tolerated.
+ *
+ * @param tolerated the tolerated error rate, or what stable had where that was more
+ */
+export function bakeDemand(tolerated: number): Demand {
+  return { bound: Math.min(0.9, BAKE_TIMES * tolerated), tailRatio: null }
 }
 
 /** How many clean requests more would prove it; Infinity when that many cannot be told. */

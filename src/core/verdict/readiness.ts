@@ -7,7 +7,7 @@ import type { Strategy } from '../strategy.ts'
 import { FULL_WEIGHT } from '../weight.ts'
 import { type Evidence, readEvidence } from './evidence.ts'
 import { suspicionOf } from './judge.ts'
-import { isProven, proofMissing } from './proof-missing.ts'
+import { isProven, type Proving, proofMissing } from './proof-missing.ts'
 import type { Demand } from './proof.ts'
 import { amount, count, seconds } from './words.ts'
 
@@ -101,12 +101,22 @@ function dataHold(still: Standstill): Hold | null {
   if (demand === null) return null
   const on = { demand, evidence, facts, strategy }
   if (isProven(on)) return null
-  return {
-    word: 'proof',
-    // It is asked for at each tick and told once: the numbers of the sentence cost more than the
-    // answer.
-    get text() {
-      return proofMissing(on)
-    },
+  return new ProofHold(on)
+}
+
+/**
+ * It is asked for at each tick and told once: the numbers of the sentence cost more than the
+ * answer. (A getter in an object literal would be defined anew each time, which costs as much.)
+ */
+class ProofHold implements Hold {
+  readonly word = 'proof'
+  readonly #on: Proving
+
+  constructor(on: Proving) {
+    this.#on = on
+  }
+
+  get text(): string {
+    return proofMissing(this.#on)
   }
 }

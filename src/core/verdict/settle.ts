@@ -1,60 +1,69 @@
-// What to do about requests that were drawn before the weight was lowered. Their failures arrive
-// later and look as if the lower weight had drawn them, which would be unjust to the candidate.
-// Taking the largest weight of the last response-head time-out instead is just, but after 100 % it
-// is also deaf: a weight of 1 explains every failure, for as long as a time-out lasts.
+// What to do about requests that were drawn before the weight was lowered from 100 %. Their
+// failures arrive later and look as if the lower weight had drawn them, which would be unjust to
+// the candidate. Taking the largest weight of the last response-head time-out instead is just, but
+// after 100 % it is deaf: a weight of 1 explains every failure, for as long as a time-out lasts.
 //
-// So the failures are counted and the first of them are forgiven: none of the first tick counts,
-// and of the later ones as many are left out as requests were in flight at that tick. At most so
-// many can have been drawn before, so what remains is never more than what the new weight has
-// drawn, and the test stays valid (its value only grows with the candidate's failures). After a
-// response-head time-out nothing drawn before is left, and the forgiving ends.
+// So failures are told apart by the draw. An edge thread counts a failure of a request that was
+// drawn before the row in force apart from the others, and it does not take part in the comparison.
+// In the first tick all of them may be older, as the row had just been switched.
+//
+// What remains is that the two versions may fail at different speeds: of what is drawn now, the
+// candidate's quick failures are known, and stable's slow ones are not. So until a time-out has
+// passed, every request of stable that is in flight is taken for a failure that is not known yet.
+// That is the worst case: when even then the evidence stands above the bar, it does so in the order
+// of the draws, in which no version is quicker than the other.
 
 import type { ArmCounts } from '../facts.ts'
 
 export interface Settling {
-  /** Failures still to forgive; null until the first tick has told how many are in flight. */
-  readonly bad: number | null
-  readonly exceeded: number | null
+  /** None of the first tick counts. */
+  readonly first: boolean
+  /**
+   * Stable's requests in flight that do not belong to the comparison, such as tunnels; null: those
+   * in flight are not asked for.
+   */
+  readonly stableBase: number | null
   readonly untilMs: number
 }
 
-export function settle(nowMs: number, memoryMs: number): Settling {
-  return { bad: null, exceeded: null, untilMs: nowMs + memoryMs }
+/** The weight was lowered from 100 %. */
+export function settle(at: { nowMs: number; memoryMs: number; stableInFlight: number }): Settling {
+  return { first: true, stableBase: at.stableInFlight, untilMs: at.nowMs + at.memoryMs }
 }
 
-/**
- * The same at weight 0, where nothing more is drawn: of what is in flight, no more than this can
- * fail later, so nothing has to be found out by the first tick.
- */
-export function settleKnown(inFlight: number, untilMs: number): Settling {
-  return { bad: inFlight, exceeded: inFlight, untilMs }
+/** Requests of an earlier rollout of the candidate are in flight at weight 0. */
+export function settleEarlier(untilMs: number): Settling {
+  return { first: false, stableBase: null, untilMs }
 }
 
-export interface Forgiven {
+export interface Settled {
   readonly settling: Settling | null
   /** What counts in the comparison with stable. */
   readonly bad: number
   readonly exceeded: number
+  /** Stable's requests that may still fail. */
+  readonly unknown: number
 }
 
-/** The candidate's failures of a tick without those that are forgiven. */
-export function forgive(
+/** The candidate's failures of a tick without those that were drawn earlier. */
+export function settled(
   settling: Settling | null,
-  tick: { candidate: ArmCounts; inFlight: number; nowMs: number },
-): Forgiven {
-  const { bad, exceeded } = tick.candidate
-  if (settling === null || tick.nowMs >= settling.untilMs) return { settling: null, bad, exceeded }
-  if (settling.bad === null || settling.exceeded === null) {
-    const { inFlight } = tick
-    return { settling: { ...settling, bad: inFlight, exceeded: inFlight }, bad: 0, exceeded: 0 }
+  tick: { candidate: ArmCounts; stableInFlight: number; nowMs: number },
+): Settled {
+  const { bad, earlierBad = 0, earlierExceeded = 0, exceeded } = tick.candidate
+  if (settling === null || tick.nowMs >= settling.untilMs) {
+    return { settling: null, bad, exceeded, unknown: 0 }
   }
+  // A tunnel that has ended must not hide a request.
+  const stableBase =
+    settling.stableBase === null ? null : Math.min(settling.stableBase, tick.stableInFlight)
+  const next = { ...settling, first: false, stableBase }
+  const unknown = stableBase === null ? 0 : tick.stableInFlight - stableBase
+  if (settling.first) return { settling: next, bad: 0, exceeded: 0, unknown }
   return {
-    settling: {
-      ...settling,
-      bad: Math.max(0, settling.bad - bad),
-      exceeded: Math.max(0, settling.exceeded - exceeded),
-    },
-    bad: Math.max(0, bad - settling.bad),
-    exceeded: Math.max(0, exceeded - settling.exceeded),
+    settling: next,
+    bad: Math.max(0, bad - earlierBad),
+    exceeded: Math.max(0, exceeded - earlierExceeded),
+    unknown,
   }
 }

@@ -36,23 +36,3 @@ function latencyCrossed({ candidate, stable }: Windows, trigger: Trigger): strin
 export function thresholdCrossed(windows: Windows, trigger: Trigger): string | null {
   return errorsCrossed(windows, trigger) ?? latencyCrossed(windows, trigger)
 }
-
-/** Where the two metrics stand against their thresholds. */
-export function thresholdTexts(
-  windows: Windows,
-  trigger: Trigger,
-): { errors: string; p99: string } {
-  const { candidate, stable } = windows
-  const rate = candidate.requests === 0 ? 0 : candidate.errors / candidate.requests
-  const missing = trigger.minRequests - candidate.requests
-  const wait = missing > 0 ? `; judged in ${missing} more requests` : ''
-  const p99 = (us: number | null): string => (us === null ? 'not measured' : milliseconds(us))
-  return {
-    errors:
-      `errors: ${candidate.errors} of ${candidate.requests} (${percent(rate)}) in the window, ` +
-      `rolled back above ${percent(trigger.errorRateThreshold)}${wait}`,
-    p99:
-      `p99: candidate ${p99(candidate.p99Us)}, stable ${p99(stable.p99Us)}, rolled back at more ` +
-      `than ${percent(trigger.p99LatencyIncrease)} above stable${wait}`,
-  }
-}

@@ -1,10 +1,10 @@
 // Numbers as the sentences of a verdict write them.
 
-/** A fraction as percent with as many digits as it needs: 0.05 %, 3.3 %, 100 %. */
+/** A fraction as percent with as many digits as it needs: 0.012 %, 0.05 %, 3.3 %, 100 %. */
 export function percent(fraction: number): string {
   const value = fraction * 100
-  const digits = value === 0 || value >= 99.95 ? 0 : value < 1 ? 2 : 1
-  return `${Number(value.toFixed(digits))} %`
+  if (value < 1) return `${Number(value.toPrecision(2))} %`
+  return `${Number(value.toFixed(value >= 99.95 ? 0 : 1))} %`
 }
 
 /** Microseconds as milliseconds. */
@@ -17,6 +17,20 @@ export function milliseconds(us: number): string {
 export function amount(value: number): string {
   if (value >= 100) return String(Math.round(value))
   return String(Number(value.toPrecision(2)))
+}
+
+/** Evidence as people read it: what is far below 1 is nothing, whatever its digits. */
+export function score(value: number): string {
+  if (value < 0.01) return value === 0 ? '0' : 'below 0.01'
+  return value >= 100 ? whole(value) : amount(value)
+}
+
+/** A time that somebody waits for: 12 s, 9 min, 3 h, 5 d. */
+export function duration(ms: number): string {
+  const minutes = ms / 60_000
+  if (minutes < 2) return seconds(ms)
+  if (minutes < 120) return `${Math.round(minutes)} min`
+  return minutes < 2880 ? `${Math.round(minutes / 60)} h` : `${whole(minutes / 1440)} d`
 }
 
 export function seconds(ms: number): string {
