@@ -12,7 +12,7 @@ import { spread } from './lab/statistics.ts'
 
 const WEIGHT = 5
 const RATE = 1000
-const FEWEST = 3 // evidence never completes earlier (verdict.md); used when the entry has no count
+const FEWEST = 3 // evidence never completes earlier; used when the entry has no count
 
 /** The number of candidate errors in the evidence of a rollback (explain.ts), or null. */
 function errorsOf(evidence: unknown): number | null {

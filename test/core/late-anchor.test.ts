@@ -96,3 +96,24 @@ await t.test('what was counted before the late anchor is no evidence', async (t)
     }),
   )
 })
+
+await t.test('a limit that stable hardly ever passes is fixed anew', async (t) => {
+  // Before the raise stable had stalled: its p99 was ten times what it is now.
+  const given = Object.fromEntries(Object.keys(GOOD_FACTS.given).map((url) => [url, 1000]))
+  const stalled = { ...GOOD_FACTS, given, tail: { ...TAIL, p99Us: 500_000 } }
+  let document = play(begun(), { event: 'survey', facts: stalled }, 11_000).document
+  t.equal(document.evidence?.anchor?.stableUs, 500_000)
+  const now = { ...GOOD_FACTS, given, tail: TAIL }
+  document = play(document, { event: 'survey', facts: now }, 12_000).document
+  t.equal(document.evidence?.anchor?.stableUs, 500_000, '12 of 1,200 passed it')
+  const stable = { ...NOTHING, good: 1500 }
+  const tick = { event: 'tick', candidate: NOTHING, stable, stableInFlight: 0 } as const
+  document = play(document, tick, 12_500).document
+  const again = play(document, { event: 'survey', facts: now }, 13_000)
+  t.equal(again.document.evidence?.anchor?.stableUs, 50_000, '12 of 2,700')
+  t.match(
+    again.effects.find(({ effect }) => effect === 'limits'),
+    { stableUs: 50_000 },
+  )
+  t.same(again.document.evidence?.tail, document.evidence?.tail, 'what was known stays known')
+})

@@ -9,6 +9,8 @@ import type { TailFigures } from '../facts.ts'
 /** With fewer the limit lies lower than p99; a late anchor waits for so many. */
 export const REQUESTS_FOR_P99 = 1000
 const REQUESTS_FOR_TEST = 100
+/** A limit that fewer of stable's requests pass is no p99: the test would wait for rare events. */
+const TOO_RARE = 0.005
 
 export interface Anchor {
   /** t: stable's requests above it are counted. Microseconds. */
@@ -47,8 +49,17 @@ export function dropAnchor(
 }
 
 /**
- * An upper bound of a share of which `bad` of `all` were seen: three standard deviations above.
- * Source: verdict.md section 4, where it replaces the comparison at 100 %.
+ * Whether a limit has turned out to be far too high: stable's past held a stall that its present
+ * does not, so that hardly anything passes the limit and the test has no power.
+ */
+export function isTooRare(anchor: Anchor, tail: TailFigures | null): boolean {
+  if (tail === null || tail.requests < REQUESTS_FOR_P99) return false
+  return anchor.over < TOO_RARE * anchor.requests && tail.p99Us < anchor.stableUs
+}
+
+/**
+ * An upper bound of a share of which `bad` of `all` were seen, three standard deviations above: what
+ * replaces the comparison at 100 %, where stable gets no requests.
  */
 export function upperShare(bad: number, all: number): number {
   return all > 0 ? Math.min(0.49, (bad + 3 * Math.sqrt(bad + 1) + 3) / all) : 0.49

@@ -10,7 +10,7 @@
 import type { ArmCounts, TailFigures } from '../facts.ts'
 import type { Strategy, Trigger } from '../strategy.ts'
 import { FULL_WEIGHT, type Weight } from '../weight.ts'
-import { type Anchor, dropAnchor, upperShare } from './anchor.ts'
+import { type Anchor, dropAnchor, isTooRare, upperShare } from './anchor.ts'
 import {
   ABSOLUTE_TIMES,
   betAbsolute,
@@ -266,16 +266,19 @@ function withAnchor(evidence: Evidence, raise: Raise, trigger: Trigger): Evidenc
 }
 
 /**
- * Fixes the latency limit after the raise, when stable had not been measured enough before it. Any
- * limit that was fixed before the requests it is held against keeps the test sound; so from here on
- * it counts, and nothing that came before does.
+ * Fixes the latency limit after the raise, when stable had not been measured enough before it, or
+ * anew when it has turned out to be far too high. Any limit that was fixed before the requests it
+ * is held against keeps the test sound; so from here on it counts, and nothing that came before
+ * does.
  */
 export function foldLateAnchor(
   evidence: Evidence,
   tail: TailFigures | null,
   trigger: Trigger,
 ): Evidence {
-  if (evidence.anchor !== null || evidence.weights.current === FULL_WEIGHT) return evidence
+  const { anchor, weights } = evidence
+  if (weights.current === FULL_WEIGHT) return evidence
+  if (anchor !== null && !isTooRare(anchor, tail)) return evidence
   const dropped = dropAnchor(tail, trigger.p99LatencyIncrease)
   return 'anchor' in dropped ? { ...evidence, anchor: dropped.anchor, noTail: '' } : evidence
 }

@@ -149,13 +149,14 @@ function meanOfLogs(logs: readonly number[]): number {
  */
 export function errorsProof(seen: { requests: number; errors: number }, bound: number): number {
   const { errors, requests } = seen
-  return meanOfLogs(
-    BOUND_PARTS.map((part) => {
-      const clean = Math.log1p(-part * bound) - Math.log1p(-bound)
-      const failed = errors === 0 ? 0 : errors * Math.log(part) // −∞ for the part 0
-      return failed + (requests - errors) * clean
-    }),
-  )
+  let sum = 0
+  for (const part of BOUND_PARTS) {
+    if (part === 0 && errors > 0) continue // who bets on no failure at all has lost
+    const clean = Math.log1p(-part * bound) - Math.log1p(-bound)
+    const failed = errors === 0 ? 0 : errors * Math.log(part)
+    sum += Math.exp(Math.min(LARGEST_LOG, failed + (requests - errors) * clean))
+  }
+  return sum / BOUND_PARTS.length
 }
 
 /** How strongly the errors of both arms speak against 1.5 times stable's error rate or more. */

@@ -2,8 +2,8 @@
 // which the bug begins; γ is the weight of a moment. All weights of a rollout add up to at most 1,
 // however many raises there are and however long it lasts: 0.7 for raises (a new weight is when
 // bugs show), 0.3 for time (a bug may also begin at night). Blocks of time double in length and
-// their shares fall like 1/k², so the guard never goes deaf. Source: verdict.md section 3
-// (weighted Shiryaev–Roberts).
+// their shares fall like 1/k², so the guard never goes deaf. (A mixture over the
+// beginning of a change: weighted Shiryaev–Roberts; e-detectors, Shin, Ramdas and Rinaldo.)
 
 const RAISES = 0.7
 const TIME = 0.3
