@@ -166,7 +166,8 @@ const WAITS_FOR = [
   'suspicion',
   'no-data',
   'requests',
-  'proof',
+  'errors-proof',
+  'latency-proof',
   'reopened',
   'operator',
 ] as const satisfies readonly RolloutView['waitsFor'][]

@@ -8,7 +8,7 @@ import type { RolloutEvent, ServiceDocument } from '../core/events.ts'
 import type { Facts } from '../core/facts.ts'
 import { LineDraft, type Seen } from '../core/replay/line.ts'
 import { keyframeOf } from '../core/replay/record.ts'
-import { withLatency } from '../core/rollout/watch.ts'
+import { holdOf, withLatency } from '../core/rollout/watch.ts'
 import type { Trigger } from '../core/strategy.ts'
 import type { JournalFile } from './journal-file.ts'
 
@@ -39,6 +39,7 @@ interface Cut {
   readonly lines: Lines
   readonly untilMs: number
   readonly seen: Seen | null
+  readonly now: number
 }
 
 export class EvidenceLines {
@@ -70,7 +71,7 @@ export class EvidenceLines {
     const lines = this.#linesOf(document, untilMs)
     // Also without counts: it tells at which time it was decided.
     lines.draft ??= newDraft(lines, facts)
-    this.#write(document, { lines, untilMs, seen: null })
+    this.#write(document, { lines, untilMs, seen: null, now })
   }
 
   /** Writes a line when a failed or slow request has made it notable. */
@@ -78,7 +79,7 @@ export class EvidenceLines {
     const lines = this.#services.get(state.service)
     if (lines?.draft?.isNotable !== true || state.rollout?.id !== lines.rollout) return
     const untilMs = now - state.rollout.startedMs
-    this.#write({ facts, state, evidence: null }, { lines, untilMs, seen: null })
+    this.#write({ facts, state, evidence: null }, { lines, untilMs, seen: null, now })
   }
 
   /** Once a second, and before a command: a line ends with what was seen. */
@@ -90,7 +91,7 @@ export class EvidenceLines {
     const seen = seenOf(lines, facts, rollout.strategy.trigger.mode)
     if (seen !== null) lines.draft ??= newDraft(lines, facts)
     if (lines.draft !== null && (seen !== null || !lines.draft.isEmpty)) {
-      this.#write(document, { lines, untilMs, seen })
+      this.#write(document, { lines, untilMs, seen, now })
     }
     const before = document.evidence
     const after = withLatency({ ...document, facts }, now)
@@ -114,11 +115,12 @@ export class EvidenceLines {
     return lines
   }
 
-  #write(document: ServiceDocument, { lines, seen, untilMs }: Cut): void {
+  #write(document: ServiceDocument, { lines, now, seen, untilMs }: Cut): void {
     const { draft } = lines
     if (draft === null) return
     const { epoch, service, weight } = document.state
-    const line = draft.end({ line: ++lines.count, untilMs, seen })
+    const waits = document.evidence === null ? null : (holdOf(document, now)?.word ?? null)
+    const line = draft.end({ line: ++lines.count, untilMs, seen, waits })
     lines.draft = null
     lines.lastMs = untilMs
     const { candidate, stable } = line

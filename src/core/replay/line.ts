@@ -66,6 +66,8 @@ export interface EvidenceLine {
   readonly candidate: ArmCounts
   readonly stable: ArmCounts
   readonly seen?: Seen
+  /** What the rollout waited for at its end, in one word; for people. */
+  readonly waits?: string
   readonly keyframe?: Keyframe
 }
 
@@ -162,7 +164,12 @@ export class LineDraft {
   }
 
   /** The line, with what is known at its end. */
-  end(at: { line: number; untilMs: number; seen: Seen | null }): EvidenceLine {
+  end(at: {
+    line: number
+    untilMs: number
+    seen: Seen | null
+    waits: string | null
+  }): EvidenceLine {
     return {
       rollout: this.rollout,
       line: at.line,
@@ -175,6 +182,7 @@ export class LineDraft {
       candidate: this.#candidate,
       stable: this.#stable,
       ...(at.seen === null ? {} : { seen: at.seen }),
+      ...(at.waits === null ? {} : { waits: at.waits }),
     }
   }
 }

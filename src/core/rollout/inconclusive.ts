@@ -15,7 +15,12 @@ import { outOfTraffic, rolloutOf, type Stepped } from './transition.ts'
 /**
  * Holds that end by nothing but more evidence. Without any request there is nothing to conclude.
  */
-const UNDECIDED: ReadonlySet<Hold['word']> = new Set(['suspicion', 'requests', 'proof'])
+const UNDECIDED: ReadonlySet<Hold['word']> = new Set([
+  'suspicion',
+  'requests',
+  'errors-proof',
+  'latency-proof',
+])
 
 /** Whether the step has been held for as long as it may be. */
 export function isInconclusive(

@@ -30,11 +30,6 @@ export interface Proving {
   readonly demand: Demand
 }
 
-/** Whether the candidate is proven to be harmless enough for what comes next. */
-export function isProven(on: Proving): boolean {
-  return isErrorsProven(on) && isTailProven(on)
-}
-
 /** What is missing to the proof, as a sentence; asked only while something is. */
 export function proofMissing(on: Proving): string {
   return proofsOf(on).find(({ proven }) => !proven)?.text ?? ''
@@ -61,13 +56,15 @@ function seenOf({ demand, evidence }: Proving): { requests: number; errors: numb
   return demand.tailRatio === null ? evidence.step : evidence.proof
 }
 
-function isErrorsProven(on: Proving): boolean {
+/** Whether so few requests fail that the next step can be risked. */
+export function isErrorsProven(on: Proving): boolean {
   const bar = errorsBar(on.strategy)
   if (errorsProof(seenOf(on), on.demand.bound) >= bar) return true
   return on.demand.tailRatio !== null && relativeProof(on.evidence.proof) >= bar
 }
 
-function isTailProven({ demand, evidence, strategy }: Proving): boolean {
+/** Whether so few requests are slow, where that is asked. */
+export function isTailProven({ demand, evidence, strategy }: Proving): boolean {
   const { tailRatio } = demand
   return tailRatio === null || tailProof(evidence.proof, tailRatio) >= tailBar(strategy)
 }

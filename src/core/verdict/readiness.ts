@@ -7,7 +7,7 @@ import type { Strategy } from '../strategy.ts'
 import { FULL_WEIGHT } from '../weight.ts'
 import { type Evidence, readEvidence } from './evidence.ts'
 import { suspicionOf } from './judge.ts'
-import { isProven, type Proving, proofMissing } from './proof-missing.ts'
+import { isErrorsProven, isTailProven, type Proving, proofMissing } from './proof-missing.ts'
 import type { Demand } from './proof.ts'
 import { amount, count, seconds } from './words.ts'
 
@@ -22,7 +22,8 @@ export interface Hold {
     | 'suspicion'
     | 'no-data'
     | 'requests'
-    | 'proof'
+    | 'errors-proof'
+    | 'latency-proof'
     | 'reopened'
   readonly text: string
 }
@@ -100,8 +101,8 @@ function dataHold(still: Standstill): Hold | null {
   }
   if (demand === null) return null
   const on = { demand, evidence, facts, strategy }
-  if (isProven(on)) return null
-  return new ProofHold(on)
+  if (!isErrorsProven(on)) return new ProofHold('errors-proof', on)
+  return isTailProven(on) ? null : new ProofHold('latency-proof', on)
 }
 
 /**
@@ -109,10 +110,11 @@ function dataHold(still: Standstill): Hold | null {
  * answer. (A getter in an object literal would be defined anew each time, which costs as much.)
  */
 class ProofHold implements Hold {
-  readonly word = 'proof'
+  readonly word: Hold['word']
   readonly #on: Proving
 
-  constructor(on: Proving) {
+  constructor(word: Hold['word'], on: Proving) {
+    this.word = word
     this.#on = on
   }
 
