@@ -33,6 +33,8 @@ export interface ReplayedStep {
   readonly sinceMs: number
   /** When it was left; null for the one in which the journal ends. */
   readonly leftMs: number | null
+  /** Whether it was left for a larger weight or a promotion, not for an end. */
+  readonly wentOn: boolean
   /** When the strategy would have left it; null when it would still have held. */
   readonly readyMs: number | null
   /** What it would have waited for then; empty when for nothing. */
@@ -154,6 +156,7 @@ class Pass {
   readonly happened: Happened[] = []
   readonly steps: ReplayedStep[] = []
   readonly differences: string[] = []
+  readonly notes: string[] = []
   readonly #asItWas: boolean
   compared = 0
   deviation = 0
@@ -235,6 +238,7 @@ class Pass {
       weight,
       sinceMs: since,
       leftMs: atMs,
+      wentOn: decision === 'raise' || decision === 'promoted',
       readyMs: ready?.atMs ?? null,
       hold: ready === undefined ? (hold ?? '') : '',
     })
@@ -242,10 +246,11 @@ class Pass {
 
   /** What the replay has come to and the journal has not. */
   finish(): void {
+    if (!this.#asItWas) return
     for (const { atMs, decision } of this.machine.moments.slice(this.#matched)) {
-      if (this.#asItWas) {
-        this.differences.push(`at ${atMs} ms the replay decides ${decision}, the journal does not`)
-      }
+      const sentence = `the replay decides ${decision} after ${seconds(atMs)}`
+      if (atMs === this.machine.atMs) this.notes.push(`the journal ends where ${sentence}`)
+      else this.differences.push(`${sentence}, the journal does not`)
     }
   }
 }
@@ -310,7 +315,7 @@ export function replay(
     differences: pass.differences,
     compared: pass.compared,
     deviation: pass.deviation,
-    notes: [...notes, ...(latency ? divergences(pass, strategy) : [])],
+    notes: [...notes, ...pass.notes, ...(latency ? divergences(pass, strategy) : [])],
   }
 }
 
@@ -334,7 +339,7 @@ function gapsOf(chapter: Chapter): readonly string[] {
 function divergences(pass: Pass, strategy: Strategy | null): readonly string[] {
   if (strategy === null) return []
   const sentences: string[] = []
-  for (const { hold, leftMs, readyMs, weight } of pass.steps) {
+  for (const { hold, leftMs, readyMs, weight, wentOn } of pass.steps) {
     if (leftMs === null) continue
     const at = `${percentFromWeight(weight)} %`
     if (readyMs !== null && readyMs < leftMs) {
@@ -342,7 +347,7 @@ function divergences(pass: Pass, strategy: Strategy | null): readonly string[] {
         `it would have left ${at} ${seconds(leftMs - readyMs)} earlier: what a larger weight ` +
           'would have shown then is not known',
       )
-    } else if (readyMs === null && hold !== '') {
+    } else if (wentOn && readyMs === null && hold !== '') {
       sentences.push(`it would have stayed at ${at}: ${hold}`)
     }
   }
