@@ -17,6 +17,7 @@ import type {
   Tell,
   VersionView,
 } from '../../src/core/command.ts'
+import type { EvidenceView, ProofView, RiskView } from '../../src/core/explanation.ts'
 import type { JournalEntry } from '../../src/core/journal.ts'
 
 const OUTCOMES = {
@@ -59,7 +60,56 @@ export function versionView(version: string, weight: number): VersionView {
       rescued: 2,
     },
     totals: { outcomes: OUTCOMES, rescued: 2 },
+    tries: 1,
   }
+}
+
+/** Evidence of errors that is not much. */
+export function errorsView(change: Partial<EvidenceView> = {}): EvidenceView {
+  return {
+    metric: 'errors',
+    value: 1.2,
+    pValue: 1 / 1.2,
+    bar: 200,
+    leadsTo: 'roll-back',
+    comparison: 'stable',
+    tests: [
+      { against: 'bound', value: 3, bestTimes: 4 },
+      { against: 'stable', value: 1.2, bestTimes: 2 },
+    ],
+    candidate: { requests: 1000, bad: 2, rate: 0.002 },
+    stable: { requests: 19_000, bad: 19, rate: 0.001 },
+    limits: {
+      bound: 0.001,
+      boundFrom: 'setting',
+      stableMs: null,
+      candidateMs: null,
+      tailLevel: null,
+    },
+    bestTimes: 2,
+    userErrors: null,
+    failures: [],
+    wouldChange: '4 more failed requests in a row would roll it back.',
+    text: 'Nothing speaks against v2.',
+    ...change,
+  }
+}
+
+export const PROOF: ProofView = {
+  proof: 'errors',
+  excludes: 0.01,
+  value: 12,
+  bar: 40,
+  proven: false,
+  missingRequests: 1240,
+  aboutSeconds: 12,
+  text: "needs 1,240 more clean requests, about 12 s at today's rate, to show that fewer than 1 % fail",
+}
+
+export const RISK: RiskView = {
+  errorRate: 0.004,
+  confidence: 0.95,
+  text: "95 % upper bound on the candidate's error rate: 0.4 % (2 of 1,000 requests failed)",
 }
 
 export function serviceView(name: string, change: Partial<ServiceView> = {}): ServiceView {
@@ -77,9 +127,12 @@ export function serviceView(name: string, change: Partial<ServiceView> = {}): Se
         { weight: 100, observeSeconds: 60 },
       ],
       paused: false,
-      reason: 'Watching step 1 for another 12 s',
+      reason: 'watches for another 12 s',
+      waitsFor: 'watching',
       startedAt: '2026-01-01T00:00:00.000Z',
-      evidence: [{ metric: 'errors', value: 1.2, bar: 20, text: 'Nothing speaks against v2.' }],
+      evidence: [errorsView()],
+      proofs: [PROOF],
+      residualRisk: RISK,
     },
     ended: null,
     previous: null,

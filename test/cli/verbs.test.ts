@@ -209,7 +209,7 @@ await t.test('the help shows defaults as they would be written', async (t) => {
 await t.test('deploy --wait tells by its exit code how the rollout ended', async (t) => {
   const running = serviceView('shop')
   const ended = (ending: 'promoted' | 'rolled-back' | 'aborted' | 'superseded') => {
-    const end = { id: 'shop-1', ending, reason: `it was ${ending}` }
+    const end = { id: 'shop-1', ending, reason: `it was ${ending}`, explanation: null }
     return serviceView('shop', { rollout: null, candidate: null, ended: end })
   }
   let looks = 0
