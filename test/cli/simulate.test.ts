@@ -112,7 +112,7 @@ await t.test('a journal is replayed as it was, from wherever it is', async (t) =
     const { code, stdout } = ran(name)
     t.equal(code, 0, name)
     t.match(stdout, /^shop-1 of shop: v2, from 2023-/)
-    t.match(stdout, /\nas it happened  rolled-back +\d+ s +\d+ % +\d+ +\d+ +\d+\n/)
+    t.match(stdout, /\nas it happened +rolled-back +\d+ s +\d+ % +\d+ +\d+ +\d+\n/)
     t.match(stdout, /The replay takes the same decisions at the same lines/)
   }
   const { asItWas, rollout, trials } = JSON.parse(ran('json').stdout)
@@ -131,7 +131,7 @@ await t.test('another strategy, and a table over a range of a setting', async (t
   t.match(ran('config').stdout, /Cannot replay p99_latency_increase 50 %/)
   const { code, stdout } = ran('sweep')
   t.equal(code, 0)
-  t.match(stdout, /\nERROR_RATE_THRESHOLD  DECISION /)
+  t.match(stdout, /\nERROR_RATE_THRESHOLD +DECISION /)
   t.match(stdout, /\n0.05% +rolled-back .*\n0.5% +goes on .*\n5% +goes on /)
   const { trials } = JSON.parse(ran('sweepJson').stdout)
   t.same(
