@@ -16,7 +16,16 @@ import {
   releaseClaim,
 } from '../../src/board/tallies.ts'
 import type { Answer } from '../../src/core/command.ts'
-import { configOf, removeDirectory, TestNode, temporaryDirectory, until, Webhook } from './node.ts'
+import {
+  BY_TIME,
+  configOf,
+  removeDirectory,
+  STRATEGY,
+  TestNode,
+  temporaryDirectory,
+  until,
+  Webhook,
+} from './node.ts'
 
 async function withNode(
   choices: Omit<Parameters<typeof configOf>[0], 'stateDir'>,
@@ -89,7 +98,8 @@ await t.test('a candidate is never named in a row before every thread knows it',
 })
 
 await t.test('steps, bake and promotion; the previous stable can be returned to', async (t) => {
-  await withNode({}, async (node) => {
+  const strategy = { trigger: { ...STRATEGY.trigger, ...BY_TIME } }
+  await withNode({ strategy }, async (node) => {
     await node.deploy()
     await until('the first step', () => node.row().weight === 500)
     const [old, fresh] = [node.slot('v1'), node.slot('v2')]

@@ -21,6 +21,9 @@ import { outcomeIndex } from '../../src/core/outcome.ts'
 import type { Strategy } from '../../src/core/strategy.ts'
 import type { Table } from '../../src/core/table.ts'
 
+/** Steps that end by time, for tests that are about something else than the verdict. */
+export const BY_TIME = { mode: 'threshold' } as const
+
 export const STRATEGY: Strategy = {
   type: 'canary',
   steps: [
@@ -221,8 +224,12 @@ export class TestNode {
   }
 
   /** Counts requests as an edge thread would. */
-  serve(slot: number, counts: { good?: number; bad?: number; thread?: number }): void {
-    const { bad = 0, good = 0, thread = 0 } = counts
+  /** @param counts `earlier`: failures of requests that an earlier assignment drew */
+  serve(
+    slot: number,
+    counts: { good?: number; bad?: number; earlier?: number; thread?: number },
+  ): void {
+    const { bad = 0, earlier = 0, good = 0, thread = 0 } = counts
     for (let i = 0; i < good; i++) {
       count(this.board, thread, slot, outcomeIndex('ok'))
       count(this.board, thread, slot, TALLY.evidenceGood)
@@ -230,6 +237,11 @@ export class TestNode {
     for (let i = 0; i < bad; i++) {
       count(this.board, thread, slot, outcomeIndex('serverError'))
       count(this.board, thread, slot, TALLY.evidenceBad)
+      wakeControl(this.board)
+    }
+    for (let i = 0; i < earlier; i++) {
+      count(this.board, thread, slot, outcomeIndex('serverError'))
+      count(this.board, thread, slot, TALLY.earlierBad)
       wakeControl(this.board)
     }
   }

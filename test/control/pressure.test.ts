@@ -48,12 +48,12 @@ await t.test('failures that an earlier rollout drew are not counted in the next 
     await node.ask({ do: 'weight', weight: 0 })
     await node.ask({ do: 'weight', weight: 100 })
     for (let i = 0; i < 20; i++) {
-      node.serve(slot, { bad: 1 })
+      node.serve(slot, { earlier: 1 })
       releaseClaim(node.board, 0, slot)
       await new Promise((resolve) => setTimeout(resolve, 1))
     }
     await until('all of them', async () => (await node.view()).candidate?.stats.errors === 20)
-    t.equal(node.row().weight, 100, 'they were in flight when it began')
+    t.equal(node.row().weight, 100, 'they were drawn before it began')
     node.serve(slot, { bad: 4 })
     await until('weight 0', () => node.row().weight === 0)
     t.pass('what it draws itself counts')

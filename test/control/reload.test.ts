@@ -6,7 +6,15 @@ import { join } from 'node:path'
 import t from 'tap'
 import type { Config } from '../../src/config/config.ts'
 import { Clock } from '../../src/control/clock.ts'
-import { configOf, removeDirectory, TestNode, temporaryDirectory, until } from './node.ts'
+import {
+  BY_TIME,
+  configOf,
+  removeDirectory,
+  STRATEGY,
+  TestNode,
+  temporaryDirectory,
+  until,
+} from './node.ts'
 
 const DAY_MS = 24 * 3600 * 1000
 
@@ -52,7 +60,8 @@ await t.test('before it is asked for, the time goes on from what was saved', (t)
 
 await t.test('a service that rested for a month holds no rollout of another back', async (t) => {
   await withDirectory(async (stateDir) => {
-    const config = configOf({ stateDir, services: ['shop', 'zoo'] })
+    const strategy = { trigger: { ...STRATEGY.trigger, ...BY_TIME } }
+    const config = configOf({ stateDir, services: ['shop', 'zoo'], strategy })
     const first = await TestNode.start(config)
     await first.deploy()
     await until('the first step', () => first.row().weight === 500)
@@ -70,7 +79,7 @@ await t.test('a service that rested for a month holds no rollout of another back
 
 await t.test('what is decided while a service opens is not lost', async (t) => {
   await withDirectory(async (stateDir) => {
-    const strategy = { minRequests: 0 }
+    const strategy = { minRequests: 0, trigger: { ...STRATEGY.trigger, ...BY_TIME } }
     const both = configOf({ stateDir, services: ['shop', 'zoo'], strategy })
     const node = await TestNode.start(both)
     await node.deploy()
