@@ -13,14 +13,7 @@ import {
   type NodeCounters,
 } from '../../src/core/counters.ts'
 
-const FIELDS = [
-  'good',
-  'bad',
-  'exceeded',
-  'userErrors',
-  'earlierBad',
-  'earlierExceeded',
-] as const
+const FIELDS = ['good', 'bad', 'exceeded', 'userErrors', 'earlierBad', 'earlierExceeded'] as const
 
 function plus(some: ArmCounts, more: ArmCounts): ArmCounts {
   const sum: Record<string, number> = {}
@@ -42,11 +35,14 @@ const counts = fc
   .map((one): ArmCounts => one)
 
 const action = fc.oneof(
-  { weight: 8, arbitrary: fc.record({ do: fc.constant('count' as const), node: fc.nat(2), counts }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({ do: fc.constant('count' as const), node: fc.nat(2), counts }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('restart' as const), node: fc.nat(2) }) },
 )
 
-type Action = (typeof action extends fc.Arbitrary<infer T> ? T : never)
+type Action = typeof action extends fc.Arbitrary<infer T> ? T : never
 
 /** All messages that the nodes send in a life, each behind every count. */
 function messagesOf(actions: readonly Action[]): NodeCounters[] {
@@ -118,9 +114,9 @@ await t.test('lost, repeated and reordered messages: what arrived is counted, on
       (one) => one.do === 'count' || (!seen.has(one.node) && seen.add(one.node).size > 0),
     )
     const messages = messagesOf(few)
-    return fc.array(fc.nat(Math.max(0, messages.length - 1)), { maxLength: 120 }).map((order) =>
-      order.flatMap((i) => messages[i] ?? []),
-    )
+    return fc
+      .array(fc.nat(Math.max(0, messages.length - 1)), { maxLength: 120 })
+      .map((order) => order.flatMap((i) => messages[i] ?? []))
   })
   fc.assert(
     fc.property(life, (arrived) => {
@@ -133,9 +129,9 @@ await t.test('lost, repeated and reordered messages: what arrived is counted, on
 await t.test('however often a node restarts, nothing is counted twice', async (t) => {
   const life = fc.array(action, { maxLength: 60 }).chain((actions) => {
     const messages = messagesOf(actions)
-    return fc.array(fc.nat(Math.max(0, messages.length - 1)), { maxLength: 150 }).map((order) =>
-      order.flatMap((i) => messages[i] ?? []),
-    )
+    return fc
+      .array(fc.nat(Math.max(0, messages.length - 1)), { maxLength: 150 })
+      .map((order) => order.flatMap((i) => messages[i] ?? []))
   })
   fc.assert(
     fc.property(life, (arrived) => {

@@ -1,0 +1,89 @@
+// How latencies are spread in the simulated traffic, and what stable's last minute looks like in a
+// histogram. A distribution is its tail: the probability that a request takes longer. From it
+// follow the two things that the verdict sees: how many requests pass a limit, and where the limit
+// is put, since the p99 of a minute is an order statistic and can be drawn without the requests.
+
+import type { TailFigures } from '../../src/core/facts.ts'
+import { bucketEdgeUs } from '../../src/core/window.ts'
+import type { Dice } from './calibrate-dice.ts'
+
+export interface Latency {
+  /** The probability that a request takes longer than this many microseconds. */
+  tail(us: number): number
+}
+
+/**
+ * The complementary error function, with a relative error below 1.2e−7.
+ * Source: Press et al., Numerical Recipes, section 6.2 (a Chebyshev fit).
+ */
+export function erfc(x: number): number {
+  const z = Math.abs(x)
+  const t = 1 / (1 + 0.5 * z)
+  const terms = [
+    -1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.27886807, -1.13520398,
+    1.48851587, -0.82215223, 0.17087277,
+  ]
+  let sum = 0
+  for (let i = terms.length - 1; i >= 0; i--) sum = sum * t + (terms[i] ?? 0)
+  const value = t * Math.exp(-z * z + sum)
+  return x >= 0 ? value : 2 - value
+}
+
+export function lognormal(medianUs: number, sigma: number): Latency {
+  return { tail: (us) => (us <= 0 ? 1 : erfc(Math.log(us / medianUs) / sigma / Math.SQRT2) / 2) }
+}
+
+export function exponential(meanUs: number): Latency {
+  return { tail: (us) => (us <= 0 ? 1 : Math.exp(-us / meanUs)) }
+}
+
+export function pareto(leastUs: number, shape: number): Latency {
+  return { tail: (us) => (us <= leastUs ? 1 : (leastUs / us) ** shape) }
+}
+
+/** Requests of two kinds; `share` of them are of the second. */
+export function bimodal(usual: Latency, rare: Latency, share: number): Latency {
+  return { tail: (us) => (1 - share) * usual.tail(us) + share * rare.tail(us) }
+}
+
+/** Every request takes `times` as long. */
+export function slower(latency: Latency, times: number): Latency {
+  return times === 1 ? latency : { tail: (us) => latency.tail(us / times) }
+}
+
+/** The latency that is exceeded with probability `share`. Microseconds. */
+export function quantile(latency: Latency, share: number): number {
+  let low = 0 // logarithms of 1 µs and of 60 s, the ends of the histogram
+  let high = Math.log(6e7)
+  for (let i = 0; i < 36; i++) {
+    const middle = (low + high) / 2
+    if (latency.tail(Math.exp(middle)) > share) low = middle
+    else high = middle
+  }
+  return Math.exp(high)
+}
+
+/** The k-th largest of `n` latencies as a histogram tells it, and how many lie above. */
+function largest(latency: Latency, rank: { k: number; n: number }, dice: Dice) {
+  const { k, n } = rank
+  // The k-th smallest of n uniform numbers is distributed Beta(k, n − k + 1).
+  const above = dice.gamma(k)
+  const share = above / (above + dice.gamma(n - k + 1))
+  const us = bucketEdgeUs(quantile(latency, share))
+  const over = dice.binomial(k - 1, Math.min(1, latency.tail(us) / share))
+  return { us, over }
+}
+
+/** What stable's rolling minute says of its tail when `n` requests were measured in it. */
+export function drawTail(latency: Latency, n: number, dice: Dice): TailFigures | null {
+  if (n < 1) return null
+  const p99 = largest(latency, { k: n - Math.ceil(0.99 * n) + 1, n }, dice)
+  const tenth = largest(latency, { k: Math.min(10, n), n }, dice)
+  return {
+    requests: n,
+    p99Us: p99.us,
+    overP99: p99.over,
+    tenthUs: tenth.us,
+    overTenth: tenth.over,
+  }
+}

@@ -1,0 +1,187 @@
+// A test that cannot fail shows nothing. Each mutation here breaks the rule in a way that a
+// plausible mistake would, in a copy of the sources in a temporary folder, and a named test of
+// `npm test` must turn red on it. The same tests must be green on an unchanged copy. A mutation
+// whose place is no longer found in the sources is reported as a failure, so that the list follows
+// the code.
+
+import { spawn } from 'node:child_process'
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Measured } from './calibrate-bars.ts'
+
+const ROOT = new URL('../..', import.meta.url).pathname
+const COPIED = ['src', 'test', 'bench/lab', 'config', 'package.json', 'tsconfig.json']
+const TEST_LIMIT_MS = 120_000
+
+interface Mutation {
+  readonly name: string
+  readonly file: string
+  /** What is replaced, each once: it must be there exactly once. */
+  readonly change: readonly (readonly [from: string, to: string])[]
+  readonly test: string
+}
+
+const MUTATIONS: readonly Mutation[] = [
+  {
+    name: 'stale w after a raise: the weight before it stays',
+    file: 'src/core/verdict/weights.ts',
+    change: [
+      [
+        'return { current: change.weight, past }',
+        `const isRaised = change.weight > log.current && log.current > 0
+  return { current: isRaised ? log.current : change.weight, past }`,
+      ],
+    ],
+    test: 'test/core/verdict-harmless.test.ts',
+  },
+  {
+    name: 'Σγ = 2',
+    file: 'src/core/verdict/schedule.ts',
+    change: [
+      ['const RAISES = 0.7', 'const RAISES = 1.4'],
+      ['const TIME = 0.3', 'const TIME = 0.6'],
+    ],
+    test: 'test/core/verdict-theory.test.ts',
+  },
+  {
+    name: 'γ of time is used up after a quarter of an hour',
+    file: 'src/core/verdict/schedule.ts',
+    change: [
+      [
+        'const blocks = ms / 1000 / FIRST_BLOCK_SECONDS',
+        `if (ms >= 0) return TIME * Math.min(1, ms / 1000 / FIRST_BLOCK_SECONDS)
+  const blocks = ms / 1000 / FIRST_BLOCK_SECONDS`,
+      ],
+    ],
+    test: 'test/core/verdict-power.test.ts',
+  },
+  {
+    name: 'evidence begins anew every minute',
+    file: 'src/core/verdict/evidence.ts',
+    change: [
+      [
+        'const now = granted(evidence, timeShare(evidence.elapsedMs, elapsedMs))',
+        `const isNew = Math.floor(elapsedMs / 60_000) > Math.floor(evidence.elapsedMs / 60_000)
+  const anew = { absolute: noScores(ABSOLUTE_TIMES), relative: noScores(ERROR_TIMES) }
+  const kept = isNew ? { ...evidence, ...anew, tail: noScores(TAIL_TIMES) } : evidence
+  const now = granted(kept, timeShare(evidence.elapsedMs, elapsedMs))`,
+      ],
+    ],
+    test: 'test/core/verdict-power.test.ts',
+  },
+  {
+    name: 'successes are dropped',
+    file: 'src/core/verdict/evidence.ts',
+    change: [
+      [
+        'betAbsolute(now.absolute, { ...candidate,',
+        'betAbsolute(now.absolute, { ...candidate, good: 0,',
+      ],
+    ],
+    test: 'test/core/verdict-calibration.test.ts',
+  },
+  {
+    name: 'a rescue is counted for stable',
+    file: 'src/edge/record.ts',
+    change: [
+      [
+        'if (!this.#userError) this.edge.count(this.slot, TALLY.rescued)',
+        `if (!this.#userError) this.edge.count(this.slot, TALLY.rescued)
+    for (const slot of this.edge.rescuesInFlight.keys()) this.edge.count(slot, TALLY.evidenceGood)`,
+      ],
+    ],
+    test: 'test/edge/rescue.test.ts',
+  },
+  {
+    name: 'a raise needs time alone, no proof',
+    file: 'src/core/verdict/readiness.ts',
+    change: [
+      [
+        'function dataHold(',
+        'function dataHold(_: Standstill): null {\n  return null\n}\n\nfunction unused(',
+      ],
+    ],
+    test: 'test/core/verdict-promotion.test.ts',
+  },
+  {
+    name: 'a message that comes twice adds twice',
+    file: 'src/core/counters.ts',
+    change: [
+      ['message.number <= before.number', 'message.number < before.number'],
+      ['difference(message.candidate, before?.candidate ?? NO_COUNTS)', 'message.candidate'],
+    ],
+    test: 'test/core/counters.test.ts',
+  },
+]
+
+export interface Turned extends Measured {
+  readonly name: string
+}
+
+/** The exit code of a test file in a copy of the project; null when it took too long. */
+function runTest(folder: string, test: string): Promise<number | null> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [test], {
+      cwd: folder,
+      stdio: 'ignore',
+      timeout: TEST_LIMIT_MS,
+      killSignal: 'SIGKILL',
+    })
+    child.on('error', reject)
+    child.on('exit', (code) => resolve(code))
+  })
+}
+
+async function copyOfProject(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'vertex-mutation-'))
+  for (const part of COPIED) await cp(join(ROOT, part), join(folder, part), { recursive: true })
+  await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
+  return folder
+}
+
+function mutated(text: string, { change }: Mutation): string | null {
+  let next = text
+  for (const [from, to] of change) {
+    if (next.split(from).length !== 2) return null
+    next = next.replace(from, () => to)
+  }
+  return next
+}
+
+function turned(mutation: Mutation, seen: { result: string; pass: boolean }): Turned {
+  const what = mutation.test
+  return { name: mutation.name, what, limit: 'red, and green without it', ...seen }
+}
+
+async function tryMutation(mutation: Mutation): Promise<Turned> {
+  const folder = await copyOfProject()
+  try {
+    const path = join(folder, mutation.file)
+    const text = mutated(await readFile(path, 'utf8'), mutation)
+    if (text === null) {
+      return turned(mutation, { result: 'its place is not in the sources', pass: false })
+    }
+    const before = await runTest(folder, mutation.test)
+    if (before !== 0) return turned(mutation, { result: 'red without it', pass: false })
+    await writeFile(path, text)
+    const after = await runTest(folder, mutation.test)
+    if (after === null) return turned(mutation, { result: 'the test did not end', pass: false })
+    return turned(mutation, { result: after === 0 ? 'green' : 'red', pass: after !== 0 })
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** Test 11: tries every mutation, as many at a time as there are cores. */
+export async function mutationsTurnRed(): Promise<readonly Turned[]> {
+  const results: Turned[] = []
+  const queue = [...MUTATIONS]
+  const lane = async (): Promise<void> => {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      results.push(await tryMutation(next))
+    }
+  }
+  await Promise.all(Array.from({ length: availableParallelism() }, lane))
+  return MUTATIONS.flatMap(({ name }) => results.find((one) => one.name === name) ?? [])
+}
