@@ -51,7 +51,14 @@ function rowsOf({ endings, label }: ScenarioTrial): readonly (readonly string[])
 
 function tableOf(trials: readonly ScenarioTrial[], key: string): string {
   const head = [key.toUpperCase(), 'ENDING', 'SHARE', 'AFTER', 'REQUESTS', 'BAD', 'REACHED USERS']
-  return columns([head, ...trials.flatMap(rowsOf)], LEFT)
+  const rows = [head, ...trials.flatMap(rowsOf)]
+  // Without a sweep there is nothing to tell the rows of one trial from those of another.
+  return key === ''
+    ? columns(
+        rows.map((row) => row.slice(1)),
+        LEFT.slice(1),
+      )
+    : columns(rows, LEFT)
 }
 
 export function simulateScenario(plan: Plan, of: { file: string; base: Strategy }): Result<number> {

@@ -163,6 +163,8 @@ class Pass {
   /** Moments that were compared with what happened. */
   #matched = 0
   #stepSinceMs = 0
+  /** Moments that belong to the steps before the present one. */
+  #before = 0
 
   constructor(chapter: Chapter, question: { strategy: Strategy | null; latency: boolean }) {
     const { latency, strategy } = question
@@ -190,6 +192,7 @@ class Pass {
       machine.readFold(passage.record)
       this.#compare(passage.record.values, machine.values)
       this.#stepSinceMs = machine.atMs
+      this.#before = machine.moments.length
       const { kind, by } = passage.entry
       const byHand = kind === 'weight' && by === 'operator' && passage.record.phase !== 'manual'
       if (byHand) machine.pause('manual weight')
@@ -228,10 +231,9 @@ class Pass {
     if (evidence === null || document === null || decision === 'restarted') return
     const weight = document.state.weight
     const since = this.#stepSinceMs
-    const ready = moments.find(
-      (moment) =>
-        moment.atMs >= since && (moment.decision === 'raise' || moment.decision === 'promoted'),
-    )
+    const ready = moments
+      .slice(this.#before)
+      .find((moment) => moment.decision === 'raise' || moment.decision === 'promoted')
     const changes = passage.brings === 'fold' || decision !== 'pause'
     if (!changes) return
     this.steps.push({
