@@ -39,7 +39,9 @@ interface Damage {
 interface Extent {
   /** A seq before which nobody needs any entry. */
   readonly from: number
-  /** Lines of evidence may be left out: decisions name the rollouts, too, as far as they are there. */
+  /**
+   * Lines of evidence may be left out: decisions name the rollouts, too, as far as they are there.
+   */
   readonly evidence: boolean
 }
 

@@ -1,6 +1,6 @@
 // Reads a scenario for `vertex simulate`: a YAML file that says how much traffic there is, how
-// stable and candidate behave, and what changes when. Every mistake is told with its place. What the
-// words mean stands in core/scenario/scenario.ts.
+// stable and candidate behave, and what changes when. Every mistake is told with its place. What
+// the words mean stands in core/scenario/scenario.ts.
 
 import type { Latency } from '../core/scenario/latency.ts'
 import type { Behaviour, Change, Scenario } from '../core/scenario/scenario.ts'
