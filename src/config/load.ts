@@ -8,6 +8,7 @@ import { availableParallelism } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import { checkShape } from './check.ts'
 import type { AccessLogConfig, Config, PageConfig, ServiceConfig } from './config.ts'
+import { reportAccessLog } from './contradictions.ts'
 import { type Environment, readDocument } from './document.ts'
 import { type Mistake, quote, type Report, under } from './mistake.ts'
 import {
@@ -190,6 +191,7 @@ function adminTokenOf(document: NodeDocument, context: Context): string | null {
 }
 
 function accessLogOf(document: NodeDocument, context: Context): AccessLogConfig | null {
+  reportAccessLog(document.access_log, context.report)
   const { to, sample } = valuesFrom(ACCESS_LOG, document.access_log)
   if (to === 'off') return null
   const redact = readEach(document.access_log?.redact, ACCESS_LOG_REDACT.read) ?? []

@@ -2,9 +2,11 @@
 // makes sense together inside a service; what two services must not share is seen in load.ts. It
 // works on what the check has left, so each part may be missing, and says nothing twice.
 
+import type { HealthRules } from '../core/health.ts'
 import type { Affinity, EvidenceRules, Match } from '../core/table.ts'
 import { FULL_WEIGHT, percentFromWeight } from '../core/weight.ts'
 import type { HealthCheckConfig, RoutingConfig, ServiceConfig, VersionConfig } from './config.ts'
+import { reportHealth, reportHealthCheck } from './contradictions.ts'
 import { VERDICT, VERDICT_EXCLUDE } from './evidence-settings.ts'
 import { quote, type Report, under } from './mistake.ts'
 import type { ServiceDocument, Texts } from './schema.ts'
@@ -49,9 +51,15 @@ export function resolveService(document: ServiceDocument, at: ServicePlace): Ser
     verdict: evidenceRulesOf(document, { ...at, matches }),
     rescueBudget: valuesFrom(RESCUE_BUDGET, document.rescue_budget),
     replay: valuesFrom(REPLAY, document.replay),
-    health: valuesFrom(HEALTH, document.health),
-    healthCheck: healthCheckOf(document.health_check),
+    health: healthOf(document.health, at),
+    healthCheck: healthCheckOf(document.health_check, at),
   }
+}
+
+function healthOf(texts: Texts | undefined, at: ServicePlace): HealthRules {
+  const health = valuesFrom(HEALTH, texts)
+  reportHealth(health, { ...at, texts })
+  return health
 }
 
 /** The match blocks of a service, one or many; without any the service takes every request. */
@@ -79,9 +87,11 @@ export function matchPointer(
   return isList(document.match) ? under(pointer, at.index) : pointer
 }
 
-function healthCheckOf(texts: Texts | undefined): HealthCheckConfig | null {
+function healthCheckOf(texts: Texts | undefined, at: ServicePlace): HealthCheckConfig | null {
   const path = HEALTH_CHECK_PATH.read(texts?.path ?? '')
-  return path === undefined ? null : { path, ...valuesFrom(HEALTH_CHECK, texts) }
+  const check = path === undefined ? null : { path, ...valuesFrom(HEALTH_CHECK, texts) }
+  reportHealthCheck(check, { ...at, texts })
+  return check
 }
 
 function evidenceRulesOf(
