@@ -12,9 +12,12 @@ const LEFT = [true, false, true, true, true, true]
 /** The column that says what has moved. */
 const CHANGE = 4
 
-/** How far a score has come, by its logarithm: clean or failed requests add about equal parts. */
+/**
+ * How far a score has come from 1, which says nothing, by its logarithm: requests of a kind add
+ * about equal parts.
+ */
 function progress(value: number, goal: number): number {
-  return Math.min(1, Math.log1p(Math.max(0, value)) / Math.log1p(goal))
+  return value <= 1 ? 0 : Math.min(1, Math.log(value) / Math.log(goal))
 }
 
 function change(now: number | null, before: number | null | undefined): string {
@@ -34,6 +37,7 @@ function counts({ rate, requests }: ArmFigures): string {
 function againstFacts({ candidate, metric, stable, value, text }: EvidenceView): string {
   // Without a test the reason stands there.
   if (value === null && metric === 'p99') return text.replace(/^p99: ([^.]*)\..*$/s, '$1')
+  if (candidate.requests === 0 && stable.requests === 0) return 'nothing seen yet'
   const bad = metric === 'errors' ? 'failed' : 'slow'
   return `${counts(candidate)} ${bad}, stable ${counts(stable)}`
 }
@@ -140,8 +144,8 @@ export function evidenceLine({ evidence, proofs }: RolloutView): string {
   const against = evidence.map(({ bar: goal, metric, value }) =>
     value === null || goal === null ? '' : `${metric} ${score(value)} of ${score(goal)}`,
   )
-  const speaksFor = proofs.map(({ bar: goal, proof, value }) =>
-    value === null ? '' : `${proof} ${score(value)} of ${score(goal)}`,
+  const speaksFor = proofs.map(({ bar: goal, proof, proven, value }) =>
+    value === null ? '' : `${proof} ${proven ? 'shown' : `${score(value)} of ${score(goal)}`}`,
   )
   const part = (name: string, texts: readonly string[]): string[] => {
     const known = texts.filter((text) => text !== '')

@@ -68,7 +68,7 @@ function rolloutText({ phase, step, steps, paused }: RolloutView): string {
 
 /** The one sentence about what the rollout waits for. */
 function waitText({ name }: ServiceView, { paused, phase, reason, waitsFor }: RolloutView): string {
-  if (waitsFor !== 'operator') return `waits: ${reason}`
+  if (waitsFor !== 'operator') return `waits: ${reason.replace(/^waits /, '')}`
   const goesOn = paused && phase !== 'manual' ? `; vertex resume ${name} goes on` : ''
   return `waits for an operator: ${reason}${goesOn}`
 }

@@ -4,7 +4,7 @@
 
 import type { EvidenceView, TestFigures } from '../explanation.ts'
 import { ABSOLUTE_TIMES, bestTimes, ERROR_TIMES } from './engine.ts'
-import { type ArmTotals, barOf, readEvidence } from './evidence.ts'
+import { type ArmTotals, barOf, type Evidence, readEvidence } from './evidence.ts'
 import { isDeadOnArrival } from './judge.ts'
 import {
   budgetOf,
@@ -19,7 +19,7 @@ import {
   stakeOf,
   withBudget,
 } from './stake.ts'
-import { failuresTo, failuresToRollBack } from './what-if.ts'
+import { failuresTo, failuresToRollBack, isAlone } from './what-if.ts'
 import { percent, score } from './words.ts'
 
 interface Tests {
@@ -67,13 +67,17 @@ function looksText(on: Explained, { tests, stake }: { tests: Tests; stake: Stake
   return looks.length === 0 ? '' : ` It looks like ${looks.join(' and ')}.`
 }
 
+function tooOften({ bound, stable }: Evidence): string {
+  return rateOf(stable.errors, stable.requests) > bound
+    ? 'The candidate fails too often, but stable is equally bad.'
+    : 'The candidate fails too often; that stable does not is not certain yet.'
+}
+
 function notesOf(on: Explained, { bound, stable }: Tests): string {
   const { evidence } = on
   const bar = barOf(on.strategy.trigger)
   const notes = [
-    ...(bound.value >= bar && stable.value < bar && on.evidence.weights.current < 10_000
-      ? ['The candidate fails too often, but stable is equally bad.']
-      : []),
+    ...(bound.value >= bar && stable.value < bar && !isAlone(evidence) ? [tooOften(evidence)] : []),
     ...(stable.value >= bar && bound.value <= 1
       ? ['It fails more often than stable, but not more often than is tolerated.']
       : []),

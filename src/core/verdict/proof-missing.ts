@@ -7,7 +7,7 @@ import type { ProofView, RiskView } from '../explanation.ts'
 import type { Facts } from '../facts.ts'
 import type { Strategy } from '../strategy.ts'
 import { FULL_WEIGHT } from '../weight.ts'
-import type { Evidence } from './evidence.ts'
+import type { ArmTotals, Evidence } from './evidence.ts'
 import {
   cleanRequestsMissing,
   type Demand,
@@ -22,6 +22,11 @@ import { amount, count, duration, percent } from './words.ts'
 
 /** The residual risk is told with this probability of being wrong. */
 export const RISK_MISS = 0.05
+
+/** For estimates: so many slow requests are taken to have been seen already … */
+const PRIOR_SLOW = 10
+/** … at the share that stable had, which was at least this. */
+const LEAST_SHARE = 1e-4
 
 export interface Proving {
   readonly evidence: Evidence
@@ -142,13 +147,22 @@ function tailView(on: Proving, ratio: number): ProofView {
 
 /** Requests of both versions that the proof of latency lacks, about; Infinity when none suffice. */
 function tailMissing({ evidence, strategy }: Proving, ratio: number): number {
-  const { anchor, candidate, proof, weights } = evidence
+  const { anchor, candidate, proof, stable, weights } = evidence
+  // Until much has been seen, stable is taken to go on as before and the candidate to be like it:
+  // a share of the first few requests would have the estimate jump between seconds and hours.
+  const before = Math.max(LEAST_SHARE, shareOf(anchor?.over ?? 0, anchor?.requests ?? 0))
+  const stableShare = shareWithPrior(stable, before)
   const seen = {
     w: weights.current / FULL_WEIGHT,
-    stableShare: shareOf(anchor?.over ?? 0, anchor?.requests ?? 0),
-    candidateShare: shareOf(candidate.exceeded, candidate.measured),
+    stableShare,
+    candidateShare: shareWithPrior(candidate, stableShare),
   }
   return Math.max(1, tailRequestsMissing(proof, { ratio, bar: tailBar(strategy) }, seen))
+}
+
+/** The share of slow requests, with ten slow ones of the share that is taken for granted. */
+function shareWithPrior({ exceeded, measured }: ArmTotals, share: number): number {
+  return (exceeded + PRIOR_SLOW) / (measured + PRIOR_SLOW / share)
 }
 
 function shareOf(bad: number, all: number): number {

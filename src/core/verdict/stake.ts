@@ -79,10 +79,13 @@ export function evidenceText(
 ): string {
   const { detail, value } = told
   const evidence = `Evidence ${score(value)}${detail}`
-  if (value <= 1) return `${evidence}, where 1 is none; ${barText(on, told)}.`
+  if (value <= 1) return `${evidence}; up to 1 is none, and ${barText(on, told)}.`
   const chance = percent(pValueOf(value))
   return `${evidence}: at most ${chance} of harmless candidates ever come so far; ${barText(on, told)}.`
 }
+
+/** So many bars, which no component of a test has reached at its cap of a hundred. */
+const FAR = 10
 
 const DOES = {
   'roll-back': 'roll it back',
@@ -119,8 +122,12 @@ function reachedText(on: Explained, { stake, value }: { value: number; stake: St
     return `nothing is moved as ${NOWHERE[on.refuge]}; with one it would be rolled back`
   }
   if (stake.leadsTo === 'reopen') return 'it is compared with stable again now'
-  // The bar is 2 / alpha.
-  return `with alpha below ${amount(2 / value)} it would not be rolled back yet`
+  // The bar is 2 / alpha. Far beyond it scores are capped, so the smallest alpha is not known.
+  const alpha = 2 / stake.bar
+  if (value >= FAR * stake.bar) return `even with alpha ${amount(alpha / FAR)} it is rolled back`
+  const digits = 10 ** (1 - Math.floor(Math.log10(2 / value)))
+  const least = amount(Math.floor((2 / value) * digits) / digits)
+  return `with alpha below ${least} it would not be rolled back yet`
 }
 
 /** The blast budget: so many failures that reached a user end the rollout, whatever the rate. */
