@@ -22,7 +22,7 @@ const armsOf = (candidate: Partial<ArmCounts>, stable: Partial<ArmCounts> = {}):
   stable: { ...NO_COUNTS, ...stable },
 })
 
-t.test('clean requests wait for five ticks at most', (t) => {
+await t.test('clean requests wait for five ticks at most', async (t) => {
   const counts = new CleanCounts(TICK_MS)
   const handed: (number | null)[] = []
   for (let tick = 0; tick < 12; tick++) {
@@ -30,10 +30,9 @@ t.test('clean requests wait for five ticks at most', (t) => {
     handed.push(counts.add('shop', armsOf({ good: 1 }, { good: 9 }), at)?.candidate.good ?? null)
   }
   t.same(handed, [null, null, null, null, null, 6, null, null, null, null, 5, null])
-  t.end()
 })
 
-t.test('a failure takes along what waits, on either version', (t) => {
+await t.test('a failure takes along what waits, on either version', async (t) => {
   for (const bad of [armsOf({ bad: 1 }), armsOf({}, { exceeded: 1 }), armsOf({ userErrors: 1 })]) {
     const counts = new CleanCounts(TICK_MS)
     t.equal(counts.add('shop', armsOf({ good: 3 }), { now: 0, isUrgent: false }), null)
@@ -41,10 +40,9 @@ t.test('a failure takes along what waits, on either version', (t) => {
     t.match(all, { ...bad, candidate: { ...bad.candidate, good: 3 } })
     t.equal(counts.take('shop', 2), null, 'nothing is left')
   }
-  t.end()
 })
 
-t.test('what is decided now is decided by all that was counted', (t) => {
+await t.test('what is decided now is decided by all that was counted', async (t) => {
   const counts = new CleanCounts(TICK_MS)
   counts.add('shop', armsOf({ good: 3 }), { now: 0, isUrgent: false })
   counts.add('cart', armsOf({ good: 4 }), { now: 0, isUrgent: false })
@@ -52,10 +50,9 @@ t.test('what is decided now is decided by all that was counted', (t) => {
   t.equal(counts.take('shop', 1), null)
   t.match(counts.add('cart', undefined, { now: 1, isUrgent: true }), { candidate: { good: 4 } })
   t.equal(counts.take('nobody', 1), null)
-  t.end()
 })
 
-t.test('services take turns', (t) => {
+await t.test('services take turns', async (t) => {
   const counts = new CleanCounts(TICK_MS)
   const at = (tick: number) => ({ now: tick * TICK_MS, isUrgent: false })
   const turns = [0, 0, 0, 0, 0, 0]
@@ -66,7 +63,6 @@ t.test('services take turns', (t) => {
     }
   }
   t.same(turns.slice(1), [20, 20, 20, 20, 20], 'each tick has a fifth of them')
-  t.end()
 })
 
 const tick = fc.record({
@@ -80,7 +76,7 @@ function bet(scores: Scores, counted: ArmCounts, gamma: number): Scores {
   return betAbsolute(grant(scores, gamma), { bad, good, bound: THETA, cap: 1e12 })
 }
 
-t.test('nothing is lost, and no e-value is larger than tick by tick', (t) => {
+await t.test('nothing is lost, and no e-value is larger than tick by tick', async (t) => {
   const gamma = 1e-4
   const property = fc.property(fc.array(tick, { maxLength: 60 }), (ticks) => {
     const counts = new CleanCounts(TICK_MS)
@@ -105,5 +101,4 @@ t.test('nothing is lost, and no e-value is larger than tick by tick', (t) => {
     return JSON.stringify(handed) === JSON.stringify(all)
   })
   t.doesNotThrow(() => fc.assert(property))
-  t.end()
 })
