@@ -7,7 +7,8 @@ import type { ArmFigures, EvidenceView, FailureView, ProofView } from '../core/e
 import { count, duration, percent, score, whole } from '../core/verdict/words.ts'
 import { align, bar, type Cell } from './status-cells.ts'
 
-const HEAD = ['EVIDENCE', 'NOW', 'BAR', '', '', ''].map((text) => ({ text, paint: 'dim' }) as const)
+const NAMED = ['EVIDENCE', 'NOW', 'BAR'].map((text) => ({ text, paint: 'dim' }) as const)
+const HEAD: readonly Cell[] = [...NAMED, { text: '' }, { text: '' }, { text: '' }]
 const LEFT = [true, false, true, true, true, true]
 /** The column that says what has moved. */
 const CHANGE = 4
@@ -20,11 +21,13 @@ function progress(value: number, goal: number): number {
   return value <= 1 ? 0 : Math.min(1, Math.log(value) / Math.log(goal))
 }
 
+const LEAST_CHANGE = 0.01
+
 function change(now: number | null, before: number | null | undefined): string {
   if (now === null || before === null || before === undefined) return ''
   const difference = now - before
   // What would not be seen in the numbers either.
-  if (score(now) === score(before)) return ''
+  if (score(now) === score(before) || Math.abs(difference) < LEAST_CHANGE) return ''
   return `${difference > 0 ? '+' : '−'}${score(Math.abs(difference))}`
 }
 
