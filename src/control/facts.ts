@@ -5,6 +5,7 @@ import type { Board } from '../board/board.ts'
 import type { Config } from '../config/config.ts'
 import type { ServiceDocument } from '../core/events.ts'
 import type { Facts, TargetCounts, WindowFigures } from '../core/facts.ts'
+import type { ServiceState } from '../core/service.ts'
 import { WINDOW_MS } from '../core/window.ts'
 import { claims, targetInFlight, targetServed } from '../board/tallies.ts'
 import type { Residency, ResidentVersion } from './residency.ts'
@@ -18,10 +19,16 @@ function countsOf(version: ResidentVersion | undefined): TargetCounts {
 }
 
 /** In mode `threshold` the window is the trigger's, and never older than the rollout. */
-function windowMs({ state }: ServiceDocument, now: number): number {
+function figuresOf(
+  version: ResidentVersion | undefined,
+  { now, state }: { state: ServiceState; now: number },
+): WindowFigures {
   const { rollout } = state
-  if (rollout === null || rollout.strategy.trigger.mode !== 'threshold') return WINDOW_MS
-  return Math.min(rollout.strategy.trigger.windowMs, Math.max(1000, now - rollout.startedMs))
+  if (version === undefined) return NO_FIGURES
+  const { window } = version.gauge
+  if (rollout?.strategy.trigger.mode !== 'threshold') return window.counted(WINDOW_MS, now)
+  const { windowMs } = rollout.strategy.trigger
+  return window.figures(Math.min(windowMs, Math.max(1000, now - rollout.startedMs)), now)
 }
 
 export interface FactsParts {
@@ -56,7 +63,6 @@ export function takeFacts(document: ServiceDocument, parts: FactsParts): Facts {
   }
   const stable = residency.version(service, state.stable)
   const candidate = residency.version(service, state.candidate)
-  const lastMs = windowMs(document, now)
   const given: Record<string, number> = {}
   for (const [url, cell] of candidate?.targets ?? []) {
     given[url] = targetServed(board, cell) + targetInFlight(board, cell)
@@ -72,8 +78,8 @@ export function takeFacts(document: ServiceDocument, parts: FactsParts): Facts {
     tail: stable?.gauge.window.tail(now) ?? null,
     memoryMs,
     windows: {
-      candidate: candidate?.gauge.window.figures(lastMs, now) ?? NO_FIGURES,
-      stable: stable?.gauge.window.figures(lastMs, now) ?? NO_FIGURES,
+      candidate: figuresOf(candidate, { state, now }),
+      stable: figuresOf(stable, { state, now }),
     },
     ratePerSecond: (candidate?.gauge.window.rate(now) ?? 0) + (stable?.gauge.window.rate(now) ?? 0),
     perBucket,
