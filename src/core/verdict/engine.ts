@@ -25,7 +25,11 @@ export function noScores(times: readonly number[]): Scores {
 
 /** Adds γ to every component: from here on a part of the bet begins now. */
 export function grant(scores: Scores, gamma: number): Scores {
-  return gamma > 0 ? scores.map((score) => score + gamma) : scores
+  if (!(gamma > 0)) return scores
+  // A plain loop, here and below: all services that roll out are judged at every tick.
+  const next: number[] = []
+  for (const score of scores) next.push(score + gamma)
+  return next
 }
 
 /** The share that a component bets on, or null when it does not lie above the bound. */
@@ -48,6 +52,61 @@ export function relativeFactors(times: number, w: number): { up: number; down: n
   return { up: Math.log(times) + down, down }
 }
 
+/** Logarithms of the factors of all components of a test; null for one that does not bet. */
+type Factors = readonly ({ readonly up: number; readonly down: number } | null)[]
+
+/** The factors depend on nothing but a bound or a weight, of which there are few at a time. */
+const FACTORS_KEPT = 1024
+const factorsByBound = new Map<number, Factors>()
+const factorsByWeight = new Map<readonly number[], Map<number, Factors>>()
+
+function keep(factors: Factors, at: number, known: Map<number, Factors>): Factors {
+  if (known.size >= FACTORS_KEPT) known.clear()
+  known.set(at, factors)
+  return factors
+}
+
+function absoluteFactorsAt(bound: number): Factors {
+  const known = factorsByBound.get(bound)
+  if (known !== undefined) return known
+  const factors = ABSOLUTE_TIMES.map((times) => {
+    const share = shareOf(times, bound)
+    return share === null ? null : absoluteFactors(share, bound)
+  })
+  return keep(factors, bound, factorsByBound)
+}
+
+function relativeFactorsAt(times: readonly number[], w: number): Factors {
+  let known = factorsByWeight.get(times)
+  if (known === undefined) {
+    if (factorsByWeight.size >= FACTORS_KEPT) factorsByWeight.clear()
+    known = new Map()
+    factorsByWeight.set(times, known)
+  }
+  const factors = known.get(w)
+  if (factors !== undefined) return factors
+  return keep(
+    times.map((one) => relativeFactors(one, w)),
+    w,
+    known,
+  )
+}
+
+/** Scores after `up` events that speak for the bet and `down` that speak against it. */
+function bet(scores: Scores, seen: { up: number; down: number; cap: number }, factors: Factors) {
+  const next: number[] = []
+  for (let j = 0; j < scores.length; j++) {
+    const factor = factors[j] ?? null
+    const score = scores[j] ?? 0
+    if (factor === null) next.push(0)
+    else {
+      const exponent = seen.up * factor.up + seen.down * factor.down
+      next.push(Math.min(seen.cap, scaled(score, exponent)))
+    }
+  }
+  return next
+}
+
 export interface AbsoluteBet {
   readonly bound: number
   readonly bad: number
@@ -64,14 +123,10 @@ function scaled(score: number, exponent: number): number {
  * Scores after requests of the candidate were seen. Scores are capped, so that outages are
  * forgotten.
  */
-export function betAbsolute(scores: Scores, bet: AbsoluteBet): Scores {
-  if (bet.bad === 0 && bet.good === 0) return scores
-  return scores.map((score, j) => {
-    const share = shareOf(ABSOLUTE_TIMES[j] ?? 1, bet.bound)
-    if (share === null) return 0
-    const { up, down } = absoluteFactors(share, bet.bound)
-    return Math.min(bet.cap, scaled(score, bet.bad * up + bet.good * down))
-  })
+export function betAbsolute(scores: Scores, on: AbsoluteBet): Scores {
+  if (on.bad === 0 && on.good === 0) return scores
+  const factors = absoluteFactorsAt(on.bound)
+  return bet(scores, { up: on.bad, down: on.good, cap: on.cap }, factors)
 }
 
 export interface RelativeBet {
@@ -84,13 +139,11 @@ export interface RelativeBet {
 }
 
 /** Scores after events on either version were seen. */
-export function betRelative(scores: Scores, bet: RelativeBet): Scores {
+export function betRelative(scores: Scores, on: RelativeBet): Scores {
   // Without a draw (weight 0) an event says nothing about the draw.
-  if (bet.w <= 0 || (bet.candidate === 0 && bet.stable === 0)) return scores
-  return scores.map((score, j) => {
-    const { up, down } = relativeFactors(bet.times[j] ?? 1, bet.w)
-    return Math.min(bet.cap, scaled(score, bet.candidate * up + bet.stable * down))
-  })
+  if (on.w <= 0 || (on.candidate === 0 && on.stable === 0)) return scores
+  const factors = relativeFactorsAt(on.times, on.w)
+  return bet(scores, { up: on.candidate, down: on.stable, cap: on.cap }, factors)
 }
 
 /** E of a relative test. */
@@ -102,8 +155,15 @@ export function meanScore(scores: Scores): number {
 
 /** E of an absolute test: the mean over the components that lie above the bound. */
 export function meanAbsolute(scores: Scores, bound: number): number {
-  const active = scores.filter((_, j) => shareOf(ABSOLUTE_TIMES[j] ?? 1, bound) !== null)
-  return meanScore(active)
+  const factors = absoluteFactorsAt(bound)
+  let sum = 0
+  let active = 0
+  for (let j = 0; j < scores.length; j++) {
+    if ((factors[j] ?? null) === null) continue
+    sum += scores[j] ?? 0
+    active++
+  }
+  return active === 0 ? 0 : sum / active
 }
 
 /** The multiple whose bet does best, for people; null while no bet has won anything. */
