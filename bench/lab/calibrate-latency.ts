@@ -4,6 +4,7 @@
 // is put, since the p99 of a minute is an order statistic and can be drawn without the requests.
 
 import type { TailFigures } from '../../src/core/facts.ts'
+import { REQUESTS_FOR_P99 } from '../../src/core/verdict/anchor.ts'
 import { bucketEdgeUs } from '../../src/core/window.ts'
 import type { Dice } from './calibrate-dice.ts'
 
@@ -12,6 +13,19 @@ export interface Latency {
   tail(us: number): number
 }
 
+const CHEBYSHEV = Float64Array.of(
+  -1.26551223,
+  1.00002368,
+  0.37409196,
+  0.09678418,
+  -0.18628806,
+  0.27886807,
+  -1.13520398,
+  1.48851587,
+  -0.82215223,
+  0.17087277,
+)
+
 /**
  * The complementary error function, with a relative error below 1.2e−7.
  * Source: Press et al., Numerical Recipes, section 6.2 (a Chebyshev fit).
@@ -19,12 +33,8 @@ export interface Latency {
 export function erfc(x: number): number {
   const z = Math.abs(x)
   const t = 1 / (1 + 0.5 * z)
-  const terms = [
-    -1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.27886807, -1.13520398,
-    1.48851587, -0.82215223, 0.17087277,
-  ]
   let sum = 0
-  for (let i = terms.length - 1; i >= 0; i--) sum = sum * t + (terms[i] ?? 0)
+  for (let i = CHEBYSHEV.length - 1; i >= 0; i--) sum = sum * t + (CHEBYSHEV[i] ?? 0)
   const value = t * Math.exp(-z * z + sum)
   return x >= 0 ? value : 2 - value
 }
@@ -51,11 +61,14 @@ export function slower(latency: Latency, times: number): Latency {
   return times === 1 ? latency : { tail: (us) => latency.tail(us / times) }
 }
 
+/** Down to a millionth of the latency; a histogram's cell is a hundredth. */
+const HALVINGS = 24
+
 /** The latency that is exceeded with probability `share`. Microseconds. */
 export function quantile(latency: Latency, share: number): number {
   let low = 0 // logarithms of 1 µs and of 60 s, the ends of the histogram
   let high = Math.log(6e7)
-  for (let i = 0; i < 36; i++) {
+  for (let i = 0; i < HALVINGS; i++) {
     const middle = (low + high) / 2
     if (latency.tail(Math.exp(middle)) > share) low = middle
     else high = middle
@@ -74,16 +87,14 @@ function largest(latency: Latency, rank: { k: number; n: number }, dice: Dice) {
   return { us, over }
 }
 
-/** What stable's rolling minute says of its tail when `n` requests were measured in it. */
+/**
+ * What stable's rolling minute says of its tail when `n` requests were measured in it. Of the p99
+ * and the tenth largest only the one that a limit is taken from is drawn, as the verdict never
+ * looks at both.
+ */
 export function drawTail(latency: Latency, n: number, dice: Dice): TailFigures | null {
   if (n < 1) return null
-  const p99 = largest(latency, { k: n - Math.ceil(0.99 * n) + 1, n }, dice)
-  const tenth = largest(latency, { k: Math.min(10, n), n }, dice)
-  return {
-    requests: n,
-    p99Us: p99.us,
-    overP99: p99.over,
-    tenthUs: tenth.us,
-    overTenth: tenth.over,
-  }
+  const k = n >= REQUESTS_FOR_P99 ? n - Math.ceil(0.99 * n) + 1 : Math.min(10, n)
+  const { over, us } = largest(latency, { k, n }, dice)
+  return { requests: n, p99Us: us, overP99: over, tenthUs: us, overTenth: over }
 }

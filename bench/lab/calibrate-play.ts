@@ -22,6 +22,7 @@ import {
 } from './calibrate-traffic.ts'
 
 const SURVEY_MS = 1000
+const STALE_MS = 10_000
 const TARGET = 'http://127.0.0.1:2'
 /** Connect, response head and lateness of the default settings. */
 export const MEMORY_MS = 36_000
@@ -159,13 +160,19 @@ export class Rollout {
     this.#send({ event: 'survey', facts: this.#facts })
   }
 
-  /** Stable's tail is only read where a limit may be fixed; drawing it in vain would cost time. */
+  /**
+   * Stable's tail is only read where a limit may be fixed, or fixed anew because hardly anything
+   * passes it; drawing it in vain would cost time.
+   */
   #isTailWanted(): boolean {
     const { evidence, state } = this.document
     if (evidence === null || state.rollout === null || evidence.anchor === null) return true
+    // At 100 % a limit is fixed when the comparison is reopened, from what is left of stable's
+    // past.
+    if (state.weight === FULL_WEIGHT) return this.now % STALE_MS === 0
+    if (evidence.anchor.over < 0.006 * evidence.anchor.requests) return true
     const least = state.rollout.strategy.steps[state.rollout.step]?.observeMs ?? 0
-    // At 100 % one may be fixed when the comparison is reopened.
-    return state.weight === FULL_WEIGHT || this.now - state.rollout.stepSinceMs >= least - SURVEY_MS
+    return this.now - state.rollout.stepSinceMs >= least - SURVEY_MS
   }
 
   /** One tick; false when the rollout is over. */
