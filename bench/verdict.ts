@@ -38,7 +38,10 @@ interface Round {
   /** Requests that ended with an error or without an answer, and all of them. */
   readonly failed: number
   readonly requests: number
+  /** Requests that found no free connection: the machine was too busy for the load. */
+  readonly unsent: number
   readonly p99Ms: number
+  readonly messages: readonly string[]
 }
 
 async function play(scenario: Scenario, rollouts: number): Promise<Round> {
@@ -63,8 +66,8 @@ async function play(scenario: Scenario, rollouts: number): Promise<Round> {
         `${bad.median} bad requests (${bad.min} to ${bad.max})`,
     )
   }
-  const { failed, p99Ms, requests } = await fleet.end()
-  return { scenario, rollouts: all, failed, requests, p99Ms }
+  const { failed, messages, p99Ms, requests, unsent } = await fleet.end()
+  return { scenario, rollouts: all, failed: failed - unsent, requests, unsent, p99Ms, messages }
 }
 
 function rolledBack({ rollouts, scenario }: Round): Check {
@@ -173,13 +176,13 @@ await bench(
       }
       checks.push(...(BARS[scenario.name]?.(played) ?? []))
       const restored = played.rollouts.filter((one) => one.restored).length
-      const { failed, p99Ms, requests } = played
+      const { failed, messages, p99Ms, requests, unsent } = played
       notes.push(
         `${scenario.name}: ${scenario.title}; ${failed} of ${requests} answers were errors, ` +
-          `p99 ${p99Ms.toFixed(1)} ms, ${restored} back at 100 %`,
+          `${unsent} not sent, p99 ${p99Ms.toFixed(1)} ms, ${restored} back at 100 %`,
       )
       const said = played.rollouts.find(({ ending }) => ending === 'rolled-back')
-      data[scenario.name] = { says: said?.view.ended?.reason ?? null }
+      data[scenario.name] = { says: said?.view.ended?.reason ?? null, messages }
     }
     return { series, checks, notes, data }
   },

@@ -75,6 +75,8 @@ export async function runLoad(options: Options): Promise<LoadResult> {
 export interface LoadSummary {
   readonly requests: number
   readonly failed: number
+  /** Of those that failed: found no free connection, so that the proxy never saw them. */
+  readonly unsent: number
   readonly perSecond: number
   readonly p50Ms: number
   readonly p99Ms: number
@@ -98,6 +100,7 @@ export function summarise(result: LoadResult): LoadSummary {
   return {
     requests,
     failed,
+    unsent: result.unsent,
     perSecond: (requests * 1000) / (result.endedMs - result.startedMs),
     p50Ms: quantile(0.5),
     p99Ms: quantile(0.99),

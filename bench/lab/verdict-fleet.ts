@@ -212,10 +212,11 @@ export class Fleet {
     return from === -1 ? [] : mine.slice(from)
   }
 
-  async end(): Promise<LoadSummary> {
-    const summary = summarise(await this.#load.stop())
+  /** Ends all of it; returns what the clients saw, and their first complaints. */
+  async end(): Promise<LoadSummary & { readonly messages: readonly string[] }> {
+    const result = await this.#load.stop()
     await Promise.all([this.vertex.end(), this.origins.end()])
-    return summary
+    return { ...summarise(result), messages: result.messages }
   }
 }
 
