@@ -234,8 +234,9 @@ export const EntrySchema = Type.Object({
   evidence: Type.Optional(
     Type.Unknown({
       description:
-        'What led to the decision. Of the kinds hold, pause, promoted and rolled-back an ' +
-        'Explanation as in `ended`; of others what `vertex simulate` needs to replay them',
+        'What led to the decision. Of the kinds hold, pause, promoted, aborted and rolled-back ' +
+        'an explanation as in `ended`; of raise and weight what `vertex simulate` needs to ' +
+        'replay them, with the `explanation` beside it',
     }),
   ),
 })

@@ -5,7 +5,6 @@
 // replaced, it is left out: that is how an abort overtakes a raise.
 
 import type { Effect, RolloutEvent, ServiceDocument } from '../core/events.ts'
-import { isExplanation } from '../core/explanation.ts'
 import type { Refusal } from '../core/service.ts'
 import { step } from '../core/rollout.ts'
 import { limitsOf, type Stepped } from '../core/rollout/transition.ts'
@@ -14,7 +13,7 @@ import type { ServiceConfig } from '../config/config.ts'
 import type { Clock } from './clock.ts'
 import type { EvidenceLines } from './evidence-lines.ts'
 import type { JournalFile } from './journal-file.ts'
-import { withNames } from './named-failures.ts'
+import { namedIn } from './named-failures.ts'
 import type { Ledger } from './ledger.ts'
 import type { Pager } from './pager.ts'
 import type { Residency, Row } from './residency.ts'
@@ -259,8 +258,7 @@ export class Keeper {
   /** What is told goes out with the names of the requests that failed; by now they have come. */
   #named(evidence: unknown): unknown {
     const { clock, residency } = this.#parts
-    if (!isExplanation(evidence)) return evidence
-    return withNames(evidence, { service: this.config.name, clock, residency })
+    return namedIn(evidence, { service: this.config.name, clock, residency })
   }
 
   /** The raise could not be saved, so it must not happen. */

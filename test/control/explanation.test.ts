@@ -172,6 +172,20 @@ await t.test('holds, pauses, promotions and aborts carry what was known', async 
   t.same((await node.view()).ended?.explanation?.evidence, promoted.evidence)
 })
 
+await t.test('a raise is journaled with what was proven before it', async (t) => {
+  const steps = [
+    { weight: 500, observeMs: 0 },
+    { weight: 10_000, observeMs: 0 },
+  ]
+  const node = await started(t, { strategy: { steps } })
+  await node.deploy()
+  await until('the first step', () => node.row().weight === 500)
+  node.serve(node.slot('v1'), { good: 400 })
+  await node.ask({ do: 'promote', full: true })
+  const { evidence } = await entryOf(node, 'raise')
+  t.match(evidence, { fold: 'raise', explanation: { proofs: [{ proof: 'errors' }, {}] } })
+})
+
 await t.test('with affinity the explanation says what counts of a bucket', async (t) => {
   const stateDir = await temporaryDirectory()
   const config = configOf({ stateDir })

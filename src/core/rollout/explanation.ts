@@ -4,6 +4,7 @@
 import type { Effect, ServiceDocument } from '../events.ts'
 import type { Explanation } from '../explanation.ts'
 import type { JournalEntry } from '../journal.ts'
+import type { FoldRecord } from '../replay/record.ts'
 import { explain } from '../verdict/explain.ts'
 import { proofsOf, riskOf } from '../verdict/proof-missing.ts'
 import type { Weight } from '../weight.ts'
@@ -48,12 +49,25 @@ export function decisiveTextOf(explanation: Explanation): string {
   return textsOf(evidence.length === 0 ? explanation : { ...explanation, evidence })
 }
 
-/** An entry of the journal with all that was known when it was decided. */
+/**
+ * An entry of the journal with all that was known when it was decided, which is put together when
+ * the entry is written: a simulation of a thousand rollouts reads none of it.
+ *
+ * @param document the one before the decision
+ * @param record what a replay needs of the decision
+ */
 export function journalEffect(
   document: ServiceDocument,
   entry: Pick<JournalEntry, 'kind' | 'text' | 'by'> & { weight: Weight },
+  record?: FoldRecord,
 ): Effect {
-  const explanation = explanationOf(document)
-  const effect = { effect: 'journal', ...entry } as const
-  return explanation === null ? effect : { ...effect, evidence: explanation }
+  return {
+    effect: 'journal',
+    ...entry,
+    get evidence() {
+      const explanation = explanationOf(document)
+      if (record === undefined) return explanation ?? undefined
+      return explanation === null ? record : { ...record, explanation }
+    },
+  }
 }

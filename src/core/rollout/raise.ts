@@ -84,7 +84,7 @@ export function raiseTo(document: ServiceDocument, order: RaiseOrder): Stepped {
     document: next,
     note: order.text,
     effects: [
-      { effect: 'journal', kind, text, by, weight, evidence: record },
+      journalEffect(document, { kind, text, by, weight }, record),
       PERSIST,
       assignmentOf(next.state),
       limitsOf(evidence),

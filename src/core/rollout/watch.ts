@@ -202,13 +202,17 @@ export function reopen(document: ServiceDocument, now: number): Stepped {
       assignmentOf(next.state),
       limitsOf(compared),
       PERSIST,
-      journalWeight(text, next.state.weight, reopeningRecord(raise, next)),
+      journalWeight(document, { text, weight: REOPENED_WEIGHT }, reopeningRecord(raise, next)),
     ],
   }
 }
 
-function journalWeight(text: string, weight: Weight, evidence: FoldRecord): Effect {
-  return { effect: 'journal', kind: 'weight', text, by: 'verdict', weight, evidence }
+function journalWeight(
+  before: ServiceDocument,
+  entry: { text: string; weight: Weight },
+  record: FoldRecord,
+): Effect {
+  return journalEffect(before, { kind: 'weight', by: 'verdict', ...entry }, record)
 }
 
 /** The suspicion has gone: 100 % again. No new γ, as no new suspicion is entitled to it. */
@@ -225,12 +229,13 @@ export function restore(document: ServiceDocument, now: number): Stepped {
       rollout: { ...rollout, reopened: false, stepSinceMs: now },
     },
   })
+  const record = weightRecord({ fold: 'restoring', ...change }, next)
   const text = `${state.candidate} is back at 100 %: the suspicion has gone`
   return {
     document: next,
     note: text,
     effects: [
-      journalWeight(text, FULL_WEIGHT, weightRecord({ fold: 'restoring', ...change }, next)),
+      journalWeight(document, { text, weight: FULL_WEIGHT }, record),
       PERSIST,
       assignmentOf(next.state),
     ],
