@@ -39,7 +39,9 @@ function together(some: Arms | null, more: Arms | undefined): Arms {
 }
 
 export class CleanCounts {
-  readonly #services = new Map<string, Waiting>()
+  /** By the service's keeper: what a service that is gone has left behind goes with it. */
+  readonly #services = new WeakMap<object, Waiting>()
+  #known = 0
   readonly #tickMs: number
 
   constructor(tickMs: number) {
@@ -52,7 +54,7 @@ export class CleanCounts {
    * @param at `isUrgent`: nothing may wait, as something is decided now
    */
   add(
-    service: string,
+    service: object,
     arms: Arms | undefined,
     at: { now: number; isUrgent: boolean },
   ): Arms | null {
@@ -70,7 +72,7 @@ export class CleanCounts {
   }
 
   /** What waits, which from now on does not; null when nothing does. */
-  take(service: string, now: number): Arms | null {
+  take(service: object, now: number): Arms | null {
     const known = this.#services.get(service)
     if (known === undefined || known.arms === null) return null
     const { arms } = known
@@ -79,8 +81,8 @@ export class CleanCounts {
     return arms
   }
 
-  #begin(service: string, now: number): Waiting {
-    const turn = this.#services.size % TURNS
+  #begin(service: object, now: number): Waiting {
+    const turn = this.#known++ % TURNS
     const waiting = { arms: null, sinceMs: now - turn * this.#tickMs }
     this.#services.set(service, waiting)
     return waiting

@@ -146,7 +146,7 @@ export class Loop {
       // Without evidence nothing is judged, and what was in flight is told to every tick.
       const isPlain = keeper.document.evidence !== null && inFlightNow === undefined
       const isUrgent = reason === 'asked' || !isPlain
-      const due = this.#clean.add(name, arms, { now, isUrgent })
+      const due = this.#clean.add(keeper, arms, { now, isUrgent })
       if (due === null) continue
       this.#guarded(keeper, () =>
         this.#tick(keeper, { arms: due, stableInFlight: inFlightNow ?? 0 }),
@@ -181,7 +181,7 @@ export class Loop {
 
   /** What is decided now is decided by all that was counted. */
   #judgeWaiting(keeper: Keeper): void {
-    const arms = this.#clean.take(keeper.config.name, this.#parts.clock.now())
+    const arms = this.#clean.take(keeper, this.#parts.clock.now())
     // While it matters what is in flight, nothing waits.
     if (arms !== null) keeper.decide({ event: 'tick', ...arms, stableInFlight: 0 })
   }

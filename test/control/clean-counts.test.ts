@@ -16,6 +16,8 @@ import {
 
 const TICK_MS = 20
 const THETA = 0.001
+const SHOP = {}
+const CART = {}
 
 const armsOf = (candidate: Partial<ArmCounts>, stable: Partial<ArmCounts> = {}): Arms => ({
   candidate: { ...NO_COUNTS, ...candidate },
@@ -27,7 +29,7 @@ await t.test('clean requests wait for five ticks at most', async (t) => {
   const handed: (number | null)[] = []
   for (let tick = 0; tick < 12; tick++) {
     const at = { now: tick * (TICK_MS + 1), isUrgent: false }
-    handed.push(counts.add('shop', armsOf({ good: 1 }, { good: 9 }), at)?.candidate.good ?? null)
+    handed.push(counts.add(SHOP, armsOf({ good: 1 }, { good: 9 }), at)?.candidate.good ?? null)
   }
   t.same(handed, [null, null, null, null, null, 6, null, null, null, null, 5, null])
 })
@@ -35,30 +37,31 @@ await t.test('clean requests wait for five ticks at most', async (t) => {
 await t.test('a failure takes along what waits, on either version', async (t) => {
   for (const bad of [armsOf({ bad: 1 }), armsOf({}, { exceeded: 1 }), armsOf({ userErrors: 1 })]) {
     const counts = new CleanCounts(TICK_MS)
-    t.equal(counts.add('shop', armsOf({ good: 3 }), { now: 0, isUrgent: false }), null)
-    const all = counts.add('shop', bad, { now: 1, isUrgent: false })
+    t.equal(counts.add(SHOP, armsOf({ good: 3 }), { now: 0, isUrgent: false }), null)
+    const all = counts.add(SHOP, bad, { now: 1, isUrgent: false })
     t.match(all, { ...bad, candidate: { ...bad.candidate, good: 3 } })
-    t.equal(counts.take('shop', 2), null, 'nothing is left')
+    t.equal(counts.take(SHOP, 2), null, 'nothing is left')
   }
 })
 
 await t.test('what is decided now is decided by all that was counted', async (t) => {
   const counts = new CleanCounts(TICK_MS)
-  counts.add('shop', armsOf({ good: 3 }), { now: 0, isUrgent: false })
-  counts.add('cart', armsOf({ good: 4 }), { now: 0, isUrgent: false })
-  t.match(counts.take('shop', 1), { candidate: { good: 3 } })
-  t.equal(counts.take('shop', 1), null)
-  t.match(counts.add('cart', undefined, { now: 1, isUrgent: true }), { candidate: { good: 4 } })
-  t.equal(counts.take('nobody', 1), null)
+  counts.add(SHOP, armsOf({ good: 3 }), { now: 0, isUrgent: false })
+  counts.add(CART, armsOf({ good: 4 }), { now: 0, isUrgent: false })
+  t.match(counts.take(SHOP, 1), { candidate: { good: 3 } })
+  t.equal(counts.take(SHOP, 1), null)
+  t.match(counts.add(CART, undefined, { now: 1, isUrgent: true }), { candidate: { good: 4 } })
+  t.equal(counts.take({}, 1), null)
 })
 
 await t.test('services take turns', async (t) => {
   const counts = new CleanCounts(TICK_MS)
   const at = (tick: number) => ({ now: tick * TICK_MS, isUrgent: false })
   const turns = [0, 0, 0, 0, 0, 0]
+  const services = Array.from({ length: 100 }, () => ({}))
   for (let tick = 0; tick < 6; tick++) {
-    for (let service = 0; service < 100; service++) {
-      const due = counts.add(`service${service}`, armsOf({ good: 1 }), at(tick))
+    for (const service of services) {
+      const due = counts.add(service, armsOf({ good: 1 }), at(tick))
       if (due !== null) turns[tick] = (turns[tick] ?? 0) + 1
     }
   }
@@ -89,14 +92,14 @@ await t.test('nothing is lost, and no e-value is larger than tick by tick', asyn
       exact = bet(exact, counted, gamma)
       ungranted += gamma
       const at = { now: number * TICK_MS, isUrgent: urgent }
-      const due = counts.add('shop', armsOf(counted), at)
+      const due = counts.add(SHOP, armsOf(counted), at)
       if (due === null) continue
       handed = plus(handed, due.candidate)
       gathered = bet(gathered, due.candidate, ungranted)
       ungranted = 0
       if (meanAbsolute(gathered, THETA) > meanAbsolute(exact, THETA) * (1 + 1e-12)) return false
     }
-    const rest = counts.take('shop', ticks.length * TICK_MS)
+    const rest = counts.take(SHOP, ticks.length * TICK_MS)
     if (rest !== null) handed = plus(handed, rest.candidate)
     return JSON.stringify(handed) === JSON.stringify(all)
   })
