@@ -12,17 +12,22 @@ import { Screen } from '../demo/screen.ts'
 import { type App, type Addresses, Stage } from '../demo/stage.ts'
 import { Traffic } from '../demo/traffic.ts'
 
-const REQUESTS_PER_SECOND = 350
+const REQUESTS_PER_SECOND = 1000
 const APP_LATENCY_MS = 20
 const POLL_MS = 100
-const ONCE_LIMIT_MS = 57_000
+const ONCE_LIMIT_MS = 100_000
+/** On a busy machine slow requests come in heaps, and the proof of latency takes its time. */
+const PROMOTED_MS = 70_000
 const PAGE_LIMIT_MS = 8000
 const TOLD_KINDS = ['rollout', 'raise', 'hold', 'promoted', 'rolled-back', 'quarantine']
 
 const ENDING_KINDS = ['promoted', 'rolled-back', 'aborted']
 
 /** What the journal and the page say about a rollback, as far as it is shown. */
-/** Short windows; a real node keeps the defaults of 30 s, 60 s and a warm-up of 10 s. */
+/**
+ * Short windows and weak proof; a real node keeps the defaults of 30 s, 60 s and a warm-up of 10 s.
+ * One process of an app on a busy machine has slow requests in heaps, hence the wide limit of p99.
+ */
 const STRATEGY = {
   type: 'canary',
   steps: [
@@ -33,7 +38,8 @@ const STRATEGY = {
   bake: '2s',
   warm_up: '1s',
   min_requests: 20,
-  rollback_trigger: { error_rate_threshold: '0.1%', p99_latency_increase: '20%' },
+  beta: 0.2,
+  rollback_trigger: { error_rate_threshold: '0.1%', p99_latency_increase: '100%' },
 }
 
 interface Fault {
@@ -156,7 +162,7 @@ class Story {
   /** A rollout that must be promoted. */
   async healthy(version: string): Promise<void> {
     await this.#deploy(version)
-    const { view } = await this.#watch(`${version} is promoted`, 40_000, hasEnded)
+    const { view } = await this.#watch(`${version} is promoted`, PROMOTED_MS, hasEnded)
     if (view.ended?.ending !== 'promoted' || view.stable?.version !== version) {
       throw new Broken(`The healthy ${version} was not promoted: ${view.ended?.reason}`)
     }
@@ -300,7 +306,10 @@ async function setUp(
   screen.print(`  admin and dashboard  ${proxy.adminUrl}/`)
   screen.print(`  users                ${REQUESTS_PER_SECOND} requests a second, real HTTP`)
   screen.print('\n  To be quick, the demo watches each step for 3 s (by default 30 s, then 60 s),')
-  screen.print('  bakes for 2 s (5 min) and leaves a warm-up of 1 s (10 s).\n')
+  screen.print(
+    '  bakes for 2 s (5 min), leaves a warm-up of 1 s (10 s), and is content with weaker',
+  )
+  screen.print('  proof: beta 0.2 (0.05), and a p99 up to twice that of stable (1.2 times).\n')
   return { proxy, traffic: new Traffic(proxy.url, REQUESTS_PER_SECOND) }
 }
 

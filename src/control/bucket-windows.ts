@@ -1,6 +1,7 @@
-// Begins a new window of the affinity buckets every ten minutes: an error of a bucket counts once in
-// each (core/bucket-errors.ts). All services share the windows; they are fixed, so an error just
-// before a boundary and one just behind it count both, and that is all that a customer can add.
+// Begins a new window of the affinity buckets every ten minutes: an error of a bucket counts once
+// in each (core/bucket-errors.ts). All services share the windows; they are fixed, so an error
+// just before a boundary and one just behind it count both, and that is all that a customer can
+// add.
 
 import type { Board } from '../board/board.ts'
 import { clearBuckets } from '../board/buckets.ts'

@@ -7,8 +7,8 @@
 // whom a raise moves would testify against the candidate alone.
 //
 // What has been seen is a bitmap of all buckets; windows are fixed, since a bitmap that is cleared
-// at once needs no memory of times. Bitmaps of several nodes merge by OR, and what is new in the union is what counts. This
-// file knows neither shared memory nor a clock.
+// at once needs no memory of times. Bitmaps of several nodes merge by OR, and what is new in the
+// union is what counts. This file knows neither shared memory nor a clock.
 
 import { TICKETS } from './split.ts'
 

@@ -22,7 +22,7 @@ function untilRolledBack(
       const bad = share(errors)
       return { ...NO_COUNTS, bad, good: 1 - bad, exceeded: share(slow) }
     }
-    play.now += 1
+    play.now += 5 // 200 requests a second
     if (random.next() < play.weight) {
       play.tick(arm(behaviour.errors, behaviour.slow), NO_COUNTS)
     } else play.tick(NO_COUNTS, arm(0.0005, behaviour.stableSlow))

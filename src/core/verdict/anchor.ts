@@ -58,8 +58,8 @@ export function isTooRare(anchor: Anchor, tail: TailFigures | null): boolean {
 }
 
 /**
- * An upper bound of a share of which `bad` of `all` were seen, three standard deviations above: what
- * replaces the comparison at 100 %, where stable gets no requests.
+ * An upper bound of a share of which `bad` of `all` were seen, three standard deviations above:
+ * what replaces the comparison at 100 %, where stable gets no requests.
  */
 export function upperShare(bad: number, all: number): number {
   return all > 0 ? Math.min(0.49, (bad + 3 * Math.sqrt(bad + 1) + 3) / all) : 0.49

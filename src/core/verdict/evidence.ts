@@ -23,6 +23,7 @@ import {
   type Scores,
   TAIL_TIMES,
 } from './engine.ts'
+import { keepPace, type Pace } from './pace.ts'
 import { foldProof, noProof, type Proof } from './proof.ts'
 import { raiseShare, timeShare } from './schedule.ts'
 import { settle, settled, type Settling } from './settle.ts'
@@ -65,6 +66,8 @@ export interface Evidence {
   readonly absolute: Scores
   readonly relative: Scores
   readonly tail: Scores
+  /** How far the tail has grown in the present stretch of time. */
+  readonly pace: Pace | null
   readonly tailAbsolute: Scores
   /** What E_abs tests against: θ, or θ' at 100 %. */
   readonly bound: number
@@ -103,6 +106,7 @@ export function noEvidence(rollout: string, options: { nowMs: number; theta: num
     absolute: noScores(ABSOLUTE_TIMES),
     relative: noScores(ERROR_TIMES),
     tail: noScores(TAIL_TIMES),
+    pace: null,
     tailAbsolute: noScores(ABSOLUTE_TIMES),
     bound: options.theta,
     tailBound: null,
@@ -172,6 +176,14 @@ export function foldTick(evidence: Evidence, tick: Tick, trigger: Trigger): Evid
   const slow = measuring ? candidate.exceeded : 0
   const compared = settled(now.settling, tick)
   const judged = candidate.good + candidate.bad
+  const after = betRelative(now.tail, {
+    times: TAIL_TIMES,
+    w,
+    candidate: measuring ? compared.exceeded : 0,
+    stable: measuring ? stable.exceeded : 0,
+    cap,
+  })
+  const slowness = keepPace(now.pace, { elapsedMs, before: now.tail, after })
   const fast = Math.max(0, judged - now.owed - slow)
   return {
     ...now,
@@ -187,13 +199,8 @@ export function foldTick(evidence: Evidence, tick: Tick, trigger: Trigger): Evid
       stable: stable.bad,
       cap,
     }),
-    tail: betRelative(now.tail, {
-      times: TAIL_TIMES,
-      w,
-      candidate: measuring ? compared.exceeded : 0,
-      stable: measuring ? stable.exceeded : 0,
-      cap,
-    }),
+    tail: slowness.scores,
+    pace: slowness.pace,
     tailAbsolute:
       now.tailBound === null || !measuring
         ? now.tailAbsolute
