@@ -212,6 +212,23 @@ const PROMOTION: readonly Row[] = [
   }),
 ]
 
+/** No least times: the proofs alone decide how soon 100 % is reached. */
+const EVIDENCE_ALONE: Strategy = {
+  ...DEFAULT,
+  steps: DEFAULT.steps.map(({ weight }) => ({ weight, observeMs: 0 })),
+  warmUpMs: 500,
+}
+
+const FAST: readonly Row[] = [3000, 10_000, 30_000].map((rate) =>
+  row(8, 'exponential latency', [reachesFull(0.97), timeToFull(15), onlyProven()], {
+    rate,
+    count: 200,
+    untilS: 120,
+    how: 'observe 0, warm_up 0.5 s',
+    strategy: EVIDENCE_ALONE,
+  }),
+)
+
 const LOW_TRAFFIC: readonly Row[] = [1, 2, 5, 10, 20].map((rate) =>
   row(9, 'identical versions', [onlyProven(), timeToFull(null)], {
     rate,
@@ -224,11 +241,11 @@ const FLEET: readonly Row[] = [
   row(10, 'identical versions', [SOUND, reachesFull(0.97)], {
     network: WILD,
     how: 'wild network',
-    count: 500,
+    count: 300,
   }),
-  row(10, 'errors at the threshold', [SOUND], { network: WILD, how: 'wild network', count: 500 }),
-  row(10, 'both at 0.5 % errors', [SOUND], { network: WILD, how: 'wild network', count: 500 }),
-  row(10, 'p99 exactly 20 % higher', [SOUND], { network: WILD, how: 'wild network', count: 500 }),
+  row(10, 'errors at the threshold', [SOUND], { network: WILD, how: 'wild network', count: 300 }),
+  row(10, 'both at 0.5 % errors', [SOUND], { network: WILD, how: 'wild network', count: 300 }),
+  row(10, 'p99 exactly 20 % higher', [SOUND], { network: WILD, how: 'wild network', count: 300 }),
   row(
     10,
     'both at 0.5 % errors',
@@ -237,7 +254,7 @@ const FLEET: readonly Row[] = [
       ...EVERY,
       network: WILD,
       how: 'held at 25 %, wild network',
-      count: 500,
+      count: 300,
     },
   ),
 ]
@@ -250,6 +267,7 @@ export const ROWS: readonly Row[] = [
   ...POWER,
   ...LATE,
   ...PROMOTION,
+  ...FAST,
   ...LOW_TRAFFIC,
   ...FLEET,
 ]

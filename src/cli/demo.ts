@@ -23,7 +23,6 @@ const TOLD_KINDS = ['rollout', 'raise', 'hold', 'promoted', 'rolled-back', 'quar
 
 const ENDING_KINDS = ['promoted', 'rolled-back', 'aborted']
 
-/** What the journal and the page say about a rollback, as far as it is shown. */
 /**
  * Short windows and weak proof; a real node keeps the defaults of 30 s, 60 s and a warm-up of 10 s.
  * One process of an app on a busy machine has slow requests in heaps, hence the wide limit of p99.

@@ -9,6 +9,7 @@ import { explanationOf } from '../../src/core/rollout/explanation.ts'
 import { holdOf } from '../../src/core/rollout/watch.ts'
 import type { Strategy, Trigger } from '../../src/core/strategy.ts'
 import { readEvidence } from '../../src/core/verdict/evidence.ts'
+import { PACE_MS } from '../../src/core/verdict/pace.ts'
 import { Play, STRATEGY } from './rollout-play.ts'
 
 const WARM: Strategy = { ...STRATEGY, warmUpMs: 0 }
@@ -107,10 +108,17 @@ await t.test('so many more failures, and no fewer, roll it back', async (t) => {
   t.equal(gone.ending, 'rolled-back')
   const slow = moreIn(viewOf(begun(), 'p99'))
   const fast = begun()
-  fast.tick(arm(0, 0, slow - 1), NO_COUNTS)
+  for (let i = 1; i < slow; i++) {
+    fast.tick(arm(0, 0, 1), NO_COUNTS)
+    fast.now += PACE_MS
+  }
   t.notOk(fast.isOver, `${slow - 1} slow requests`)
   fast.tick(arm(0, 0, 1), NO_COUNTS)
   t.equal(fast.ending, 'rolled-back')
+  const rush = begun()
+  rush.tick(arm(0, 0, 10 * slow), NO_COUNTS)
+  t.notOk(rush.isOver, 'all at once they may have one cause')
+  t.match(viewOf(begun(), 'p99').wouldChange, `${slow} more slow requests in a row, over`)
 })
 
 await t.test('what is rolled back says what would have spared it', async (t) => {

@@ -17,7 +17,7 @@ import {
   type Stake,
   stakeOf,
 } from './stake.ts'
-import { isAlone, slowTo, slowToRollBack } from './what-if.ts'
+import { isAlone, type Row, slowTo, slowToRollBack } from './what-if.ts'
 import { milliseconds, percent } from './words.ts'
 
 /** A request counts as slow when it passes the limit in flight, before it counts as measured. */
@@ -115,6 +115,13 @@ function testsOf({ evidence }: Explained, stake: Stake): readonly TestFigures[] 
   return evidence.tailBound === null ? [compared] : [byBound, compared]
 }
 
+/** Slow requests in a row that reach what the stake is about. */
+function slowRow(on: Explained, stake: Stake): Row | null {
+  if (!stake.byBound) return slowToRollBack(on)
+  const more = slowTo(stake.bar, on)
+  return more === null ? null : { more, overMs: 0 }
+}
+
 /** The evidence of latency. */
 export function explainLatency(on: Explained): EvidenceView {
   const { evidence } = on
@@ -126,8 +133,9 @@ export function explainLatency(on: Explained): EvidenceView {
   const decisive = stake.byBound ? 'bound' : 'stable'
   const value = stake.byBound ? values.tailAbsolute : values.tail
   const times = tests.find(({ against }) => against === decisive)?.bestTimes ?? null
-  const more = stake.byBound ? slowTo(stake.bar, on) : slowToRollBack(on)
-  const wouldChange = sentence(changeText(on, { value, stake, more, thing: 'slow request' }))
+  const row = slowRow(on, stake)
+  const how = { value, stake, more: row?.more ?? null, thing: 'slow request' }
+  const wouldChange = sentence(changeText(on, { ...how, overMs: row?.overMs ?? 0 }))
   return {
     metric: 'p99',
     value,

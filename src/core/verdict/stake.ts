@@ -7,7 +7,7 @@ import type { EvidenceView } from '../explanation.ts'
 import { barOf } from './evidence.ts'
 import { type Case, REOPEN, RESTORE } from './judge.ts'
 import { cleanToFallBelow, FAILURES_TRIED, isAlone, type Tried } from './what-if.ts'
-import { amount, count, percent, score, whole } from './words.ts'
+import { amount, count, percent, score, seconds, whole } from './words.ts'
 
 export interface Explained extends Tried {
   /** What there is to go back to: without it nothing is moved and on-call is told. */
@@ -97,19 +97,20 @@ const DOES = {
  * What would change the decision, without its full stop.
  *
  * @param how `more`: so many in a row reach the bar (null: more than anybody waits for); `thing`:
- *   what they are
+ *   what they are; `overMs`: how long they take at the soonest
  */
 export function changeText(
   on: Explained,
-  how: { value: number; stake: Stake; more: number | null; thing: string },
+  how: { value: number; stake: Stake; more: number | null; thing: string; overMs?: number },
 ): string {
-  const { more, stake, thing, value } = how
+  const { more, overMs = 0, stake, thing, value } = how
   const does = DOES[stake.leadsTo]
   if (value >= stake.bar) return reachedText(on, how)
+  const over = overMs === 0 ? '' : `, over ${seconds(overMs)} or more,`
   const next =
     more === null
       ? `more than ${FAILURES_TRIED} ${thing}s in a row are needed to ${does}`
-      : `${count(more, `more ${thing}`)} in a row would ${does}`
+      : `${count(more, `more ${thing}`)} in a row${over} would ${does}`
   if (stake.comparison !== 'reopened') return next
   const clean = cleanToFallBelow(RESTORE, on)
   const back =

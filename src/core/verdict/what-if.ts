@@ -6,6 +6,7 @@ import { FULL_WEIGHT } from '../weight.ts'
 import { betAbsolute, betRelative, ERROR_TIMES, TAIL_TIMES } from './engine.ts'
 import { barOf, type Evidence, type EvidenceValues, readEvidence } from './evidence.ts'
 import type { Case } from './judge.ts'
+import { keepPace, PACE_MS } from './pace.ts'
 import { largestShare } from './weights.ts'
 
 /** Nobody waits for more failures than this to see a decision change. */
@@ -22,6 +23,7 @@ export interface Tried extends Case {
 
 interface More {
   readonly failed?: number
+  /** Matters to the test against a bound only: see slowToRollBack for the other. */
   readonly slow?: number
   readonly clean?: number
 }
@@ -32,14 +34,11 @@ function valuesAfter(on: Tried, { clean = 0, failed = 0, slow = 0 }: More): Evid
   const { bound, tailBound } = evidence
   const w = largestShare(evidence.weights, { nowMs: evidence.seenMs, memoryMs })
   const cap = CAP_BARS * barOf(on.strategy.trigger)
-  const compared = { w, stable: 0, cap }
-  const errors = { ...compared, times: ERROR_TIMES, candidate: failed }
-  const tail = { ...compared, times: TAIL_TIMES, candidate: slow }
+  const errors = { times: ERROR_TIMES, w, candidate: failed, stable: 0, cap }
   return readEvidence({
     ...evidence,
     absolute: betAbsolute(evidence.absolute, { bound, bad: failed, good: clean, cap }),
     relative: betRelative(evidence.relative, errors),
-    tail: betRelative(evidence.tail, tail),
     tailAbsolute:
       tailBound === null
         ? evidence.tailAbsolute
@@ -58,10 +57,36 @@ export function failuresToRollBack(on: Tried): number | null {
   return leastFailures((failed) => valuesAfter(on, { failed }).errors >= bar)
 }
 
-/** Slow requests in a row that bring the comparison of latency to the bar. */
-export function slowToRollBack(on: Tried): number | null {
+/** So many in a row, and the time over which they come at the soonest. */
+export interface Row {
+  readonly more: number
+  readonly overMs: number
+}
+
+/** Slow requests in a row that bring the comparison of latency to the bar, at its pace. */
+export function slowToRollBack(on: Tried): Row | null {
+  const { evidence, memoryMs } = on
   const bar = barOf(on.strategy.trigger)
-  return leastFailures((slow) => valuesAfter(on, { slow }).tail >= bar)
+  const w = largestShare(evidence.weights, { nowMs: evidence.seenMs, memoryMs })
+  const bet = { times: TAIL_TIMES, w, candidate: 1, stable: 0, cap: CAP_BARS * bar }
+  let { pace, tail } = evidence
+  let overMs = 0
+  for (let more = 1; more <= FAILURES_TRIED; more++) {
+    const after = betRelative(tail, bet)
+    const at = (): Parameters<typeof keepPace>[1] => {
+      return { elapsedMs: evidence.elapsedMs + overMs, before: tail, after }
+    }
+    let kept = keepPace(pace, at())
+    if (kept.scores !== after) {
+      // What would be lost now counts a little later.
+      overMs += PACE_MS
+      kept = keepPace(kept.pace, at())
+    }
+    pace = kept.pace
+    tail = kept.scores
+    if (readEvidence({ ...evidence, tail }).tail >= bar) return { more, overMs }
+  }
+  return null
 }
 
 /** Failed requests in a row that bring the test against the bound, at 100 %, to `goal`. */
