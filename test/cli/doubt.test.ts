@@ -2,6 +2,7 @@
 // proven nothing for max_hold, no requests at all, and a budget of failures that users may see.
 
 import t from 'tap'
+import { until } from '../../bench/lab/clock.ts'
 import { cli } from './run-cli.ts'
 import { RealNode, TestApp } from './real-node.ts'
 
@@ -46,7 +47,9 @@ await t.test('a step that proves nothing is paused, and a person is asked', asyn
   const { candidate: seen, rollout } = await node.view('asks')
   t.equal(seen?.weight, 50, 'where it was')
   t.match(rollout?.reason, /^inconclusive after 1 s of holding: .*upper bound on the candidate's/)
-  t.ok(node.webhook.pages.some(({ body }) => body.includes('asks: inconclusive')))
+  const isPaged = (): boolean =>
+    node.webhook.pages.some(({ body }) => body.includes('asks: inconclusive'))
+  await until(() => (isPaged() ? true : null), { what: 'on-call is paged', withinMs: 5000 })
   t.match(await node.does('status asks'), /inconclusive after 1 s/)
   t.match(await node.does('promote asks'), /^v2 goes to 100 % /, 'the person decides')
 })
