@@ -3,10 +3,19 @@
 // clean requests would bring it down again. Nothing is decided by these numbers.
 
 import { FULL_WEIGHT } from '../weight.ts'
-import { betAbsolute, betRelative, ERROR_TIMES, TAIL_TIMES } from './engine.ts'
+import {
+  betAbsolute,
+  betRelative,
+  ERROR_TIMES,
+  grant,
+  meanScore,
+  type Scores,
+  TAIL_TIMES,
+} from './engine.ts'
 import { barOf, type Evidence, type EvidenceValues, readEvidence } from './evidence.ts'
 import type { Case } from './judge.ts'
-import { keepPace, PACE_MS } from './pace.ts'
+import { keepPace, type Pace, PACE_MS } from './pace.ts'
+import { timeShare } from './schedule.ts'
 import { largestShare } from './weights.ts'
 
 /** Nobody waits for more failures than this to see a decision change. */
@@ -72,15 +81,19 @@ export function slowToRollBack(on: Tried): Row | null {
   let { pace, tail } = evidence
   let overMs = 0
   for (let more = 1; more <= FAILURES_TRIED; more++) {
-    const after = betRelative(tail, bet)
-    const at = (): Parameters<typeof keepPace>[1] => {
-      return { elapsedMs: evidence.elapsedMs + overMs, before: tail, after }
-    }
-    let kept = keepPace(pace, at())
-    if (kept.scores !== after) {
+    const slower = (): { pace: Pace; scores: Scores } =>
+      keepPace(pace, {
+        elapsedMs: evidence.elapsedMs + overMs,
+        before: tail,
+        after: betRelative(tail, bet),
+      })
+    let kept = slower()
+    if (meanScore(kept.scores) < meanScore(betRelative(tail, bet))) {
       // What would be lost now counts a little later.
+      const passedMs = evidence.elapsedMs + overMs
       overMs += PACE_MS
-      kept = keepPace(kept.pace, at())
+      tail = grant(tail, timeShare(passedMs, passedMs + PACE_MS))
+      kept = slower()
     }
     pace = kept.pace
     tail = kept.scores
