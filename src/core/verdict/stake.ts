@@ -114,7 +114,7 @@ export function changeText(
   if (stake.comparison !== 'reopened') return next
   const clean = cleanToFallBelow(RESTORE, on)
   const back =
-    clean === null ? '' : `, ${count(clean, 'clean request')} would bring it back to 100 %`
+    clean === null ? '' : `; ${count(clean, 'clean request')} would bring it back to 100 %`
   return `${next}${back}`
 }
 
