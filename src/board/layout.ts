@@ -57,6 +57,8 @@ export const TALLY = {
   earlierBad: AFTER + 5,
   earlierExceeded: AFTER + 6,
   claims: AFTER + 7,
+  /** Requests in flight that are slower than their limit; like claims no counter. */
+  overdue: AFTER + 8,
   cells: 32,
 } as const
 

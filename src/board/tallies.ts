@@ -155,10 +155,25 @@ export function claims(board: Board, slot: number): number {
   return sum
 }
 
+/** Adds `by` (1 or −1) to the thread's requests of a version that are slow and still in flight. */
+export function addOverdue(board: Board, thread: number, slot: number, by: number): void {
+  Atomics.add(board.cells, tallyAt(board, thread, slot) + TALLY.overdue, by)
+}
+
+/** Requests of a version in flight that are slower than their limit, over all threads. */
+export function overdue(board: Board, slot: number): number {
+  let sum = 0
+  for (let thread = 0; thread < board.layout.threads; thread++) {
+    sum += Atomics.load(board.cells, tallyAt(board, thread, slot) + TALLY.overdue)
+  }
+  return sum
+}
+
 /** A thread is gone: what it had claimed is free, and nothing of it is in flight any more. */
 export function releaseThread(board: Board, thread: number): void {
   for (let slot = 0; slot < board.layout.slots; slot++) {
     Atomics.store(board.cells, tallyAt(board, thread, slot) + TALLY.claims, 0)
+    Atomics.store(board.cells, tallyAt(board, thread, slot) + TALLY.overdue, 0)
   }
   for (let target = 0; target < board.layout.targets; target++) {
     const at = targetTallyAt(board, thread, target)

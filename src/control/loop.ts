@@ -6,14 +6,14 @@
 
 import { setImmediate } from 'node:timers/promises'
 import { type Board, waitForWake, wakeControl, wakeCount } from '../board/board.ts'
-import { claims, type TallyDelta, TallyReader } from '../board/tallies.ts'
+import { type TallyDelta, TallyReader } from '../board/tallies.ts'
 import { NO_COUNTS } from '../core/facts.ts'
 import { blameOf, OUTCOMES } from '../core/outcome.ts'
 import { BucketWindows } from './bucket-windows.ts'
 import { type Arms, CleanCounts } from './clean-counts.ts'
 import type { Clock } from './clock.ts'
 import type { EvidenceLines } from './evidence-lines.ts'
-import { takeFacts } from './facts.ts'
+import { mayStillFail, takeFacts } from './facts.ts'
 import type { Keeper } from './keeper.ts'
 import type { Residency, ResidentVersion } from './residency.ts'
 import type { Targets } from './targets.ts'
@@ -226,7 +226,7 @@ export class Loop {
     for (const [name, { document }] of keepers) {
       if (document.evidence?.settling == null) continue
       const stable = residency.version(name, document.state.stable)
-      if (stable !== undefined) inFlight.set(name, claims(board, stable.slot))
+      if (stable !== undefined) inFlight.set(name, mayStillFail(board, stable.slot, document))
     }
     return inFlight
   }

@@ -76,7 +76,7 @@ export type RolloutEvent =
       readonly event: 'tick'
       readonly candidate: ArmCounts
       readonly stable: ArmCounts
-      /** Stable's requests in flight before the counts were read; asked while settling only. */
+      /** As in Facts, read before the counts; asked while settling only. */
       readonly stableInFlight: number
     }
   /** Control looked at targets and windows. */

@@ -66,7 +66,7 @@ export interface Facts {
   readonly given: Readonly<Record<string, number>>
   /** Requests and tunnels of the candidate that are going on. */
   readonly candidateInFlight: number
-  /** The same of stable. */
+  /** Stable's that may still fail, see settle.ts: the slow ones where latency is judged, else all. */
   readonly stableInFlight: number
   readonly tail: TailFigures | null
   /** How long before its end a request may have been drawn: the response-head time-out. */

@@ -158,7 +158,7 @@ export class Edge {
   /** The head has come, or never will. */
   headCame(exchange: Judgement): void {
     if (!exchange.waiting) return
-    exchange.waiting = false
+    exchange.waitsNoMore()
     const { newer, older } = exchange
     if (older === null) this.#oldest = newer
     else older.newer = newer

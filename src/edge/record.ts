@@ -12,6 +12,7 @@ import { wakeControl } from '../board/board.ts'
 import { type BucketEvent, markBucket } from '../board/buckets.ts'
 import { TALLY } from '../board/layout.ts'
 import { recordLatency } from '../board/latency.ts'
+import { addOverdue } from '../board/tallies.ts'
 import { SENT_WITHIN_MS } from '../core/facts.ts'
 import { blameOf, isJudged, type Outcome, outcomeIndex } from '../core/outcome.ts'
 import type { Arm } from '../core/split.ts'
@@ -52,6 +53,8 @@ export class Judgement {
   #drawnAtMs = 0
   /** Whether it was sent too long after its draw for its latency to be evidence. */
   #sentLate = false
+  /** Whether the board counts it as slow and in flight. */
+  #overdue = false
 
   constructor(edge: Edge) {
     this.edge = edge
@@ -87,10 +90,27 @@ export class Judgement {
     if (!this.isEvidence) return
     const waitedMs = nowMs - this.sentAtMs
     this.#compare(waitedMs * 1000, nowMs)
+    if (!this.#overdue) this.#noteOverdue(waitedMs * 1000, nowMs)
     const limitMs = this.service?.slowIsErrorMs ?? Number.POSITIVE_INFINITY
     if (waitedMs <= limitMs || this.outcome !== '') return
     this.judge('timeout')
     this.noteUserError() // whatever comes now, the user has waited for too long
+  }
+
+  /** Slow and still without an answer: it may yet fail, which control asks for at times. */
+  #noteOverdue(us: number, nowMs: number): void {
+    const { board, latencyLimits, thread } = this.edge
+    if (!latencyLimits.isOver(this.slot, us, this.sentAtMs, nowMs)) return
+    this.#overdue = true
+    addOverdue(board, thread, this.slot, 1)
+  }
+
+  /** It waits for a head no more. */
+  waitsNoMore(): void {
+    this.waiting = false
+    if (!this.#overdue) return
+    this.#overdue = false
+    addOverdue(this.edge.board, this.edge.thread, this.slot, -1)
   }
 
   /** The head of the answer has come. */

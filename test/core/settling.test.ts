@@ -31,6 +31,8 @@ interface Course {
   readonly memoryMs: number
   /** Whether stable's requests in flight are told. */
   readonly blind?: boolean
+  /** The latency limit, beyond which requests in flight are told; without one all are. */
+  readonly limitMs?: number
 }
 
 /** Requests drawn in a tick, by arm. */
@@ -43,7 +45,8 @@ function drawnAt(course: Course, drawnMs: number): { candidate: number; stable: 
 
 function stableInFlight(course: Course, nowMs: number): number {
   let sum = 0
-  for (let drawnMs = nowMs - course.stableMs + TICK_MS; drawnMs <= nowMs; drawnMs += TICK_MS) {
+  const lastMs = nowMs - (course.limitMs ?? 0)
+  for (let drawnMs = nowMs - course.stableMs + TICK_MS; drawnMs <= lastMs; drawnMs += TICK_MS) {
     sum += drawnAt(course, drawnMs).stable
   }
   return course.blind === true ? 0 : sum
@@ -60,11 +63,14 @@ function lower(evidence: Evidence, course: Course, nowMs: number): Evidence {
 function largestEvidence(course: Course): number {
   const { before, candidateMs, memoryMs: rememberedMs, stableMs } = course
   const base = { nowMs: 0, memoryMs: rememberedMs, stableWindow: { requests: 0, errors: 0 } }
-  const raise = { ...base, weight: before * 10_000, number: 1, tail: null, given: {} }
+  const limitUs = (course.limitMs ?? 0) * 1000
+  const figures = { requests: 1000, p99Us: limitUs, overP99: 9, tenthUs: limitUs, overTenth: 9 }
+  const tail = course.limitMs === undefined ? null : figures
+  const raise = { ...base, weight: before * 10_000, number: 1, tail, given: {} }
   let evidence = foldRaise(
     noEvidence('shop-1', { nowMs: 0, theta: 0.001 }),
     { ...raise, provesAnew: false },
-    STRATEGY,
+    { ...STRATEGY, warmUpMs: 0 },
   )
   let largest = 0
   const untilMs = LOWERED_MS + Math.max(candidateMs, stableMs) + 5000
@@ -106,9 +112,11 @@ await t.test('a lowered weight in a shared outage condemns nobody', async (t) =>
 await t.test('nor from 100 %, however quickly either version fails', async (t) => {
   const lowered = { ...HANGING, before: 1, after: 0.5 }
   for (const candidateMs of [20, 5000, 30_000]) {
-    for (const stableMs of [20, 5000, 30_000]) {
+    for (const stableMs of [20, 100, 300, 5000, 30_000]) {
       const largest = largestEvidence({ ...lowered, candidateMs, stableMs })
       t.ok(largest < 1, `${candidateMs} and ${stableMs} ms: ${largest}`)
+      const limited = largestEvidence({ ...lowered, candidateMs, stableMs, limitMs: 200 })
+      t.ok(limited < 1, `${candidateMs} and ${stableMs} ms, only slow ones told: ${limited}`)
     }
   }
   const blind = { ...lowered, candidateMs: 20, stableMs: 5000, blind: true }

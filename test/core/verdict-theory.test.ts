@@ -188,7 +188,7 @@ await t.test('after a lowering only failures of later draws count', async (t) =>
   const tick = fc.record({ old: fc.nat(5), fresh: fc.nat(5), unknown: fc.nat(5) })
   fc.assert(
     fc.property(fc.array(tick, { minLength: 1, maxLength: 30 }), fc.nat(20), (ticks, tunnels) => {
-      const at = { nowMs: 0, memoryMs: 60_000, stableInFlight: tunnels }
+      const at = { nowMs: 0, memoryMs: 60_000, stableInFlight: tunnels, limitUs: null }
       let settling: ReturnType<typeof settle> | null = settle(at)
       ticks.forEach(({ old, fresh, unknown }, i) => {
         // In the first tick the threads may not have known the new row.
@@ -200,14 +200,14 @@ await t.test('after a lowering only failures of later draws count', async (t) =>
       })
     }),
   )
-  const brief = settle({ nowMs: 0, memoryMs: 1000, stableInFlight: 0 })
+  const brief = settle({ nowMs: 0, memoryMs: 1000, stableInFlight: 0, limitUs: null })
   const candidate = { ...NO_COUNTS, bad: 3, earlierBad: 3 }
   t.same(
     settled(brief, { candidate, stableInFlight: 9, nowMs: 1000 }),
     { settling: null, bad: 3, exceeded: 0, unknown: 0 },
     'after a time-out nothing is left to settle',
   )
-  const ended = settled(settle({ nowMs: 0, memoryMs: 1000, stableInFlight: 5 }), {
+  const ended = settled(settle({ nowMs: 0, memoryMs: 1000, stableInFlight: 5, limitUs: null }), {
     ...{ candidate, stableInFlight: 2, nowMs: 1 },
   })
   const next = settled(ended.settling, { candidate, stableInFlight: 5, nowMs: 2 })

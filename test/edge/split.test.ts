@@ -4,7 +4,7 @@
 import type net from 'node:net'
 import t from 'tap'
 import { waitForWake, wakeCount } from '../../src/board/board.ts'
-import { claims } from '../../src/board/tallies.ts'
+import { claims, overdue } from '../../src/board/tallies.ts'
 import { takeLatency } from '../../src/board/latency.ts'
 import { bucketOf } from '../../src/core/split.ts'
 import { answering, CANDIDATE, eventually, type Origin, STABLE } from './harness.ts'
@@ -181,9 +181,11 @@ await t.test(
     await waitForWake(board, seen, 2000)
     t.not(wakeCount(board), seen, 'control is woken')
     t.equal(sockets.length, 1)
+    t.equal(overdue(board, STABLE), 1, 'it may still fail')
     for (const socket of sockets) answering('late')(socket, '', 0)
     t.equal((await client.answer()).body, 'late')
     t.same((await lab.counts()).stable, { ok: 1, evidenceGood: 1, exceeded: 1 })
+    t.equal(overdue(board, STABLE), 0)
   },
 )
 

@@ -187,7 +187,7 @@ export function reopen(document: ServiceDocument, now: number): Stepped {
   const { memoryMs, stableInFlight } = facts
   const change = { weight: REOPENED_WEIGHT, nowMs: now, memoryMs, stableInFlight }
   // The candidate has served at 100 % and is warm.
-  const compared = { ...foldLowering(folded, change), warmUp: evidence.warmUp }
+  const compared = foldLowering({ ...folded, warmUp: evidence.warmUp }, change)
   const next = moved(document, {
     evidence: compared,
     state: { weight: REOPENED_WEIGHT, rollout: { ...rollout, raises, reopened: true } },

@@ -320,6 +320,11 @@ export function noteWeightIn(
   }
 }
 
+/** The latency limits, where latency is judged now. */
+export function limitOf({ anchor, warmUp }: Evidence): Anchor | null {
+  return warmUp === null ? anchor : null
+}
+
 /** Takes in a weight that is lower than 100 %: draws are told apart one by one, see settle.ts. */
 export function foldLowering(
   evidence: Evidence,
@@ -329,7 +334,7 @@ export function foldLowering(
     ...evidence,
     weights: { current: change.weight, past: [] },
     proof: { ...evidence.proof, weightSinceMs: change.nowMs },
-    settling: settle(change),
+    settling: settle({ ...change, limitUs: limitOf(evidence)?.stableUs ?? null }),
   }
 }
 

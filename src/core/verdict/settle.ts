@@ -9,15 +9,19 @@
 //
 // What remains is that the two versions may fail at different speeds: of what is drawn now, the
 // candidate's quick failures are known, and stable's slow ones are not. So until a time-out has
-// passed, every request of stable that is in flight is taken for a failure that is not known yet.
-// That is the worst case: when even then the evidence stands above the bar, it does so in the order
-// of the draws, in which no version is quicker than the other.
+// passed, a request of stable that is in flight and slower than its limit is taken for a failure
+// that is not known yet; where there is no limit, every request in flight is. And the candidate's
+// failures count only from when stable's first draws could be known to be slow. Then at each moment
+// stable shows at least as many failures as its share of the draws will have had, however long they
+// take.
 
 import type { ArmCounts } from '../facts.ts'
 
 export interface Settling {
-  /** None of the first tick counts. */
+  /** None of the first tick counts … */
   readonly first: boolean
+  /** … and none before this time, on the clock of `now`. */
+  readonly fromMs: number
   /**
    * Stable's requests in flight that do not belong to the comparison, such as tunnels; null: those
    * in flight are not asked for.
@@ -26,14 +30,29 @@ export interface Settling {
   readonly untilMs: number
 }
 
-/** The weight was lowered from 100 %. */
-export function settle(at: { nowMs: number; memoryMs: number; stableInFlight: number }): Settling {
-  return { first: true, stableBase: at.stableInFlight, untilMs: at.nowMs + at.memoryMs }
+/** How late an edge thread notices that a request has become slow. */
+const NOTICED_MS = 100
+
+/**
+ * The weight was lowered from 100 %.
+ *
+ * @param at `limitUs`: beyond which a request of stable is slow; null where latency is not judged
+ */
+export function settle(at: {
+  nowMs: number
+  memoryMs: number
+  stableInFlight: number
+  limitUs: number | null
+}): Settling {
+  const { limitUs, memoryMs, nowMs, stableInFlight } = at
+  const slowMs = limitUs === null ? 0 : limitUs / 1000 + NOTICED_MS
+  const times = { fromMs: nowMs + slowMs, untilMs: nowMs + memoryMs }
+  return { first: true, stableBase: stableInFlight, ...times }
 }
 
 /** Requests of an earlier rollout of the candidate are in flight at weight 0. */
 export function settleEarlier(untilMs: number): Settling {
-  return { first: false, stableBase: null, untilMs }
+  return { first: false, fromMs: 0, stableBase: null, untilMs }
 }
 
 export interface Settled {
@@ -59,7 +78,9 @@ export function settled(
     settling.stableBase === null ? null : Math.min(settling.stableBase, tick.stableInFlight)
   const next = { ...settling, first: false, stableBase }
   const unknown = stableBase === null ? 0 : tick.stableInFlight - stableBase
-  if (settling.first) return { settling: next, bad: 0, exceeded: 0, unknown }
+  if (settling.first || tick.nowMs < settling.fromMs) {
+    return { settling: next, bad: 0, exceeded: 0, unknown }
+  }
   return {
     settling: next,
     bad: Math.max(0, bad - earlierBad),
