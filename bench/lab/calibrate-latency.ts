@@ -56,6 +56,11 @@ export function bimodal(usual: Latency, rare: Latency, share: number): Latency {
   return { tail: (us) => (1 - share) * usual.tail(us) + share * rare.tail(us) }
 }
 
+/** Requests that wait for the rest of a standstill which lasts so long. Microseconds. */
+export function waiting(us: number): Latency {
+  return { tail: (limitUs) => Math.max(0, 1 - limitUs / us) }
+}
+
 /** Every request takes `times` as long. */
 export function slower(latency: Latency, times: number): Latency {
   return times === 1 ? latency : { tail: (us) => latency.tail(us / times) }

@@ -140,10 +140,20 @@ const DEPENDENT: readonly ScenarioName[] = [
 /** Longer than the window in which a tenant testifies once. */
 const AFFINE = { count: 300, untilS: 900 }
 
+/** The coin does not decide which process stands still, so nothing is promised here. */
+const PAUSING = { count: 500 }
+
 const DEPENDENCE: readonly Row[] = [
   ...DEPENDENT.map((scenario) => row(5, scenario, [SOUND])),
   row(5, 'shared outage, 30 % for 5 s', [SOUND], { rate: 20, count: 300 }),
   row(5, 'shared outage, 30 % for 5 s', [SOUND], { rate: 2000, count: 300 }),
+  row(5, 'either stands still for 0.5 s, twice a minute', [falseRollbacks(null)], PAUSING),
+  row(
+    5,
+    'only the candidate stands still for 0.5 s, twice a minute',
+    [falseRollbacks(null)],
+    PAUSING,
+  ),
   row(5, 'affinity, 2 % of 1,000 tenants fail', [falseRollbacks(null)], AFFINE),
   row(5, 'affinity, 2 % of 10,000 tenants fail', [falseRollbacks(null)], AFFINE),
 ]

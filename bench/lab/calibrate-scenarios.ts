@@ -24,11 +24,14 @@ interface ArmOptions {
   readonly errors?: Errors
   readonly latency?: Latency
   readonly failsAfterMs?: number
+  readonly pauses?: { readonly perMinute: number; readonly ms: number }
 }
 
 function arm(options: ArmOptions = {}): ArmModel {
-  const { errors = USUAL_ERRORS, failsAfterMs = 0, latency = USUAL_LATENCY } = options
-  return { latency, failsAfterMs, errors: typeof errors === 'number' ? () => errors : errors }
+  const { errors = USUAL_ERRORS, failsAfterMs = 0, latency = USUAL_LATENCY, pauses } = options
+  const share = typeof errors === 'number' ? () => errors : errors
+  const usual = { latency, failsAfterMs, errors: share }
+  return pauses === undefined ? usual : { ...usual, pauses }
 }
 
 function traffic(candidate: ArmOptions, stable: ArmOptions = {}): TrafficModel {
@@ -150,6 +153,10 @@ export const HARMLESS = {
   'bimodal latency, p99 in the gap': both({ latency: TWO_MODES }),
   'bursts of load and errors': both({}, bursts),
   'blips: both fail for a second': both({}, blips),
+  'either stands still for 0.5 s, twice a minute': both({ pauses: { perMinute: 2, ms: 500 } }),
+  'only the candidate stands still for 0.5 s, twice a minute': traffic({
+    pauses: { perMinute: 2, ms: 500 },
+  }),
   'shared step to 1 % at 300 s': both({ errors: from(300_000, 0.01) }),
   'shared step to 5 % at 300 s, stable fails after 5 s': traffic(
     { errors: from(300_000, 0.05) },

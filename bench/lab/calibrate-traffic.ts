@@ -8,7 +8,7 @@
 
 import type { ArmCounts, TailFigures } from '../../src/core/facts.ts'
 import { type Dice, Rare } from './calibrate-dice.ts'
-import { drawTail, type Latency, slower } from './calibrate-latency.ts'
+import { bimodal, drawTail, type Latency, slower, waiting } from './calibrate-latency.ts'
 import { Tenants, type TenantModel } from './calibrate-tenants.ts'
 
 export const TICK_MS = 100
@@ -40,6 +40,8 @@ export interface ArmModel {
   readonly errors: (nowMs: number) => number
   /** So long after its draw a failure becomes known. */
   readonly failsAfterMs: number
+  /** The version's process stands still, by itself: so often, for so long. */
+  readonly pauses?: { readonly perMinute: number; readonly ms: number }
 }
 
 export interface TrafficModel {
@@ -82,6 +84,7 @@ class Stream {
   #limitUs = 0
   #slowness = 1
   #tail = 0
+  #pausedTicks = 0
 
   constructor(model: ArmModel, dice: Dice) {
     this.model = model
@@ -108,11 +111,23 @@ class Stream {
     const good = requests - failed
     let exceeded = 0
     if (at.limitUs > 0) {
-      exceeded = this.#slow.among(good, this.#overLimit(at.limitUs, weather.slowness))
+      const over = this.#pauses(at.limitUs) ?? this.#overLimit(at.limitUs, weather.slowness)
+      exceeded = this.#slow.among(good, over)
       // A request that fails late has passed the limit before.
       if (this.model.failsAfterMs * 1000 > at.limitUs) exceeded += failed
     }
     return { good, bad, exceeded, userErrors: bad, earlierBad, earlierExceeded: 0 }
+  }
+
+  /** The share over the limit while the process stands still; null while it runs. */
+  #pauses(limitUs: number): number | null {
+    const { pauses } = this.model
+    if (pauses === undefined) return null
+    if (this.#pausedTicks > 0) this.#pausedTicks--
+    else if (this.#dice.next() < pauses.perMinute / (MINUTE_SECONDS * TICKS_PER_SECOND)) {
+      this.#pausedTicks = Math.round(pauses.ms / TICK_MS)
+    }
+    return this.#pausedTicks > 0 ? waiting(pauses.ms * 1000).tail(limitUs) : null
   }
 
   #becomeKnown(failed: number): number {
@@ -219,7 +234,10 @@ export class Traffic {
   }
 
   #minuteLatency(): Latency {
-    const { latency } = this.#model.stable
+    const { pauses } = this.#model.stable
+    const share = pauses === undefined ? 0 : (pauses.perMinute * pauses.ms) / 60_000
+    const usual = this.#model.stable.latency
+    const latency = pauses === undefined ? usual : bimodal(usual, waiting(pauses.ms * 1000), share)
     if (this.#weatherAt === null) return latency
     const pieces: { share: number; latency: Latency }[] = []
     const all = sum(this.#requests)
