@@ -183,7 +183,10 @@ export function foldTick(evidence: Evidence, tick: Tick, trigger: Trigger): Evid
     stable: measuring ? stable.exceeded : 0,
     cap,
   })
-  const slowness = keepPace(now.pace, { elapsedMs, before: now.tail, after })
+  const slowness =
+    after === now.tail
+      ? { pace: now.pace, scores: after }
+      : keepPace(now.pace, { elapsedMs, after })
   const fast = Math.max(0, judged - now.owed - slow)
   return {
     ...now,

@@ -18,23 +18,27 @@ const FLOOR = 1
 export interface Pace {
   /** The number of the present stretch of PACE_MS. */
   readonly stretch: number
-  /** The evidence at its beginning. */
+  /** The evidence at its beginning, as the slow request before it had left it. */
   readonly began: number
+  /** The evidence after the slow request that was counted last. */
+  readonly last: number
 }
 
 /**
- * Holds scores to the pace.
+ * Holds scores to the pace, after a slow request was counted. Ticks without any do not come here:
+ * what they are does not depend on how often somebody has looked.
  *
- * @param now the rollout's own clock, and the scores before and after what was counted
+ * @param now the rollout's own clock, and the scores after what was counted
  */
 export function keepPace(
   pace: Pace | null,
-  now: { elapsedMs: number; before: Scores; after: Scores },
+  now: { elapsedMs: number; after: Scores },
 ): { pace: Pace; scores: Scores } {
   const stretch = Math.floor(now.elapsedMs / PACE_MS)
-  const kept = pace?.stretch === stretch ? pace : { stretch, began: meanScore(now.before) }
-  const most = GROWTH * Math.max(FLOOR, kept.began)
+  const began = pace?.stretch === stretch ? pace.began : (pace?.last ?? 0)
+  const most = GROWTH * Math.max(FLOOR, began)
   const value = meanScore(now.after)
-  if (value <= most) return { pace: kept, scores: now.after }
-  return { pace: kept, scores: now.after.map((score) => (score * most) / value) }
+  if (value <= most) return { pace: { stretch, began, last: value }, scores: now.after }
+  const scores = now.after.map((score) => (score * most) / value)
+  return { pace: { stretch, began, last: most }, scores }
 }

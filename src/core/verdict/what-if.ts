@@ -84,7 +84,6 @@ export function slowToRollBack(on: Tried): Row | null {
     const slower = (): { pace: Pace; scores: Scores } =>
       keepPace(pace, {
         elapsedMs: evidence.elapsedMs + overMs,
-        before: tail,
         after: betRelative(tail, bet),
       })
     let kept = slower()
