@@ -218,6 +218,7 @@ export function foldTick(evidence: Evidence, tick: Tick, trigger: Trigger): Evid
       stable,
       w: now.weights.current / FULL_WEIGHT,
       nowMs: tick.nowMs,
+      elapsedMs,
       memoryMs: tick.memoryMs,
       limitUs: measuring ? (now.anchor?.candidateUs ?? null) : null,
     }),

@@ -4,41 +4,76 @@
 // it: many events at once, and one cause, which a harmless version has as often as any other. So
 // within a short time the evidence grows by a limited factor, however many slow requests there are:
 // a pause of less than a second condemns nobody by itself, and a candidate that stays slow is taken
-// out in little more than that. To leave out winnings keeps a bet sound.
+// out in little more than that. The same holds for the proof that a candidate is harmless, where a
+// pause of stable would prove it. To leave out winnings keeps a bet sound.
 
 import { meanScore, type Scores } from './engine.ts'
 
-/** The evidence grows by this factor at most … */
+/** Evidence against a candidate grows by this factor at most in a stretch of time … */
 export const GROWTH = 6
-/** … in this time of the rollout's own clock. */
+/** … and the proof that it is harmless by this one, as stable may stand still, too. */
+export const PROOF_GROWTH = 3
+/** A stretch, of the rollout's own clock. */
 export const PACE_MS = 400
-/** A long good life builds no debt: growth is measured from here at least. */
+/** A long good life builds no debt: the growth of evidence is measured from here at least. */
 const FLOOR = 1
 
 export interface Pace {
-  /** The number of the present stretch of PACE_MS. */
+  /** The number of the present stretch. */
   readonly stretch: number
-  /** The evidence at its beginning, as the slow request before it had left it. */
+  /** The value at its beginning, as the slow request before it had left it. */
   readonly began: number
-  /** The evidence after the slow request that was counted last. */
+  /** The value after the slow request that was counted last. */
   readonly last: number
 }
 
 /**
- * Holds scores to the pace, after a slow request was counted. Ticks without any do not come here:
- * what they are does not depend on how often somebody has looked.
+ * How much of its value a bet may keep, after a slow request was counted. Ticks without any do not
+ * come here: what they are does not depend on how often somebody has looked.
  *
- * @param now the rollout's own clock, and the scores after what was counted
+ * @param now the rollout's own clock, the value before it is held to the pace, its largest growth,
+ *   and the least value that growth is measured from
+ * @returns the pace, and the factor from 0 to 1 to multiply the value by
  */
+function paced(
+  pace: Pace | null,
+  now: { elapsedMs: number; value: number; growth: number; floor: number },
+): { pace: Pace; factor: number } {
+  const { elapsedMs, floor, growth, value } = now
+  const stretch = Math.floor(elapsedMs / PACE_MS)
+  const began = pace?.stretch === stretch ? pace.began : (pace?.last ?? floor)
+  const most = growth * Math.max(floor, began)
+  if (value <= most) return { pace: { stretch, began, last: value }, factor: 1 }
+  return { pace: { stretch, began, last: most }, factor: most / value }
+}
+
+/** Holds the scores of the latency test to the pace. */
 export function keepPace(
   pace: Pace | null,
   now: { elapsedMs: number; after: Scores },
 ): { pace: Pace; scores: Scores } {
-  const stretch = Math.floor(now.elapsedMs / PACE_MS)
-  const began = pace?.stretch === stretch ? pace.began : (pace?.last ?? 0)
-  const most = GROWTH * Math.max(FLOOR, began)
-  const value = meanScore(now.after)
-  if (value <= most) return { pace: { stretch, began, last: value }, scores: now.after }
-  const scores = now.after.map((score) => (score * most) / value)
-  return { pace: { stretch, began, last: most }, scores }
+  const { after, elapsedMs } = now
+  const value = meanScore(after)
+  const kept = paced(pace, { elapsedMs, value, growth: GROWTH, floor: FLOOR })
+  const { factor } = kept
+  const scores = factor === 1 ? after : after.map((score) => score * factor)
+  return { pace: kept.pace, scores }
+}
+
+/**
+ * Holds the proof of latency to the pace. It begins at 1, and what it has lost is to be won back
+ * just as slowly.
+ *
+ * @param after the logarithms of the products
+ * @param value their mean as it is, not as a logarithm
+ */
+export function keepProofPace(
+  pace: Pace | null,
+  now: { elapsedMs: number; after: readonly number[]; value: number },
+): { pace: Pace; logs: readonly number[] } {
+  const { after, elapsedMs, value } = now
+  const from = pace ?? { stretch: -1, began: 1, last: 1 }
+  const kept = paced(from, { elapsedMs, value, growth: PROOF_GROWTH, floor: 0 })
+  const less = Math.log(kept.factor)
+  return { pace: kept.pace, logs: less === 0 ? after : after.map((log) => log + less) }
 }

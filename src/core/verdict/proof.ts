@@ -16,6 +16,7 @@ import { type ArmCounts, SENT_WITHIN_MS } from '../facts.ts'
 import type { Strategy } from '../strategy.ts'
 import { FULL_WEIGHT, type Weight } from '../weight.ts'
 import { relativeFactors } from './engine.ts'
+import { keepProofPace, type Pace } from './pace.ts'
 
 /** The shares of the bound that the candidate is bet to have: from none of it to a half. */
 export const BOUND_PARTS = [0, 0.1, 0.25, 0.5] as const
@@ -50,6 +51,9 @@ export interface Proof {
   readonly relative: readonly number[]
   readonly wideTail: readonly number[]
   readonly narrowTail: readonly number[]
+  /** How far the proofs of latency have grown in the present stretch of time. */
+  readonly widePace: Pace | null
+  readonly narrowPace: Pace | null
   /** When the weight was changed last (the clock of `now`). */
   readonly weightSinceMs: number
 }
@@ -61,6 +65,8 @@ export function noProof(nowMs: number): Proof {
     relative: ERROR_PARTS.map(() => 0),
     wideTail: TAIL_PARTS.map(() => 0),
     narrowTail: TAIL_PARTS.map(() => 0),
+    widePace: null,
+    narrowPace: null,
     weightSinceMs: nowMs,
   }
 }
@@ -103,6 +109,8 @@ export interface ProofTick {
   /** The weight in force, a fraction. */
   readonly w: number
   readonly nowMs: number
+  /** The rollout's own clock. */
+  readonly elapsedMs: number
   /** How long before its end a request may have been drawn. */
   readonly memoryMs: number
   /** The candidate's latency limit; null while latency is not judged. */
@@ -123,8 +131,17 @@ export function foldProof(proof: Proof, tick: ProofTick): Proof {
   const slow = { candidate: candidate.exceeded, stable: stable.exceeded, w }
   const comparesErrors = compared && ageMs >= memoryMs
   const comparesTail = compared && limitUs !== null && ageMs >= tailMemoryMs(limitUs)
-  const tail = (logs: readonly number[], ratio: number): readonly number[] =>
-    comparesTail ? gathered(logs, slow, { ratio, parts: TAIL_PARTS }) : logs
+  const tail = (
+    logs: readonly number[],
+    pace: Pace | null,
+    ratio: number,
+  ): { pace: Pace | null; logs: readonly number[] } => {
+    if (!comparesTail || slow.candidate + slow.stable === 0) return { pace, logs }
+    const after = gathered(logs, slow, { ratio, parts: TAIL_PARTS })
+    return keepProofPace(pace, { elapsedMs: tick.elapsedMs, after, value: meanOfLogs(after) })
+  }
+  const wide = tail(proof.wideTail, proof.widePace, WIDE_TAIL_RATIO)
+  const narrow = tail(proof.narrowTail, proof.narrowPace, NARROW_TAIL_RATIO)
   return {
     ...proof,
     requests: proof.requests + candidate.good + candidate.bad,
@@ -132,8 +149,10 @@ export function foldProof(proof: Proof, tick: ProofTick): Proof {
     relative: comparesErrors
       ? gathered(proof.relative, errors, { ratio: ERROR_RATIO, parts: ERROR_PARTS })
       : proof.relative,
-    wideTail: tail(proof.wideTail, WIDE_TAIL_RATIO),
-    narrowTail: tail(proof.narrowTail, NARROW_TAIL_RATIO),
+    wideTail: wide.logs,
+    widePace: wide.pace,
+    narrowTail: narrow.logs,
+    narrowPace: narrow.pace,
   }
 }
 
