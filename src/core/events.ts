@@ -13,7 +13,7 @@
 
 import type { ArmCounts, Facts } from './facts.ts'
 import type { JournalEntry, JournalKind } from './journal.ts'
-import type { ServiceState } from './service.ts'
+import type { ServiceState, Severity } from './service.ts'
 import type { Strategy } from './strategy.ts'
 import type { Evidence } from './verdict/evidence.ts'
 import type { Weight } from './weight.ts'
@@ -112,8 +112,18 @@ export type Effect =
       readonly weight: Weight
       readonly evidence?: unknown
     }
-  /** Send on-call a page; nothing waits for it. */
-  | { readonly effect: 'page'; readonly text: string; readonly evidence: unknown }
+  /** Send on-call a page; nothing waits for it. The first of an incident opens it. */
+  | {
+      readonly effect: 'page'
+      /** The id of the rollout. */
+      readonly incident: string
+      readonly version: string | null
+      readonly severity: Severity
+      readonly text: string
+      readonly evidence: unknown
+    }
+  /** Tell on-call that an incident has ended well. */
+  | { readonly effect: 'resolve'; readonly incident: string; readonly text: string }
   /** Make the versions of the state resident in all edge threads; what follows waits for it. */
   | { readonly effect: 'residency' }
   /** Latency limits in microseconds that in-flight requests are measured against; 0 is none. */

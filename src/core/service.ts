@@ -67,6 +67,20 @@ export interface Quarantined {
   readonly at: string
 }
 
+/** How bad it is for users: `critical` is bad and goes on. */
+export type Severity = 'critical' | 'error' | 'warning'
+
+/** What on-call was told of and has not ended well yet. */
+export interface Incident {
+  /** The candidate that it is about; null when it is about none. */
+  readonly version: string | null
+  /** ISO 8601. */
+  readonly openedAt: string
+  readonly severity: Severity
+  /** The last page's sentence. */
+  readonly text: string
+}
+
 export interface Previous {
   readonly version: string
   /** Until when `rollback` can return to it (the clock of `now`). */
@@ -86,6 +100,8 @@ export interface ServiceState {
   readonly ended: Ended | null
   readonly previous: Previous | null
   readonly quarantine: Readonly<Record<string, Quarantined>>
+  /** Open incidents by the id of their rollout, oldest first; absent: none. */
+  readonly incidents?: Readonly<Record<string, Incident>>
   /** A hash of the `routing` and `versions` block of the file that was applied last. */
   readonly routingHash: string | null
   /** Rollouts started so far; numbers their ids. */

@@ -207,6 +207,8 @@ function describeEffect(effect: Effect): string {
       return `> journal ${effect.kind} by ${effect.by}: ${effect.text}`
     case 'page':
       return `> page ${effect.text}`
+    case 'resolve':
+      return `> resolve ${effect.incident}: ${effect.text}`
     case 'limits':
       return `> limits stable ${effect.stableUs} µs, candidate ${effect.candidateUs} µs`
     case 'evacuate':

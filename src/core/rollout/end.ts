@@ -7,6 +7,7 @@ import type { Ended, Quarantined, Refusal, ServiceState } from '../service.ts'
 import { causeOf } from '../verdict/judge.ts'
 import { percentFromWeight } from '../weight.ts'
 import { decisiveTextOf, explanationOf, journalEffect, textsOf } from './explanation.ts'
+import { endIncidents, tellOnCall } from './incident.ts'
 import { quarantineWith } from './quarantine.ts'
 import { healthText } from './targets.ts'
 import {
@@ -104,16 +105,20 @@ export function rollBackByVerdict(document: ServiceDocument, now: number): Stepp
   }
   const quarantine = quarantineWith(state, version, held)
   const next: ServiceDocument = { ...closed, state: { ...closed.state, quarantine } }
-  return {
+  const stepped = {
     document: next,
     note: text,
     effects: [
       ...outOfTraffic(next.state),
       journalEffect(document, { kind: 'rolled-back', text: reason, by: 'verdict', weight: 0 }),
       quarantined(version),
-      { effect: 'page', text: `${state.service}: ${text}`, evidence: explanation },
     ],
   }
+  return tellOnCall(stepped, {
+    ...{ incident: rollout.id, version, severity: 'error', now },
+    text: `${state.service}: ${text}`,
+    evidence: explanation,
+  })
 }
 
 function quarantined(version: string): Effect {
@@ -143,7 +148,7 @@ export function promoted(
           : { version: state.stable, retainedUntilMs: end.now + rollout.strategy.retainMs },
     },
   })
-  return {
+  const stepped = {
     document: next,
     note: text,
     // The row before and the row after send every request to the same version, so nothing needs to
@@ -156,6 +161,7 @@ export function promoted(
       RESIDENCY,
     ],
   }
+  return endIncidents(stepped, { why: `${state.service}: ${text}` })
 }
 
 /** `promote` at 100 %: the bake ends now. */

@@ -2,13 +2,14 @@
 // it is harmless. It is held for a while with the tests going on, and then a person is asked, or
 // what the operator has decided beforehand is done. What remains unknown is said as a number.
 
-import type { Effect, ServiceDocument } from '../events.ts'
+import type { ServiceDocument } from '../events.ts'
 import { riskOf } from '../verdict/proof-missing.ts'
 import type { Hold } from '../verdict/readiness.ts'
 import { seconds } from '../verdict/words.ts'
 import { percentFromWeight } from '../weight.ts'
 import { endedDocument } from './end.ts'
 import { explanationOf, journalEffect } from './explanation.ts'
+import { type Telling, tellOnCall } from './incident.ts'
 import { pauseWith } from './raise.ts'
 import { outOfTraffic, rolloutOf, type Stepped } from './transition.ts'
 
@@ -49,26 +50,26 @@ export function conclude(document: ServiceDocument, order: { hold: Hold; now: nu
   const explanation = explanationOf(document)
   if (explanation === null) throw new Error('cannot conclude without evidence')
   const reason = inconclusiveText(document, order.hold)
-  const page: Effect = {
-    effect: 'page',
+  const page: Telling = {
+    ...{ incident: rollout.id, version: state.candidate, severity: 'warning', now: order.now },
     text: `${state.service}: ${reason}`,
     evidence: explanation,
   }
   const canReturn = state.stable !== null && facts.stable.healthy > 0
   if (rollout.strategy.onInconclusive !== 'rollback' || !canReturn) {
     const paused = pauseWith(document, { reason, by: 'rollout', now: order.now })
-    return { ...paused, effects: [...paused.effects, page] }
+    return tellOnCall(paused, page)
   }
   const text = `${state.candidate} was rolled back from ${percentFromWeight(state.weight)} %: ${reason}`
   const next = endedDocument(document, { ending: 'rolled-back', reason: text, explanation })
-  return {
+  const stepped = {
     document: next,
     note: text,
     effects: [
       ...outOfTraffic(next.state),
       // No quarantine: nothing speaks against the version, it was only not seen enough.
       journalEffect(document, { kind: 'rolled-back', text, by: 'rollout', weight: 0 }),
-      page,
     ],
   }
+  return tellOnCall(stepped, page)
 }

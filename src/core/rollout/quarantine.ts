@@ -4,6 +4,7 @@
 
 import type { ServiceDocument } from '../events.ts'
 import type { Quarantined, Refusal, ServiceState } from '../service.ts'
+import { endIncidents } from './incident.ts'
 import { type EventOf, moved, PERSIST, refuse, type Stepped } from './transition.ts'
 
 /** More versions than this are not remembered as bad; the oldest are let go. */
@@ -57,7 +58,7 @@ export function lift(document: ServiceDocument, event: EventOf<'retry'>): Steppe
     })
   }
   const text = `the quarantine of ${event.version} was lifted (${held.reason})`
-  return {
+  const stepped: Stepped = {
     document: moved(document, { state: { quarantine: others } }),
     note: text,
     effects: [
@@ -65,4 +66,8 @@ export function lift(document: ServiceDocument, event: EventOf<'retry'>): Steppe
       { effect: 'journal', kind: 'retry', text, by: 'operator', weight: state.weight },
     ],
   }
+  return endIncidents(stepped, {
+    why: `${state.service}: ${text}`,
+    ends: ({ version }, id) => version === event.version && id !== state.rollout?.id,
+  })
 }

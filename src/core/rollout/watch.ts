@@ -24,6 +24,7 @@ import { FULL_WEIGHT, percentFromWeight, type Weight } from '../weight.ts'
 import { promoted, rollBackByVerdict } from './end.ts'
 import { demandNow, nextStepOf } from './demand.ts'
 import { explanationOf, journalEffect } from './explanation.ts'
+import { tellOnCall } from './incident.ts'
 import { conclude, inconclusiveText, isInconclusive } from './inconclusive.ts'
 import { raiseFully, raiseToStep } from './raise.ts'
 import {
@@ -129,7 +130,7 @@ function decide(document: ServiceDocument, now: number): Stepped {
   if (judgement === 'roll-back' || judgement === 'reopen') {
     if (!hasSomewhereToGo(document)) {
       // Reopening is asked for on a mere suspicion; nobody is called out of bed for that.
-      return isBeyondDoubt(evidence, rollout) ? tellOnce(document, evidence) : unchanged(document)
+      return isBeyondDoubt(evidence, rollout) ? tellOnce(document, now) : unchanged(document)
     }
     if (judgement === 'roll-back') return rollBackByVerdict(document, now)
     return reopen(document, now)
@@ -151,20 +152,23 @@ function hasSomewhereToGo({ state, facts }: ServiceDocument): boolean {
 }
 
 /** The candidate is bad and there is no stable to go to: hold, and call for a person, once. */
-function tellOnce(document: ServiceDocument, evidence: Evidence): Stepped {
-  if (evidence.told) return unchanged(document)
-  const { state } = document
+function tellOnce(document: ServiceDocument, now: number): Stepped {
+  const { evidence, state } = document
+  if (evidence === null || evidence.told) return unchanged(document)
+  const { id } = rolloutOf(document)
   const why = state.stable === null ? 'there is no stable version' : 'stable has no healthy target'
   const text = `${state.candidate} looks bad, but nothing is moved as ${why}`
-  const { weight } = state
-  return {
+  const { candidate, weight } = state
+  const stepped = {
     document: { ...document, evidence: { ...evidence, told: true } },
     note: text,
-    effects: [
-      journalEffect(document, { kind: 'hold', text, by: 'verdict', weight }),
-      { effect: 'page', text: `${state.service}: ${text}`, evidence: explanationOf(document) },
-    ],
+    effects: [journalEffect(document, { kind: 'hold', text, by: 'verdict', weight }), PERSIST],
   }
+  return tellOnCall(stepped, {
+    ...{ incident: id, version: candidate, severity: 'critical', now },
+    text: `${state.service}: ${text}`,
+    evidence: explanationOf(document),
+  })
 }
 
 /** At 100 % something looks bad: compare with stable again. Counts as a raise. */
