@@ -60,14 +60,15 @@ await t.test('a healthy candidate is promoted, and rolled back when asked', asyn
   const pair = await startPair({
     latency: false,
     bakeMs: 300,
+    // At a half of many requests the proof of harmlessness takes a second or two.
     steps: [
-      { weight: 25, observeMs: 300 },
+      { weight: 50, observeMs: 300 },
       { weight: 100, observeMs: 300 },
     ],
   })
-  const load = await startLoad({ port: pair.vertex.port, rate: 400, connections: 16 })
+  const load = await startLoad({ port: pair.vertex.port, rate: 1000, connections: 16 })
   await pair.vertex.deploy('good', [pair.candidate.url])
-  const promoted = await pair.vertex.ended('good', 20_000)
+  const promoted = await pair.vertex.ended('good', 30_000)
   t.match(promoted, { ended: { ending: 'promoted' }, stable: { version: 'good', weight: 100 } })
   const { atMs } = await pair.vertex.change('POST', '/v1/services/default/rollback')
   await sleep(300)
