@@ -66,12 +66,12 @@ class Node {
     this.#stable = NO_COUNTS
   }
 
-  message(stableInFlight: number): NodeCounters {
+  message(stableSlow: number): NodeCounters {
     this.#number++
     const [candidate, stable] = [this.#candidate, this.#stable]
     const { name: node } = this
     const id = { node, run: this.#run, number: this.#number, rollout: ROLLOUT }
-    return { ...id, candidate, stable, stableInFlight }
+    return { ...id, candidate, stable, stableSlow }
   }
 }
 
@@ -95,7 +95,7 @@ class Fleet implements Carrier {
     const stables = this.#shares(counted.stable)
     this.#nodes.forEach((node, i) => {
       node.count(candidates[i] ?? NO_COUNTS, stables[i] ?? NO_COUNTS)
-      this.#send(node.message(i === 0 ? counted.stableInFlight : 0))
+      this.#send(node.message(i === 0 ? counted.stableSlow : 0))
       if (this.#dice.next() < this.#network.restarts) node.restart()
     })
     let [candidate, stable] = [NO_COUNTS, NO_COUNTS]
@@ -106,7 +106,7 @@ class Fleet implements Carrier {
       candidate = plus(candidate, added.candidate)
       stable = plus(stable, added.stable)
     }
-    return { candidate, stable, stableInFlight: counted.stableInFlight }
+    return { candidate, stable, stableSlow: counted.stableSlow }
   }
 
   /** Splits counts over the nodes: each of the things counted falls on one of them. */

@@ -97,7 +97,7 @@ function largestGrant(paths: number): number {
     let evidence = noEvidence('s-1', { nowMs: 0, theta: 0.001 })
     let number = 0
     for (let nowMs = 0; nowMs < WEEK_MS; nowMs += dice.next() * 3_600_000) {
-      const tick = { candidate: NO_COUNTS, stable: NO_COUNTS, stableInFlight: 0, nowMs }
+      const tick = { candidate: NO_COUNTS, stable: NO_COUNTS, stableSlow: 0, nowMs }
       evidence = foldTick(evidence, { ...tick, memoryMs: base.memoryMs }, strategy.trigger)
       // A raise that was saved and is carried out again after a restart keeps its number.
       if (dice.next() < 0.7) number++

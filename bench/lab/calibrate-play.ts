@@ -87,7 +87,6 @@ export class Rollout {
   #fullMs: number | null = null
   #reopened = false
   #errors = 0
-  #stableInFlight = 0
   requests = 0
   now = 0
   document: ServiceDocument = blankDocument('s')
@@ -152,7 +151,6 @@ export class Rollout {
       candidate: { healthy: 1, total: 1 },
       given: { [TARGET]: this.requests },
       tail: this.#isTailWanted() ? this.#traffic.tail() : this.#facts.tail,
-      stableInFlight: this.#stableInFlight,
       memoryMs: MEMORY_MS,
       windows: { ...NO_FACTS.windows, stable },
       ratePerSecond: this.#traffic.ratePerSecond(),
@@ -180,11 +178,10 @@ export class Rollout {
     this.now += TICK_MS
     const at = { nowMs: this.now, weight: this.weight, limits: this.#limits() }
     const drawn = this.#traffic.tick(at)
-    this.#stableInFlight = drawn.stableInFlight
     this.requests += drawn.candidate.good + drawn.candidate.bad
     if (this.now > (this.#setup.countFromMs ?? 0)) this.#errors += drawn.candidate.bad
-    const { candidate, stable, stableInFlight } = this.#carrier?.carry(drawn, this.now) ?? drawn
-    this.#send({ event: 'tick', candidate, stable, stableInFlight })
+    const { candidate, stable, stableSlow } = this.#carrier?.carry(drawn, this.now) ?? drawn
+    this.#send({ event: 'tick', candidate, stable, stableSlow })
     if (this.#setup.suprema === true) this.#keepSuprema()
     if (this.isOver) return false
     if (this.now % SURVEY_MS === 0) this.#survey()

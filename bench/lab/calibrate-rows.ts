@@ -56,7 +56,7 @@ function row(
 ): Row {
   seeds++
   const rate = options.rate ?? 200
-  const untilS = rate <= LOW_RATE ? 900 : 300
+  const untilS = rate <= LOW_RATE ? 900 : 240
   const defaults = { how: '', rate, count: 2000, untilS, strategy: DEFAULT }
   return { ...defaults, ...options, test, scenario, bars, seed: seeds }
 }
@@ -100,7 +100,7 @@ const NULL_EDGES: readonly Row[] = EDGES.flatMap((scenario) => [
 ])
 
 const LEVELS = [0.5, 0.2, 0.1, 0.05, 0.01]
-const EVERY = { strategy: neverEnding(2500), suprema: true, how: 'held at 25 %' }
+const EVERY = { untilS: 300, strategy: neverEnding(2500), suprema: true, how: 'held at 25 %' }
 
 const CALIBRATION: readonly Row[] = [
   row(

@@ -19,8 +19,6 @@ const PIECE_SECONDS = 5
 /** A failure becomes known after this at the latest. */
 const LONGEST_FAILURE_MS = 40_000
 
-/** A request that ends well is in flight for 60 ms on average. */
-const IN_FLIGHT_TICKS = 0.6
 
 /** What both versions meet in a second. */
 export interface Weather {
@@ -63,7 +61,7 @@ export interface Counted {
   readonly candidate: ArmCounts
   readonly stable: ArmCounts
   /** Stable's requests in flight before the tick, those that will fail among them. */
-  readonly stableInFlight: number
+  readonly stableSlow: number
 }
 
 /** One version's stream of requests. */
@@ -187,7 +185,8 @@ export class Traffic {
     if (nowMs % 1000 === 0) this.#newSecond(nowMs / 1000)
     const weather = this.#weather
     const mean = (this.#rate * weather.load) / TICKS_PER_SECOND
-    const stableInFlight = this.#stable.pending + Math.round(mean * (1 - weight) * IN_FLIGHT_TICKS)
+    // Those that fail late are slow by then; of all others hardly any is slow and in flight.
+    const stableSlow = this.#stable.pending
     const draw = (stream: Stream, share: number, limitUs = 0): ArmCounts =>
       stream.draw(mean, { nowMs, share, weather, limitUs })
     let candidate = draw(this.#candidate, weight, limits?.candidateUs)
@@ -202,7 +201,7 @@ export class Traffic {
     this.#errors[slot] = (this.#errors[slot] ?? 0) + stable.bad
     const both = candidate.good + candidate.bad + stable.good + stable.bad
     this.#all[slot] = (this.#all[slot] ?? 0) + both
-    return { candidate, stable, stableInFlight }
+    return { candidate, stable, stableSlow }
   }
 
   #newSecond(second: number): void {

@@ -166,6 +166,7 @@ const WAITS_FOR = [
   'suspicion',
   'no-data',
   'requests',
+  'no-refuge',
   'errors-proof',
   'latency-proof',
   'reopened',

@@ -99,7 +99,7 @@ export class AdminClient {
       })
       return success({ status: statusCode, text: await body.text() })
     } catch (error) {
-      const line = `Cannot reach the admin API as the connection failed: current value is ${url} (${reasonOf(error)})`
+      const line = `Cannot reach the admin API as nothing answers at ${url} (${reasonOf(error)})`
       return failure(EXIT.unreachable, line)
     }
   }

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { type JournalEntry, type JournalKind, readJournal } from '../core/journal.ts'
 import { rolloutNamedBy } from '../core/replay/chapter.ts'
 import type { AdminClient } from './admin-client.ts'
+import { count } from '../core/verdict/words.ts'
 import { EXIT, failure, type Result, success } from './exit.ts'
 
 /** Lines are far shorter; a block holds many of them. */
@@ -170,7 +171,7 @@ function damageNotes({ tornBytes, unreadable }: Damage): readonly string[] {
     ...(tornBytes === 0
       ? []
       : [`the journal was cut off in the middle of a line: ${tornBytes} bytes are left out`]),
-    ...(unreadable === 0 ? [] : [`${unreadable} lines of the journal cannot be read`]),
+    ...(unreadable === 0 ? [] : [`${count(unreadable, 'line')} of the journal cannot be read`]),
   ]
 }
 

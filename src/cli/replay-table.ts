@@ -2,7 +2,7 @@
 // cannot be told. Text in, text out.
 
 import type { Happened, Replayed } from '../core/replay/replay.ts'
-import { amount, seconds } from '../core/verdict/words.ts'
+import { amount, count, seconds } from '../core/verdict/words.ts'
 import { percentFromWeight } from '../core/weight.ts'
 import { columns } from './columns.ts'
 import type { ReplayTrial } from './simulate-journal.ts'
@@ -63,8 +63,8 @@ function agreement({ compared, deviation, differences, happened }: Replayed): re
   }
   const most = deviation === 0 ? 'exactly' : `to ${deviation.toExponential(0)}`
   return [
-    `The replay takes the same decisions at the same lines: ${happened.length} decisions, ` +
-      `${compared} times the values of the tests, equal ${most}.`,
+    `The replay takes the same decisions at the same lines: ${count(happened.length, 'decision')}, ` +
+      `${count(compared, 'comparison')} of the values of the tests, equal ${most}.`,
   ]
 }
 

@@ -22,13 +22,29 @@ function progress(value: number, goal: number): number {
 }
 
 const LEAST_CHANGE = 0.01
+/** A proof grows with each clean request without end; beyond so many bars nobody cares how far. */
+const FAR_BARS = 100
 
-function change(now: number | null, before: number | null | undefined): string {
+interface Score {
+  readonly now: number | null
+  readonly before: number | null | undefined
+  /** Where numbers end: from here on it is said only that it is more. */
+  readonly most: number
+}
+
+/** `113`, or `4,000+` far beyond the bar. */
+function scoreText(value: number, most: number): string {
+  return value > most ? `${score(most)}+` : score(value)
+}
+
+function change({ before, most, now }: Score): string {
   if (now === null || before === null || before === undefined) return ''
-  const difference = now - before
+  const difference = Math.min(now, most) - Math.min(before, most)
   // What would not be seen in the numbers either.
-  if (score(now) === score(before) || Math.abs(difference) < LEAST_CHANGE) return ''
-  return `${difference > 0 ? '+' : '−'}${score(Math.abs(difference))}`
+  const isSame = scoreText(now, most) === scoreText(before, most)
+  if (isSame || Math.abs(difference) < LEAST_CHANGE) return ''
+  const more = Math.max(now, before) > most ? '+' : ''
+  return `${difference > 0 ? '+' : '−'}${score(Math.abs(difference))}${more}`
 }
 
 const AT_BAR = { 'roll-back': '', reopen: ' reopens', page: ' pages' } as const
@@ -55,7 +71,7 @@ function againstRow(view: EvidenceView, before: EvidenceView | undefined): Cell[
     { text: value === null ? '–' : score(value), ...paint },
     { text: goal === null ? '' : `${score(goal)}${AT_BAR[leadsTo]}` },
     { text: value === null || goal === null ? '' : bar(progress(value, goal)), ...paint },
-    { text: change(value, before?.value) },
+    { text: change({ now: value, before: before?.value, most: Number.POSITIVE_INFINITY }) },
     { text: againstFacts(view) },
   ]
 }
@@ -64,19 +80,21 @@ function forFacts({ aboutSeconds, missingRequests, proof, proven, text }: ProofV
   if (proven) return 'shown'
   if (missingRequests === null) return text
   const kind = proof === 'errors' ? 'more clean request' : 'more request'
+  const whose = proof === 'errors' ? 'of the candidate' : 'of the service'
   const wait = aboutSeconds === null ? '' : `, about ${duration(aboutSeconds * 1000)}`
-  return `${count(missingRequests, kind)}${wait}`
+  return `${count(missingRequests, kind)} ${whose}${wait}`
 }
 
 function forRow(view: ProofView, before: ProofView | undefined): Cell[] {
   const { proof, proven, value } = view
   const paint = proven ? { paint: 'green' as const } : {}
+  const most = FAR_BARS * view.bar
   return [
     { text: `for ${proof}` },
-    { text: value === null ? '–' : score(value), ...paint },
+    { text: value === null ? '–' : scoreText(value, most), ...paint },
     { text: score(view.bar) },
     { text: value === null ? '' : bar(progress(value, view.bar)), ...paint },
-    { text: change(value, before?.value) },
+    { text: change({ now: value, before: before?.value, most }) },
     { text: forFacts(view) },
   ]
 }

@@ -85,11 +85,30 @@ export interface HealthCheckConfig {
   readonly down: number
 }
 
-export interface PageConfig {
-  /** An http(s) URL that receives one POST per page. */
+interface ReceiverBase {
+  /** As in the file; what is kept for it is kept under its name. */
+  readonly name: string
+  /** http(s). A secret, as are the headers. */
   readonly url: string
+  /** By lower-case name. */
   readonly headers: Readonly<Record<string, string>>
 }
+
+/** One who is told of incidents. */
+export type ReceiverConfig =
+  | (ReceiverBase & {
+      readonly kind: 'webhook'
+      /** A template, or null for our own form. */
+      readonly body: string | null
+      /** Whether further pages of an open incident are sent. */
+      readonly updates: boolean
+    })
+  | (ReceiverBase & { readonly kind: 'pagerduty'; readonly routingKey: string })
+  | (ReceiverBase & { readonly kind: 'slack' })
+  | (ReceiverBase & {
+      readonly kind: 'alertmanager'
+      readonly labels: Readonly<Record<string, string>>
+    })
 
 export interface VersionConfig {
   readonly name: string
@@ -145,7 +164,8 @@ export interface Config {
   /** What a client that ends its side after a whole request is. */
   readonly halfClose: 'gone' | 'serve'
   readonly accessLog: AccessLogConfig | null
-  readonly page: PageConfig | null
+  /** Who is told when somebody must look; empty: nobody. */
+  readonly receivers: readonly ReceiverConfig[]
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
   /** Paths on the data listener answered by Vertex itself for load balancers, or null. */
   readonly readinessPath: string | null

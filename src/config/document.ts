@@ -18,6 +18,8 @@ export interface SourceDocument {
   readonly mistakes: readonly Mistake[]
   /** Scalars whose variables could not be filled in; nothing more is to be said about them. */
   readonly unfilled: ReadonlySet<string>
+  /** Whether the key at this pointer stands in the file, whatever its value is. */
+  readonly isWritten: (pointer: string) => boolean
   /** Where a part stands in the file; the nearest part around it when it is not written. */
   readonly placeOf: (pointer: string, part: 'key' | 'value') => Place
 }
@@ -84,6 +86,7 @@ export function readDocument(
     value,
     mistakes,
     unfilled,
+    isWritten: (pointer) => reading.keys.has(pointer),
     placeOf: (pointer, part) => placeAt(offsetOf(reading, pointer, part)),
   }
 }

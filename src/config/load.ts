@@ -7,20 +7,21 @@ import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import { checkShape } from './check.ts'
-import type { AccessLogConfig, Config, PageConfig, ServiceConfig } from './config.ts'
+import type { AccessLogConfig, Config, ServiceConfig } from './config.ts'
 import { reportAccessLog } from './contradictions.ts'
 import { type Environment, readDocument } from './document.ts'
+import { idleSettings } from './idle.ts'
 import { type Mistake, quote, type Report, under } from './mistake.ts'
 import {
   ADMIN_TOKEN,
   ENVIRONMENT,
   LIMITS,
   NODE,
-  PAGE_WEBHOOK,
   TIMEOUTS,
   TRUSTED_PROXY,
   UPGRADE_PROTOCOL,
 } from './node-settings.ts'
+import { receiversOf } from './receivers.ts'
 import type { NodeDocument, ServiceDocument } from './schema.ts'
 import { matchPointer, resolveService } from './service.ts'
 import { keyOf, valueFrom, valuesFrom } from './setting.ts'
@@ -37,6 +38,7 @@ interface Context {
   readonly env: Environment
   /** The keys at the top of the file, also those whose values were cut away. */
   readonly keys: readonly string[]
+  readonly isWritten: (pointer: string) => boolean
   readonly report: Report
   readonly warnings: string[]
 }
@@ -67,7 +69,8 @@ export function loadConfig(source: { readonly file: string; readonly env: Enviro
   checkShape(document.value, { as: 'document', report, base: '' })
   if (typeof document.value !== 'object' || Array.isArray(document.value)) return { mistakes }
   const warnings: string[] = []
-  const context = { file: resolve(file), env, keys, report, warnings }
+  const { isWritten } = document
+  const context = { file: resolve(file), env, keys, isWritten, report, warnings }
   const config = resolveNode(document.value as unknown as NodeDocument, context)
   if (mistakes.length > 0) return { mistakes: inOrder(mistakes) }
   warnOfNeverSlow(config, warnings)
@@ -133,7 +136,7 @@ function resolveNode(document: NodeDocument, context: Context): Config {
     forwarding: valuesFrom(FORWARDING, document.forwarding),
     halfClose: valueFrom(HALF_CLOSE, document.half_close),
     accessLog: accessLogOf(document, context),
-    page: pageOf(document),
+    receivers: receiversOf(document.page, context),
     services: resolveServices(document, context),
   }
 }
@@ -202,16 +205,6 @@ function accessLogOf(document: NodeDocument, context: Context): AccessLogConfig 
   }
 }
 
-function pageOf(document: NodeDocument): PageConfig | null {
-  const url = PAGE_WEBHOOK.read(document.page?.webhook ?? '')
-  if (url === undefined) return null
-  const headers: Record<string, string> = {}
-  for (const [name, value] of Object.entries(document.page?.headers ?? {})) {
-    if (value !== undefined) headers[name.toLowerCase()] = value
-  }
-  return { url, headers }
-}
-
 /** What only one service can be told; beside `services` nobody could say whose it is. */
 const FLAT_KEYS: readonly string[] = [
   'match',
@@ -256,6 +249,7 @@ function resolveServices(document: NodeDocument, context: Context): readonly Ser
   for (const [name, found] of documents) {
     const service = resolveService(found.document, { name, pointer: found.pointer, report })
     services.push(service)
+    context.warnings.push(...idleSettings(service, found.document))
     claimMatches(service, { ...found, owners, report })
   }
   return services

@@ -3,7 +3,7 @@
 // editors' schema and OPERATING.md follow by themselves. A row says why its default is what it is.
 
 import { count, duration, orNone, setting, size, word } from './setting.ts'
-import { address, readBlock, readPathPrefix, readUrl, text } from './words.ts'
+import { address, readBlock, readPathPrefix, text } from './words.ts'
 
 export const NODE = {
   listen: address('listen', {
@@ -216,25 +216,6 @@ export const LIMITS = {
     why: 'Interim answers (1xx) of a target to one request; beyond it the client gets 502.',
   }),
 } as const
-
-export const PAGE_WEBHOOK = setting('page.webhook', {
-  type: 'URL',
-  unit: '',
-  rule: 'an http or https URL',
-  schema: { type: 'string', pattern: '^https?://' },
-  why: 'Receives one POST with a JSON body for each page.',
-  read: readUrl,
-})
-
-export const PAGE_HEADER = {
-  ...text('page.headers.NAME', {
-    type: 'secret',
-    rule: 'a header value without control characters',
-    pattern: /^[\x20-\x7e\x80-\xff]*$/,
-    why: 'Headers of that POST, such as an authorization.',
-  }),
-  secret: true,
-}
 
 export const TRUSTED_PROXY = setting('trusted_proxies', {
   default: '',

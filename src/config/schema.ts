@@ -4,9 +4,10 @@
 // left of a document after the check has cut away what is wrong: every part may be missing.
 
 import Type, { type TSchema } from 'typebox'
-import { ADMIN_TOKEN, LIMITS, NODE, PAGE_HEADER, PAGE_WEBHOOK, TIMEOUTS } from './node-settings.ts'
+import { ADMIN_TOKEN, LIMITS, NODE, TIMEOUTS } from './node-settings.ts'
 import { TRUSTED_PROXY, UPGRADE_PROTOCOL } from './node-settings.ts'
 import * as evidence from './evidence-settings.ts'
+import * as page from './page-settings.ts'
 import * as service from './service-settings.ts'
 import * as wire from './wire-settings.ts'
 import { type Group, keyOf, type Setting } from './setting.ts'
@@ -86,6 +87,32 @@ export function serviceParts(leaf: Leaf): Record<string, TSchema> {
   }
 }
 
+/** Who receives pages: one webhook in short, or receivers by name, each of one kind. */
+function pageSchema(leaf: Leaf): TSchema {
+  const { ALERTMANAGER_HEADERS, WEBHOOK_HEADERS } = page
+  const webhook = leaf(page.PAGE_WEBHOOK)
+  const headers = named(leaf(page.PAGE_HEADER))
+  const receiver = mapping(
+    {
+      webhook: mapping({
+        ...keysOf(page.RECEIVER_WEBHOOK, leaf),
+        headers: named(leaf(WEBHOOK_HEADERS.header)),
+        header_files: named(leaf(WEBHOOK_HEADERS.headerFile)),
+      }),
+      pagerduty: mapping(keysOf(page.RECEIVER_PAGERDUTY, leaf)),
+      slack: mapping(keysOf(page.RECEIVER_SLACK, leaf)),
+      alertmanager: mapping({
+        ...keysOf(page.RECEIVER_ALERTMANAGER, leaf),
+        headers: named(leaf(ALERTMANAGER_HEADERS.header)),
+        header_files: named(leaf(ALERTMANAGER_HEADERS.headerFile)),
+        labels: named(leaf(page.ALERTMANAGER_LABEL)),
+      }),
+    },
+    { minProperties: 1, maxProperties: 1 },
+  )
+  return mapping({ webhook, headers, receivers: named(receiver) })
+}
+
 /** A whole file. What flat and `services` forms exclude of each other is said in load.ts. */
 export function documentSchema(leaf: Leaf): TSchema {
   const nodeParts = {
@@ -102,10 +129,7 @@ export function documentSchema(leaf: Leaf): TSchema {
       ...keysOf(wire.ACCESS_LOG, leaf),
       redact: Type.Array(leaf(wire.ACCESS_LOG_REDACT)),
     }),
-    page: Type.Object(
-      { webhook: leaf(PAGE_WEBHOOK), headers: Type.Optional(named(leaf(PAGE_HEADER))) },
-      strict,
-    ),
+    page: pageSchema(leaf),
   }
   const { versions = Type.Any(), routing = Type.Any(), ...rest } = serviceParts(leaf)
   const optional = Object.entries(rest).map(([key, part]) => [key, Type.Optional(part)])
@@ -140,6 +164,22 @@ export interface ServiceDocument {
   readonly health_check?: Texts
 }
 
+export interface ReceiverPart {
+  readonly [key: string]: unknown
+  readonly headers?: Texts
+  readonly header_files?: Texts
+  readonly labels?: Texts
+}
+
+export interface PageDocument {
+  readonly webhook?: string
+  readonly headers?: Texts
+  /** By name, each with one kind. */
+  readonly receivers?: Readonly<
+    Record<string, Readonly<Record<string, ReceiverPart | undefined>> | undefined>
+  >
+}
+
 export interface NodeDocument extends ServiceDocument {
   readonly admin_token?: string
   readonly timeouts?: Texts
@@ -152,6 +192,6 @@ export interface NodeDocument extends ServiceDocument {
   readonly access_log?: Readonly<Record<string, unknown>> & {
     readonly redact?: readonly (string | undefined)[]
   }
-  readonly page?: { readonly webhook?: string; readonly headers?: Texts }
+  readonly page?: PageDocument
   readonly services?: Readonly<Record<string, ServiceDocument | undefined>>
 }

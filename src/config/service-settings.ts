@@ -138,7 +138,9 @@ export const STEP_WEIGHT = setting('deploy_strategy.steps.weight', {
   unit: '%',
   rule: 'a percentage above 0% and up to 100% with at most two decimals, such as 12.5%',
   schema: { type: ['string', 'number'], pattern: '^\\d+(\\.\\d{1,2})? ?%?$' },
-  why: "The candidate's share in this step. By default three steps: 5 %, 25 % and 100 %.",
+  why:
+    "The candidate's share in this step; the sign may be left out. By default three steps: 5 %, " +
+    '25 % and 100 %.',
   read: (value) => readWeight(value) || undefined,
 })
 
@@ -194,7 +196,7 @@ export const STRATEGY = {
     min: '0.000001',
     max: '0.5',
     default: '0.05',
-    why: 'The accepted probability that a raise is granted to a harmful candidate.',
+    why: 'The accepted probability that a raise is granted to a harmful candidate (mode evidence).',
   }),
   harmBudget: count('deploy_strategy.harm_budget', {
     min: '0',
@@ -208,7 +210,9 @@ export const STRATEGY = {
     min: '0',
     max: '7d',
     default: '10m',
-    why: 'How long a step without proof is held behind its observe time; then on_inconclusive.',
+    why:
+      'How long a step without proof is held behind its observe time; then on_inconclusive. ' +
+      'It runs from the first request of the candidate on: without any, nothing is concluded.',
   }),
   onInconclusive: word('deploy_strategy.on_inconclusive', {
     words: ['pause', 'promote', 'rollback'],
@@ -247,13 +251,13 @@ export const TRIGGER = {
     min: '0.0001%',
     max: '49.99%',
     default: '0.1%',
-    why: 'The tolerated share of failed requests.',
+    why: 'The tolerated share of failed requests; with its sign, as 0.1 might as well mean 10 %.',
   }),
   p99LatencyIncrease: percentage('deploy_strategy.rollback_trigger.p99_latency_increase', {
     min: '0.1%',
     max: '10000%',
     default: '20%',
-    why: "The tolerated increase of p99 over stable's.",
+    why: "The tolerated increase of p99 over stable's; with its sign.",
   }),
   alpha: fraction('deploy_strategy.rollback_trigger.alpha', {
     min: '0.000001',
@@ -265,7 +269,9 @@ export const TRIGGER = {
     count('deploy_strategy.rollback_trigger.max_user_errors', {
       min: '1',
       max: '1000000000',
-      why: "So many of the candidate's failures that reached a user end the rollout, whatever the rate.",
+      why:
+        "So many of the candidate's failures that reached a user end the rollout, whatever the rate: " +
+        'those that stable did not answer instead, a request over slow_is_error from that moment on.',
     }),
     'none',
   ),

@@ -23,7 +23,7 @@ import { JournalFile } from './journal-file.ts'
 import { Keeper, type KeeperParts } from './keeper.ts'
 import type { Ledger, Reading } from './ledger.ts'
 import { Loop } from './loop.ts'
-import { type Page, Pager } from './pager.ts'
+import { Pager, type PagerNote } from './pages/pager.ts'
 import { busy, notHere, refused, unknownService } from './problems.ts'
 import { Publisher } from './publisher.ts'
 import { Residency } from './residency.ts'
@@ -70,6 +70,7 @@ interface Opened {
   readonly journal: JournalFile
   readonly clock: Clock
   readonly torn: number
+  readonly pager: Pager
 }
 
 export class Control {
@@ -93,7 +94,6 @@ export class Control {
   #reloading: Promise<void> = Promise.resolve()
   #config: Config
   #problems: readonly Problem[] = []
-  #notPaged: string | null = null
 
   private constructor(options: ControlOptions, opened: Opened) {
     const { wall = Date.now, random = Math.random, connect = connectOnce } = options
@@ -107,11 +107,7 @@ export class Control {
     this.#evidence = new EvidenceLines(opened.journal)
     this.#clock = opened.clock
     this.#residency = new Residency(options.board)
-    this.#pager = new Pager({
-      page: options.config.page,
-      random,
-      onResult: (page, result) => this.#onPaged(page, result),
-    })
+    this.#pager = opened.pager
     this.#publisher = new Publisher({
       build: () => this.#buildTable(),
       publish: (table) => options.edge.publish(table),
@@ -155,7 +151,13 @@ export class Control {
     const ledger = await StateDirectory.open({ directory, wall })
     const { journal, torn } = await JournalFile.open({ directory, wall })
     const clock = new Clock({ monotonic, wall })
-    const control = new Control(options, { ledger, journal, clock, torn })
+    const { complaints, pager } = await Pager.open({
+      ...{ directory, wall, random: options.random ?? Math.random },
+      onNote: (note) => control.#onPaged(note),
+    })
+    const control: Control = new Control(options, { ledger, journal, clock, torn, pager })
+    for (const text of complaints) control.#note('start', text)
+    pager.configure(options.config.receivers)
     await control.#openServices(options.config.services)
     control.#loop.start()
     return control
@@ -183,7 +185,7 @@ export class Control {
 
   async #reload(config: Config): Promise<void> {
     this.#config = config
-    this.#pager.configure(config.page)
+    this.#pager.configure(config.receivers)
     const names = new Set(config.services.map(({ name }) => name))
     for (const [name, keeper] of this.#keepers) {
       if (names.has(name)) continue
@@ -221,7 +223,7 @@ export class Control {
   degraded(): readonly string[] {
     return degradedSentences({
       ...{ problems: this.#problems, keepers: this.#keepers, journal: this.#journal },
-      ...{ notPaged: this.#notPaged, publisher: this.#publisher, residency: this.#residency },
+      ...{ pager: this.#pager, publisher: this.#publisher, residency: this.#residency },
     })
   }
 
@@ -253,19 +255,21 @@ export class Control {
     await this.#publisher.publish() // one table for all of them
     await Promise.all(opened.flatMap(({ keeper, first }) => first.map((one) => keeper.take(one))))
     this.#opening = []
-    for (const { keeper } of opened) {
+    for (const { keeper, isDamaged } of opened) {
       this.#keepers.set(keeper.config.name, keeper)
       if (!keeper.assign()) this.#log.error({ service: keeper.config.name }, 'no row was published')
       keeper.setLimits()
       this.#loop.survey(keeper)
+      if (!isDamaged) this.#pager.reconcile(keeper.document.state)
     }
+    this.#pager.forgetOthers(new Set(this.#keepers.keys()))
   }
 
   /** Decides what the first steps of a service are; does not take them. */
   #openService(
     service: ServiceConfig,
     reading: Reading,
-  ): { keeper: Keeper; first: readonly Stepped[] } {
+  ): { keeper: Keeper; first: readonly Stepped[]; isDamaged: boolean } {
     let document = blankDocument(service.name)
     let savedEpoch: number | null = null
     let config = service
@@ -294,7 +298,7 @@ export class Control {
     if (document.state.rollout !== null && reading.found === 'document')
       take({ event: 'restarted' })
     const keeper = new Keeper(service, { ...this.#keeperParts(), document, savedEpoch })
-    return { keeper, first }
+    return { keeper, first, isDamaged: reading.found === 'damage' }
   }
 
   #keeperParts(): KeeperParts {
@@ -358,7 +362,7 @@ export class Control {
     this.#loop.survey(keeper)
     const decided = keeper.decide(read.event)
     if ('refused' in decided) return refused(decided.refused)
-    keeper.fault = null // somebody has looked
+    keeper.lookedAt()
     await decided.done
     return this.#serviceAnswer(keeper, decided.note)
   }
@@ -378,16 +382,13 @@ export class Control {
     return serviceView(keeper.document, parts)
   }
 
-  #note(kind: 'start' | 'config' | 'thread' | 'page', text: string): void {
+  #note(kind: 'start' | 'config' | 'thread', text: string): void {
     void this.#journal.append({ kind, service: null, epoch: null, text, by: 'node' })
   }
 
-  #onPaged(page: Page, result: { delivered: boolean; text: string }): void {
-    this.#notPaged = result.delivered ? null : result.text
-    const { service } = page
+  #onPaged({ evidence, isTrouble, service, text }: PagerNote): void {
     const epoch = this.#keepers.get(service)?.document.state.epoch ?? null
-    const text = `${result.text}: ${page.text}`
-    void this.#journal.append({ kind: 'page', service, epoch, text, by: 'node' })
-    if (!result.delivered) this.#log.error({ service }, text)
+    void this.#journal.append({ kind: 'page', service, epoch, text, by: 'node', evidence })
+    if (isTrouble) this.#log.error({ service }, text)
   }
 }

@@ -4,6 +4,7 @@
 import type { Problem } from '../core/problem.ts'
 import type { JournalFile } from './journal-file.ts'
 import type { Keeper } from './keeper.ts'
+import type { Pager } from './pages/pager.ts'
 import type { Publisher } from './publisher.ts'
 import type { Residency } from './residency.ts'
 
@@ -12,15 +13,14 @@ export interface DegradedParts {
   readonly problems: readonly Problem[]
   readonly keepers: ReadonlyMap<string, Keeper>
   readonly journal: JournalFile
-  /** Why the last page was not delivered, or null. */
-  readonly notPaged: string | null
+  readonly pager: Pager
   readonly publisher: Publisher
   readonly residency: Residency
 }
 
 /** Empty when all is well. */
 export function degradedSentences(parts: DegradedParts): readonly string[] {
-  const { journal, keepers, notPaged, problems, publisher, residency } = parts
+  const { journal, keepers, pager, problems, publisher, residency } = parts
   const sentences = problems.map((problem) => problem.detail)
   for (const [name, keeper] of keepers) {
     if (keeper.fault !== null) {
@@ -34,7 +34,7 @@ export function degradedSentences(parts: DegradedParts): readonly string[] {
   if (journal.dropped > 0) {
     sentences.push(`The journal lacks ${journal.dropped} lines of evidence: slow disk`)
   }
-  if (notPaged !== null) sentences.push(notPaged)
+  sentences.push(...pager.faults())
   if (publisher.isLate) sentences.push('An edge thread has not taken over the newest table yet')
   const { unmeasured } = residency
   if (unmeasured > 0) {

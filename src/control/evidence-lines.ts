@@ -58,9 +58,9 @@ export class EvidenceLines {
     const lines = this.#linesOf(document, atMs)
     if (event.event === 'survey') this.#look(document, { lines, facts: event.facts, now })
     if (event.event !== 'tick') return
-    const { candidate, stable, stableInFlight } = event
+    const { candidate, stable, stableSlow } = event
     lines.draft ??= newDraft(lines, facts)
-    lines.draft.add({ atMs, candidate, stable, stableInFlight }, evidence)
+    lines.draft.add({ atMs, candidate, stable, stableSlow }, evidence)
   }
 
   /** Something came of a decision: its entry follows. `document` is the one before it. */

@@ -6,9 +6,8 @@ import type { Config } from '../config/config.ts'
 import type { ServiceDocument } from '../core/events.ts'
 import type { Facts, TargetCounts, WindowFigures } from '../core/facts.ts'
 import type { ServiceState } from '../core/service.ts'
-import { limitOf } from '../core/verdict/evidence.ts'
 import { WINDOW_MS } from '../core/window.ts'
-import { claims, overdue, targetInFlight, targetServed } from '../board/tallies.ts'
+import { claims, targetInFlight, targetServed } from '../board/tallies.ts'
 import type { Residency, ResidentVersion } from './residency.ts'
 import type { Targets } from './targets.ts'
 
@@ -54,12 +53,6 @@ export function memoryMs({ timeouts }: Config): number {
   return timeouts.connectMs + timeouts.responseHeadMs + LATENESS_MS
 }
 
-/** Requests of a version that may still fail: the slow ones in flight, where it is known which are. */
-export function mayStillFail(board: Board, slot: number, { evidence }: ServiceDocument): number {
-  const isJudged = evidence !== null && limitOf(evidence) !== null
-  return isJudged ? overdue(board, slot) : claims(board, slot)
-}
-
 /** The facts about a service now. Pours the latency counts of its versions into their windows. */
 export function takeFacts(document: ServiceDocument, parts: FactsParts): Facts {
   const { board, memoryMs, now, perBucket, residency, targets } = parts
@@ -81,7 +74,6 @@ export function takeFacts(document: ServiceDocument, parts: FactsParts): Facts {
     previous: countsOf(residency.version(service, state.previous?.version ?? null)),
     given,
     candidateInFlight: candidate === undefined ? 0 : claims(board, candidate.slot),
-    stableInFlight: stable === undefined ? 0 : mayStillFail(board, stable.slot, document),
     tail: stable?.gauge.window.tail(now) ?? null,
     memoryMs,
     windows: {

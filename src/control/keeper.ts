@@ -15,7 +15,7 @@ import type { EvidenceLines } from './evidence-lines.ts'
 import type { JournalFile } from './journal-file.ts'
 import { namedIn } from './named-failures.ts'
 import type { Ledger } from './ledger.ts'
-import type { Pager } from './pager.ts'
+import type { Pager } from './pages/pager.ts'
 import type { Residency, Row } from './residency.ts'
 
 /** Decisions of a service that wait for the disk; beyond it commands are refused. */
@@ -51,7 +51,6 @@ export class Keeper {
   #weightEpoch = 0
   #inForce: Row = { stable: null, candidate: null, weight: 0 }
   #saving = false
-  #pages = 0
 
   constructor(
     config: ServiceConfig,
@@ -156,14 +155,25 @@ export class Keeper {
     const sentence = `service ${service} is frozen after a fault of Vertex itself: ${text}`
     const entry = { kind: 'hold', service, epoch, text: sentence, by: 'node' } as const
     void journal.append({ ...entry, weight: weight / 100 })
-    pager.send({
-      service,
-      text: sentence,
-      evidence: null,
-      at: clock.iso(clock.now()),
-      id: `${service}-fault-${epoch}`,
+    pager.page({
+      ...{ service, incident: this.#faultId, version: null, severity: 'critical' },
+      ...{ text: sentence, evidence: null, at: clock.iso(clock.now()) },
     })
     this.saveEvidence()
+  }
+
+  /** Somebody has looked at the fault that froze this service. */
+  lookedAt(): void {
+    if (this.fault === null) return
+    this.fault = null
+    const { clock, pager } = this.#parts
+    const text = `service ${this.config.name}: an operator has looked`
+    pager.resolve({ incident: this.#faultId, text, at: clock.iso(clock.now()) })
+  }
+
+  /** No rollout's id: the sign is not part of names. */
+  get #faultId(): string {
+    return `${this.config.name}~fault`
   }
 
   #isStale(epoch: number): boolean {
@@ -248,10 +258,14 @@ export class Keeper {
       await journal.append(evidence === undefined ? entry : { ...entry, evidence })
     }
     if (effect.effect === 'page') {
-      const { text } = effect
+      const { incident, severity, text, version } = effect
       const evidence = this.#named(effect.evidence)
-      const id = `${service}-${epoch}-${++this.#pages}`
-      pager.send({ service, text, evidence, at: clock.iso(clock.now()), id })
+      const at = clock.iso(clock.now())
+      pager.page({ service, incident, version, severity, text, evidence, at })
+    }
+    if (effect.effect === 'resolve') {
+      const { incident, text } = effect
+      pager.resolve({ incident, text, at: clock.iso(clock.now()) })
     }
   }
 

@@ -6,14 +6,14 @@
 
 import { setImmediate } from 'node:timers/promises'
 import { type Board, waitForWake, wakeControl, wakeCount } from '../board/board.ts'
-import { type TallyDelta, TallyReader } from '../board/tallies.ts'
+import { overdue, type TallyDelta, TallyReader } from '../board/tallies.ts'
 import { NO_COUNTS } from '../core/facts.ts'
 import { blameOf, OUTCOMES } from '../core/outcome.ts'
 import { BucketWindows } from './bucket-windows.ts'
 import { type Arms, CleanCounts } from './clean-counts.ts'
 import type { Clock } from './clock.ts'
 import type { EvidenceLines } from './evidence-lines.ts'
-import { mayStillFail, takeFacts } from './facts.ts'
+import { takeFacts } from './facts.ts'
 import type { Keeper } from './keeper.ts'
 import type { Residency, ResidentVersion } from './residency.ts'
 import type { Targets } from './targets.ts'
@@ -134,23 +134,18 @@ export class Loop {
   #judgeCounted(now: number, reason: 'asked' | 'woken' | 'tick'): void {
     this.#lastReadMs = now
     this.#buckets.turnTo(now)
-    const inFlight = this.#readClaims()
+    const slow = this.#readSlow()
     const counted = this.#readTallies(now)
     for (const keeper of this.#parts.keepers.values()) {
       if (keeper.document.state.rollout === null) continue
       const { name } = keeper.config
       const arms = counted.get(name)
-      const inFlightNow = inFlight.get(name)
       // Errors of one service wake us between two ticks: that is no news about all the others.
-      if (!this.#isTick && arms === undefined && inFlightNow === undefined) continue
-      // Without evidence nothing is judged, and what was in flight is told to every tick.
-      const isPlain = keeper.document.evidence !== null && inFlightNow === undefined
-      const isUrgent = reason === 'asked' || !isPlain
+      if (!this.#isTick && arms === undefined) continue
+      const isUrgent = reason === 'asked' || keeper.document.evidence === null
       const due = this.#clean.add(keeper, arms, { now, isUrgent })
       if (due === null) continue
-      this.#guarded(keeper, () =>
-        this.#tick(keeper, { arms: due, stableInFlight: inFlightNow ?? 0 }),
-      )
+      this.#guarded(keeper, () => this.#tick(keeper, due, slow.get(name) ?? 0))
     }
   }
 
@@ -182,8 +177,7 @@ export class Loop {
   /** What is decided now is decided by all that was counted. */
   #judgeWaiting(keeper: Keeper): void {
     const arms = this.#clean.take(keeper, this.#parts.clock.now())
-    // While it matters what is in flight, nothing waits.
-    if (arms !== null) keeper.decide({ event: 'tick', ...arms, stableInFlight: 0 })
+    if (arms !== null) keeper.decide({ event: 'tick', ...arms, stableSlow: 0 })
   }
 
   /** Once a tick, as a look at a thousand targets takes its time, and a storm wakes us often. */
@@ -219,16 +213,19 @@ export class Loop {
     }
   }
 
-  /** Before the counts are read: a request that ends in between is then in one of the two. */
-  #readClaims(): Map<string, number> {
-    const inFlight = new Map<string, number>()
+  /**
+   * Stable's slow requests in flight. Before the counts are read: one that fails in between is then
+   * taken for two failures, not for none.
+   */
+  #readSlow(): Map<string, number> {
+    const slow = new Map<string, number>()
     const { board, keepers, residency } = this.#parts
     for (const [name, { document }] of keepers) {
-      if (document.evidence?.settling == null) continue
+      if (document.evidence === null) continue
       const stable = residency.version(name, document.state.stable)
-      if (stable !== undefined) inFlight.set(name, mayStillFail(board, stable.slot, document))
+      if (stable !== undefined) slow.set(name, overdue(board, stable.slot))
     }
-    return inFlight
+    return slow
   }
 
   #readTallies(now: number): Map<string, Arms> {
@@ -260,9 +257,8 @@ export class Loop {
     return counted
   }
 
-  #tick(keeper: Keeper, seen: { arms: Arms; stableInFlight: number }): void {
-    const { arms, stableInFlight } = seen
-    keeper.decide({ event: 'tick', ...arms, stableInFlight })
+  #tick(keeper: Keeper, arms: Arms, stableSlow: number): void {
+    keeper.decide({ event: 'tick', ...arms, stableSlow })
     if (this.#isTick) this.#parts.evidence.writeNotable(keeper.document, this.#parts.clock.now())
   }
 

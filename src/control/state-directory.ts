@@ -1,11 +1,11 @@
-// The ledger of a node that works alone: one JSON file a service, replaced as a whole. A file is
-// written beside its place, flushed, renamed over it, and the directory flushed, so that after a
-// crash there is the old document or the new one and never a half. A document that cannot be read
-// is put aside, not overwritten: it may be all that is known about what was running.
+// The ledger of a node that works alone: one JSON file a service, replaced as a whole, so that
+// after a crash there is the old document or the new one and never a half. A document that cannot
+// be read is put aside, not overwritten: it may be all that is known about what was running.
 
-import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { mkdir, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ServiceDocument } from '../core/events.ts'
+import { replaceFile } from './durable-file.ts'
 import type { Ledger, Proposal, Reading, SavedDocument } from './ledger.ts'
 import { takeLock } from './lock-file.ts'
 
@@ -15,19 +15,6 @@ export interface StateDirectoryOptions {
   readonly directory: string
   /** Milliseconds since 1970, for the names of files that are put aside. */
   readonly wall: () => number
-}
-
-/** Flushes a directory's own entries. Systems that cannot do that need it not. */
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r')
-  try {
-    await directory.sync()
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code !== 'EINVAL' && code !== 'EPERM' && code !== 'ENOTSUP') throw error
-  } finally {
-    await directory.close()
-  }
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -113,7 +100,7 @@ export class StateDirectory implements Ledger {
     const held = this.#epochs.get(service) ?? null
     if (held !== options.expectedEpoch) return { result: 'conflict', epoch: held ?? 0 }
     try {
-      await this.#replace(this.#path(service), {
+      await replaceFile(this.#path(service), {
         text: `${JSON.stringify({ format: FORMAT, ...saved })}\n`,
         durable: options.durable,
       })
@@ -131,19 +118,6 @@ export class StateDirectory implements Ledger {
 
   async close(): Promise<void> {
     await this.#release()
-  }
-
-  async #replace(path: string, content: { text: string; durable: boolean }): Promise<void> {
-    const beside = `${path}.new`
-    const file = await open(beside, 'w', 0o600)
-    try {
-      await file.writeFile(content.text)
-      await file.datasync()
-    } finally {
-      await file.close()
-    }
-    await rename(beside, path)
-    if (content.durable) await syncDirectory(this.#services)
   }
 
   #path(service: string): string {

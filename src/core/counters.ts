@@ -23,7 +23,7 @@ export interface NodeCounters {
   readonly candidate: ArmCounts
   readonly stable: ArmCounts
   /** Stable's requests in flight on this node now: no sum. */
-  readonly stableInFlight: number
+  readonly stableSlow: number
 }
 
 /** What is remembered of one run of a node. */
@@ -32,7 +32,7 @@ interface Run {
   readonly number: number
   readonly candidate: ArmCounts
   readonly stable: ArmCounts
-  readonly stableInFlight: number
+  readonly stableSlow: number
 }
 
 /** What is known of all nodes; plain JSON, saved together with the evidence. */
@@ -100,9 +100,9 @@ export function mergeCounters(counters: FleetCounters, message: NodeCounters): M
   const candidate = difference(message.candidate, before?.candidate ?? NO_COUNTS)
   const stable = difference(message.stable, before?.stable ?? NO_COUNTS)
   if (!hasGrown(candidate) || !hasGrown(stable)) return unchanged
-  const { number, run, stableInFlight } = message
+  const { number, run, stableSlow } = message
   const sums = { candidate: message.candidate, stable: message.stable }
-  const newest = { run, number, ...sums, stableInFlight }
+  const newest = { run, number, ...sums, stableSlow }
   const kept = [newest, ...known.filter((one) => one.run !== run)]
     .toSorted((one, other) => other.run - one.run)
     .slice(0, RUNS_KEPT)
@@ -113,6 +113,6 @@ export function mergeCounters(counters: FleetCounters, message: NodeCounters): M
 /** Stable's requests in flight in the whole fleet, as far as the nodes have told. */
 export function fleetInFlight({ nodes }: FleetCounters): number {
   let all = 0
-  for (const [newest] of Object.values(nodes)) all += newest?.stableInFlight ?? 0
+  for (const [newest] of Object.values(nodes)) all += newest?.stableSlow ?? 0
   return all
 }

@@ -76,8 +76,8 @@ export type RolloutEvent =
       readonly event: 'tick'
       readonly candidate: ArmCounts
       readonly stable: ArmCounts
-      /** As in Facts, read before the counts; asked while settling only. */
-      readonly stableInFlight: number
+      /** Stable's slow requests in flight, read before the counts. */
+      readonly stableSlow: number
     }
   /** Control looked at targets and windows. */
   | { readonly event: 'survey'; readonly facts: Facts }

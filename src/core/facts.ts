@@ -7,6 +7,9 @@
  */
 export const SENT_WITHIN_MS = 1000
 
+/** Where latency is not judged a request that waits longer than this for its answer is slow. */
+export const SLOW_BY_DEFAULT_US = 1_000_000
+
 /** What one version's judged requests added since the last tick. */
 export interface ArmCounts {
   readonly good: number
@@ -66,8 +69,6 @@ export interface Facts {
   readonly given: Readonly<Record<string, number>>
   /** Requests and tunnels of the candidate that are going on. */
   readonly candidateInFlight: number
-  /** Stable's that may still fail, see settle.ts: the slow ones where latency is judged, else all. */
-  readonly stableInFlight: number
   readonly tail: TailFigures | null
   /** How long before its end a request may have been drawn: the response-head time-out. */
   readonly memoryMs: number

@@ -47,6 +47,8 @@ export interface Rollout {
   readonly strategy: Strategy
   /** At 100 %: the comparison with stable has been reopened at 50/50. */
   readonly reopened: boolean
+  /** How often it has been, in this rollout; absent: never. */
+  readonly reopenings?: number
   /** What the last hold was journaled for, so that one hold is one line; null while it moves. */
   readonly held: string | null
 }

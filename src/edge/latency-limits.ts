@@ -23,6 +23,11 @@ export class LatencyLimits {
     for (const slot of slots) this.#notice(slot, latencyLimitUs(this.#board, slot), nowMs)
   }
 
+  /** Whether the slot's latency is judged now. */
+  isJudged(slot: number): boolean {
+    return latencyLimitUs(this.#board, slot) > 0
+  }
+
   /** Whether a request that takes so long is slower than the limit that it was sent under. */
   isOver(slot: number, us: number, sentAtMs: number, nowMs: number): boolean {
     const limitUs = latencyLimitUs(this.#board, slot)

@@ -13,7 +13,7 @@ import { type BucketEvent, markBucket } from '../board/buckets.ts'
 import { TALLY } from '../board/layout.ts'
 import { recordLatency } from '../board/latency.ts'
 import { addOverdue } from '../board/tallies.ts'
-import { SENT_WITHIN_MS } from '../core/facts.ts'
+import { SENT_WITHIN_MS, SLOW_BY_DEFAULT_US } from '../core/facts.ts'
 import { blameOf, isJudged, type Outcome, outcomeIndex } from '../core/outcome.ts'
 import type { Arm } from '../core/split.ts'
 import type { Edge } from './edge.ts'
@@ -100,7 +100,11 @@ export class Judgement {
   /** Slow and still without an answer: it may yet fail, which control asks for at times. */
   #noteOverdue(us: number, nowMs: number): void {
     const { board, latencyLimits, thread } = this.edge
-    if (!latencyLimits.isOver(this.slot, us, this.sentAtMs, nowMs)) return
+    const isJudged = latencyLimits.isJudged(this.slot)
+    const isSlow = isJudged
+      ? latencyLimits.isOver(this.slot, us, this.sentAtMs, nowMs)
+      : us > SLOW_BY_DEFAULT_US
+    if (!isSlow) return
     this.#overdue = true
     addOverdue(board, thread, this.slot, 1)
   }

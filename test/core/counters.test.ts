@@ -58,7 +58,7 @@ function messagesOf(actions: readonly Action[]): NodeCounters[] {
     node.number++
     node.candidate = plus(node.candidate, one.counts)
     node.stable = plus(node.stable, { ...one.counts, good: one.counts.good * 3 })
-    messages.push({ node: `n${one.node}`, rollout: 's-1', stableInFlight: node.number, ...node })
+    messages.push({ node: `n${one.node}`, rollout: 's-1', stableSlow: node.number, ...node })
   }
   return messages
 }
@@ -166,7 +166,7 @@ const MESSAGE: NodeCounters = {
   rollout: 's-1',
   candidate: { ...ZERO, good: 3 },
   stable: { ...ZERO, good: 9 },
-  stableInFlight: 4,
+  stableSlow: 4,
 }
 
 await t.test('what cannot be meant adds nothing', async (t) => {
@@ -200,9 +200,9 @@ await t.test('runs that are older than two others are forgotten', async (t) => {
 
 await t.test('requests in flight are those of the newest runs', async (t) => {
   const one = mergeCounters(noCounters('s-1'), MESSAGE).counters
-  const two = mergeCounters(one, { ...MESSAGE, node: 'n2', stableInFlight: 7 }).counters
+  const two = mergeCounters(one, { ...MESSAGE, node: 'n2', stableSlow: 7 }).counters
   t.equal(fleetInFlight(two), 11)
-  t.equal(fleetInFlight(mergeCounters(two, { ...MESSAGE, run: 6, stableInFlight: 1 }).counters), 8)
+  t.equal(fleetInFlight(mergeCounters(two, { ...MESSAGE, run: 6, stableSlow: 1 }).counters), 8)
 })
 
 await t.test('the number of nodes is bounded', async (t) => {

@@ -116,7 +116,10 @@ await t.test('so many more failures, and no fewer, roll it back', async (t) => {
   const rush = begun()
   rush.tick(arm(0, 0, 10 * slow), NO_COUNTS)
   t.notOk(rush.isOver, 'all at once they may have one cause')
-  t.match(viewOf(begun(), 'p99').wouldChange, `${slow} more slow requests in a row, over`)
+  t.match(
+    viewOf(begun(), 'p99').wouldChange,
+    `${slow} more slow requests in a row, spread over at least`,
+  )
 })
 
 await t.test('what is rolled back says what would have spared it', async (t) => {
@@ -176,12 +179,25 @@ await t.test(
         ?.replaceAll(',', ''),
     )
     t.match(holdOf(play.document, play.now)?.text, /compares with stable again/)
+    play.now += 10_000 // it is open for so long at least
     play.tick(arm(clean - 1), NO_COUNTS)
     t.equal(play.weight, 0.5, `${clean} clean requests`)
     play.tick(arm(1), NO_COUNTS)
     t.equal(play.weight, 1)
   },
 )
+
+await t.test('no share is told that cannot be', async (t) => {
+  const play = begun(withTrigger({ errorRateThreshold: 0.01 }))
+  play.tick(arm(0, 40), arm(300, 100))
+  const view = play.document.state.ended?.explanation?.evidence[0]
+  if (view === undefined) throw new Error('it was not rolled back')
+  t.match(view.text, 'It looks like 90 times the tolerated 1 %')
+  const [bound, stable] = view.tests
+  t.ok((bound?.bestTimes ?? 0) * 0.01 <= 1, `${bound?.bestTimes}`)
+  const { rate } = view.stable
+  t.ok((stable?.bestTimes ?? 0) * rate <= 1.05, `${stable?.bestTimes} times ${rate}`)
+})
 
 await t.test('where the bound is the setting, it is called that', async (t) => {
   const play = new Play(withTrigger({ errorRateThreshold: 0.05 }))
@@ -236,7 +252,8 @@ await t.test('where there is no latency test the reason stands there', async (t)
   t.match(view.text, 'p99: no latency test: stable had 12 requests in the minute before the raise')
   t.match(view.wouldChange, 'It begins when stable has been measured')
   const warming = new Play(STRATEGY)
-  t.match(viewOf(warming, 'p99').text, 'Latency is not judged while the candidate warms up.')
+  t.match(viewOf(warming, 'p99').text, 'Latency is not judged until the candidate is warm.')
+  t.match(viewOf(warming, 'p99').wouldChange, /^Once it is warm, \d+ more slow requests in a row/)
   t.match(viewOf(warming, 'p99').text, 'candidate nothing measured yet, limit 241 ms')
 })
 
@@ -287,7 +304,10 @@ await t.test(
     const missing = errors?.missingRequests ?? Number.NaN
     t.equal(errors?.aboutSeconds, missing / (2000 * 0.05), 'at 5 % of 2,000 requests a second')
     t.equal(holdOf(play.document, play.now)?.text, errors?.text, 'it is what the rollout waits for')
-    t.match(errors?.text, /^needs \d+ more clean requests, about [\d.]+ s at today's rate, to show/)
+    t.match(
+      errors?.text,
+      /^needs \d+ more clean requests of the candidate, about [\d.]+ s at today's rate, to show/,
+    )
     play.tick(arm(missing - 1), NO_COUNTS)
     t.match(explained(play).proofs[0], { missingRequests: 1, proven: false })
     play.tick(arm(1), NO_COUNTS)

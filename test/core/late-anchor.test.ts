@@ -85,7 +85,7 @@ await t.test('what was counted before the late anchor is no evidence', async (t)
   const slow = { ...NOTHING, good: 50, exceeded: 50 }
   const ticked = play(
     early,
-    { event: 'tick', candidate: slow, stable: NOTHING, stableInFlight: 0 },
+    { event: 'tick', candidate: slow, stable: NOTHING, stableSlow: 0 },
     500,
   )
   t.same(
@@ -107,7 +107,7 @@ await t.test('a limit that stable hardly ever passes is fixed anew', async (t) =
   document = play(document, { event: 'survey', facts: now }, 12_000).document
   t.equal(document.evidence?.anchor?.stableUs, 500_000, '12 of 1,200 passed it')
   const stable = { ...NOTHING, good: 1500 }
-  const tick = { event: 'tick', candidate: NOTHING, stable, stableInFlight: 0 } as const
+  const tick = { event: 'tick', candidate: NOTHING, stable, stableSlow: 0 } as const
   document = play(document, tick, 12_500).document
   const again = play(document, { event: 'survey', facts: now }, 13_000)
   t.equal(again.document.evidence?.anchor?.stableUs, 50_000, '12 of 2,700')

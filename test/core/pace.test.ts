@@ -20,12 +20,16 @@ await t.test('nothing is ever added, and no stretch grows beyond its factor', (t
       let scores: readonly number[] = [0.3, 0.3, 0.3]
       let elapsedMs = 0
       let began = 1
+      let sinceMs = Number.NEGATIVE_INFINITY
+      let first = true
       for (const { ms, scores: after } of ticks) {
         const before = scores
-        if (Math.floor((elapsedMs + ms) / PACE_MS) !== Math.floor(elapsedMs / PACE_MS)) {
-          began = meanScore(before)
-        }
         elapsedMs += ms
+        if (elapsedMs - sinceMs >= PACE_MS) {
+          began = first ? 1 : meanScore(before)
+          sinceMs = elapsedMs
+        }
+        first = false
         const kept = keepPace(pace, { elapsedMs, after })
         pace = kept.pace
         scores = kept.scores

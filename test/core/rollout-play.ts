@@ -113,7 +113,7 @@ export class Play {
   tick(candidate: ArmCounts, stable: ArmCounts): void {
     this.candidateRequests += candidate.good + candidate.bad
     this.candidateErrors += candidate.bad
-    this.send({ event: 'tick', candidate, stable, stableInFlight: 0 })
+    this.send({ event: 'tick', candidate, stable, stableSlow: 0 })
   }
 
   /** Lets Poisson traffic flow until the rollout is over or the time is. */

@@ -31,32 +31,36 @@ interface Course {
   readonly memoryMs: number
   /** Whether stable's requests in flight are told. */
   readonly blind?: boolean
-  /** The latency limit, beyond which requests in flight are told; without one all are. */
+  /** The latency limit, beyond which requests in flight are told; without one a second. */
   readonly limitMs?: number
+  /** Only in every so many ticks requests fail. */
+  readonly every?: number
 }
 
 /** Requests drawn in a tick, by arm. */
 function drawnAt(course: Course, drawnMs: number): { candidate: number; stable: number } {
-  if (drawnMs < 0) return { candidate: 0, stable: 0 }
+  const isFaulty = (drawnMs / TICK_MS) % (course.every ?? 1) === 0
+  if (drawnMs < 0 || !isFaulty) return { candidate: 0, stable: 0 }
   const share = drawnMs < LOWERED_MS ? course.before : course.after
   const candidate = Math.round(PER_TICK * share)
   return { candidate, stable: PER_TICK - candidate }
 }
 
-function stableInFlight(course: Course, nowMs: number): number {
+function stableSlow(course: Course, nowMs: number): number {
   let sum = 0
-  const lastMs = nowMs - (course.limitMs ?? 0)
+  if (course.blind === true) return 0
+  const lastMs = nowMs - (course.limitMs ?? 1000)
   for (let drawnMs = nowMs - course.stableMs + TICK_MS; drawnMs <= lastMs; drawnMs += TICK_MS) {
     sum += drawnAt(course, drawnMs).stable
   }
-  return course.blind === true ? 0 : sum
+  return sum
 }
 
 function lower(evidence: Evidence, course: Course, nowMs: number): Evidence {
   const weight = course.after * 10_000
   const change = { weight, nowMs, memoryMs: course.memoryMs }
   if (course.before < 1) return noteWeightIn(evidence, change)
-  return foldLowering(evidence, { ...change, stableInFlight: stableInFlight(course, nowMs) })
+  return foldLowering(evidence, change)
 }
 
 /** The largest evidence of the errors, from the lowering on. */
@@ -73,7 +77,7 @@ function largestEvidence(course: Course): number {
     { ...STRATEGY, warmUpMs: 0 },
   )
   let largest = 0
-  const untilMs = LOWERED_MS + Math.max(candidateMs, stableMs) + 5000
+  const untilMs = LOWERED_MS + 3 * Math.max(candidateMs, stableMs) + 5000
   for (let nowMs = TICK_MS; nowMs < untilMs; nowMs += TICK_MS) {
     if (nowMs === LOWERED_MS) evidence = lower(evidence, course, nowMs)
     const drawnMs = nowMs - candidateMs
@@ -85,7 +89,7 @@ function largestEvidence(course: Course): number {
         ...{ good: 0, exceeded: 0, userErrors: 0 },
         bad: drawnAt(course, nowMs - stableMs).stable,
       },
-      stableInFlight: stableInFlight(course, nowMs),
+      stableSlow: stableSlow(course, nowMs),
       nowMs,
       memoryMs: rememberedMs,
     }
@@ -101,7 +105,8 @@ const HANGING = { candidateMs: 30_000, stableMs: 30_000, memoryMs: REMEMBERED_MS
 
 await t.test('a lowered weight in a shared outage condemns nobody', async (t) => {
   const lowered = { ...HANGING, before: 0.5, after: 0.05 }
-  t.ok(largestEvidence({ ...lowered, memoryMs: 20_000 }) > 200, 'too short a memory does')
+  const short = { ...lowered, memoryMs: 20_000, blind: true }
+  t.ok(largestEvidence(short) > 200, 'too short a memory does')
   const { connectMs } = configOf({ stateDir: 'unused' }).timeouts
   for (const lateMs of [0, 40, 500, connectMs]) {
     const life = { candidateMs: 30_000 + lateMs, stableMs: 30_000 + lateMs }
@@ -116,9 +121,12 @@ await t.test('nor from 100 %, however quickly either version fails', async (t) =
       const largest = largestEvidence({ ...lowered, candidateMs, stableMs })
       t.ok(largest < 1, `${candidateMs} and ${stableMs} ms: ${largest}`)
       const limited = largestEvidence({ ...lowered, candidateMs, stableMs, limitMs: 200 })
-      t.ok(limited < 1, `${candidateMs} and ${stableMs} ms, only slow ones told: ${limited}`)
+      t.ok(limited < 1, `${candidateMs} and ${stableMs} ms, the slow ones told: ${limited}`)
+      const rare = { ...lowered, candidateMs, stableMs, limitMs: 200, every: 500 }
+      const few = largestEvidence(rare)
+      t.ok(few < 20, `${candidateMs} and ${stableMs} ms, twenty failures in 10 s: ${few}`)
     }
   }
-  const blind = { ...lowered, candidateMs: 20, stableMs: 5000, blind: true }
+  const blind = { ...lowered, candidateMs: 20, stableMs: 5000, limitMs: 200, blind: true }
   t.ok(largestEvidence(blind) > 200, 'it does when what is in flight does not count')
 })

@@ -145,7 +145,7 @@ export class Player {
         return { event: 'targets', version: first, targets: plain.slice(1), ifMatch }
       case 'tick': {
         const candidate = counts(words.candidate)
-        return { event: 'tick', candidate, stable: counts(words.stable), stableInFlight: 0 }
+        return { event: 'tick', candidate, stable: counts(words.stable), stableSlow: 0 }
       }
       case 'survey': {
         const before = this.document.facts.memoryMs === 0 ? GOOD_FACTS : this.#facts()

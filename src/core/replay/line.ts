@@ -18,8 +18,8 @@ export interface Fold {
   readonly atMs: number
   readonly candidate: ArmCounts
   readonly stable: ArmCounts
-  /** Stable's requests in flight before the counts were read, while settling. */
-  readonly stableInFlight: number
+  /** Stable's slow requests in flight before the counts were read. */
+  readonly stableSlow: number
 }
 
 /** Latency begins to be judged: the candidate is warm, or stable's tail is known at last. */
@@ -98,12 +98,13 @@ function isClean({ bad, exceeded, userErrors }: ArmCounts): boolean {
 }
 
 /**
- * Whether a tick can be told by its clean requests alone. While it settles each tick tells what was
- * in flight, and the first one with a request tells when a step began to have any.
+ * Whether a tick can be told by its clean requests alone. The first one behind a lowering is the
+ * one of which nothing counts, and the first one with a request tells when a step began to have
+ * any.
  */
 function isQuiet(fold: Fold, evidence: Evidence): boolean {
   if (!isClean(fold.candidate) || !isClean(fold.stable)) return false
-  if (evidence.settling !== null) return false
+  if (evidence.settling?.first === true) return false
   return evidence.stepDataMs !== null || fold.candidate.good === 0
 }
 
@@ -147,7 +148,7 @@ export class LineDraft {
       this.#ticks.push(atMs - this.#lastMs, candidate.good)
     } else {
       const arms = [candidate, stable].flatMap((arm) => FIELDS.map((field) => arm[field] ?? 0))
-      this.#ticks.push([atMs - this.#lastMs, ...arms, fold.stableInFlight])
+      this.#ticks.push([atMs - this.#lastMs, ...arms, fold.stableSlow])
     }
     this.#lastMs = atMs
   }
@@ -198,7 +199,7 @@ export function* foldsOf(line: EvidenceLine): Generator<Fold> {
   let atMs = line.sinceMs
   const { stableGood, ticks } = line
   const clean = { ...NO_COUNTS, good: stableGood }
-  if (stableGood > 0) yield { atMs, candidate: NO_COUNTS, stable: clean, stableInFlight: 0 }
+  if (stableGood > 0) yield { atMs, candidate: NO_COUNTS, stable: clean, stableSlow: 0 }
   for (let i = 0; i < ticks.length; i++) {
     const tick = ticks[i]
     if (tick === undefined) continue
@@ -206,13 +207,13 @@ export function* foldsOf(line: EvidenceLine): Generator<Fold> {
       const next = ticks[++i]
       atMs += tick
       const good = typeof next === 'number' ? next : 0
-      yield { atMs, candidate: { ...NO_COUNTS, good }, stable: NO_COUNTS, stableInFlight: 0 }
+      yield { atMs, candidate: { ...NO_COUNTS, good }, stable: NO_COUNTS, stableSlow: 0 }
       continue
     }
     atMs += tick[0] ?? 0
     const candidate = armAt(tick, 1)
     const stable = armAt(tick, 1 + FIELDS.length)
-    yield { atMs, candidate, stable, stableInFlight: tick[1 + 2 * FIELDS.length] ?? 0 }
+    yield { atMs, candidate, stable, stableSlow: tick[1 + 2 * FIELDS.length] ?? 0 }
   }
 }
 

@@ -161,16 +161,16 @@ export class Machine {
 
   /** Lets time go by in which nothing was counted: it can end a step, too. */
   #passTo(atMs: number): void {
-    // While it settles each tick counts, as it was.
-    if (this.evidence?.settling != null) return
+    // The first tick behind a lowering must be the one that it was.
+    if (this.evidence?.settling?.first === true) return
     while (atMs - this.atMs > SILENT_MS && this.#silent++ < SILENT_TICKS) {
       this.#decideAt(this.atMs + SILENT_MS)
     }
   }
 
   #decideAt(atMs: number): void {
-    if (this.evidence?.settling != null) return
-    this.#tick({ atMs, candidate: NO_COUNTS, stable: NO_COUNTS, stableInFlight: 0 })
+    if (this.evidence?.settling?.first === true) return
+    this.#tick({ atMs, candidate: NO_COUNTS, stable: NO_COUNTS, stableSlow: 0 })
   }
 
   #tick(fold: Fold): void {
@@ -182,7 +182,7 @@ export class Machine {
     const candidate = slow ? fold.candidate : withoutSlow(fold.candidate)
     const stable = slow ? fold.stable : withoutSlow(fold.stable)
     const now = this.#now(fold.atMs)
-    const tick = { event: 'tick', candidate, stable, stableInFlight: fold.stableInFlight } as const
+    const tick = { event: 'tick', candidate, stable, stableSlow: fold.stableSlow } as const
     const stepped = watch(document, tick, now)
     const decision = decisionOf(stepped.effects, stepped.document)
     if (decision === null) {
@@ -230,7 +230,6 @@ export class Machine {
     this.atMs = atMs
     this.#wanted = null
     this.#know({ memoryMs: at.memoryMs })
-    if ('stableInFlight' in record) this.#know({ stableInFlight: record.stableInFlight })
     this.document = this.#changed(record, this.#now(atMs))
   }
 

@@ -42,14 +42,12 @@ export type FoldRecord = Common &
         /** At the first raise, where nothing was known before. */
         readonly begin?: Begin
       }
-    | { readonly fold: 'reopening'; readonly raise: Raise; readonly stableInFlight: number }
+    | { readonly fold: 'reopening'; readonly raise: Raise }
     | {
         readonly fold: WeightChange['fold']
         readonly atMs: number
         readonly weight: Weight
         readonly memoryMs: number
-        /** Of a lowering from 100 %, see core/verdict/settle.ts. */
-        readonly stableInFlight: number
       }
     /** The node came up and found this. */
     | { readonly fold: 'restart'; readonly atMs: number; readonly keyframe: Keyframe | null }
@@ -86,9 +84,8 @@ export function raiseRecord(
 
 export function reopeningRecord(raise: Raise, after: ServiceDocument): FoldRecord {
   const rollout = standing(after)
-  const { stableInFlight } = after.facts
   const ownTime = { ...raise, nowMs: raise.nowMs - rollout.startedMs }
-  return { ...commonOf(rollout, after), fold: 'reopening', raise: ownTime, stableInFlight }
+  return { ...commonOf(rollout, after), fold: 'reopening', raise: ownTime }
 }
 
 /** @param change the weight that is in force from now on, by the node's clock */
@@ -97,14 +94,13 @@ export function weightRecord(
     weight: Weight
     nowMs: number
     memoryMs: number
-    stableInFlight?: number
   },
   after: ServiceDocument,
 ): FoldRecord {
   const rollout = standing(after)
-  const { fold, memoryMs, nowMs, stableInFlight = 0, weight } = change
+  const { fold, memoryMs, nowMs, weight } = change
   const atMs = nowMs - rollout.startedMs
-  return { ...commonOf(rollout, after), fold, atMs, weight, memoryMs, stableInFlight }
+  return { ...commonOf(rollout, after), fold, atMs, weight, memoryMs }
 }
 
 export function restartRecord(after: ServiceDocument, nowMs: number): FoldRecord {

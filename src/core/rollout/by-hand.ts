@@ -118,8 +118,7 @@ export function lowered(
 ): Stepped {
   const { evidence, facts } = document
   const { weight, now } = order
-  const { memoryMs, stableInFlight } = facts
-  const change = { weight, nowMs: now, memoryMs, stableInFlight }
+  const change = { weight, nowMs: now, memoryMs: facts.memoryMs }
   // From less than 100 % the largest weight of the last time-out explains what was drawn before.
   const fold = document.state.weight === FULL_WEIGHT ? foldLowering : noteWeightIn
   const { trigger } = order.rollout.strategy
@@ -157,8 +156,10 @@ export function changeManual(
       effects: [assignmentOf(next.state), NO_LIMITS, PERSIST, journalWeight(text, 0)],
     }
   }
-  if (weight === state.weight) return unchanged(document, `the weight is as it was`)
-  if (weight < state.weight) return lowered(document, { weight, rollout, text, now })
+  const { reopened } = rolloutOf(document)
+  if (weight === state.weight && !reopened) return unchanged(document, `the weight is as it was`)
+  // The same weight in a reopened comparison: from now on it stays, by the operator's order.
+  if (weight <= state.weight) return lowered(document, { weight, rollout, text, now })
   const order = { weight, phase: 'manual', step: -1, by: 'operator', kind: 'weight' } as const
   return raiseTo(document, { ...order, text, now })
 }
@@ -189,7 +190,7 @@ export function takeOver(
   const step = steps.findLastIndex((one) => one.weight <= weight)
   const text =
     `${state.candidate} was set to ${percentFromWeight(weight)} % by hand; ` +
-    'the rollout is paused until it is resumed'
+    'the rollout is paused until it is resumed or promoted'
   const phase = phaseOf(weight)
   const paused: Rollout = { ...rollout, step, pause, reopened: false, phase }
   if (weight <= state.weight) return lowered(document, { weight, rollout: paused, text, now })

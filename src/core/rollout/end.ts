@@ -5,7 +5,7 @@
 import type { Effect, ServiceDocument } from '../events.ts'
 import type { Ended, Quarantined, Refusal, ServiceState } from '../service.ts'
 import { causeOf } from '../verdict/judge.ts'
-import { percentFromWeight } from '../weight.ts'
+import { FULL_WEIGHT, percentFromWeight } from '../weight.ts'
 import { decisiveTextOf, explanationOf, journalEffect, textsOf } from './explanation.ts'
 import { endIncidents, tellOnCall } from './incident.ts'
 import { quarantineWith } from './quarantine.ts'
@@ -148,14 +148,14 @@ export function promoted(
           : { version: state.stable, retainedUntilMs: end.now + rollout.strategy.retainMs },
     },
   })
+  // At 100 % the row before and the row after send every request to the same version, so nothing
+  // needs to be saved before it; a reopened comparison is a raise.
+  const rows = [assignmentOf(next.state), NO_LIMITS]
   const stepped = {
     document: next,
     note: text,
-    // The row before and the row after send every request to the same version, so nothing needs to
-    // be saved before it.
     effects: [
-      assignmentOf(next.state),
-      NO_LIMITS,
+      ...(state.weight === FULL_WEIGHT ? rows : [PERSIST, ...rows]),
       PERSIST,
       journalEffect(document, { kind: 'promoted', text, by: end.by, weight: 0 }),
       RESIDENCY,
@@ -207,6 +207,7 @@ export function swapBack(document: ServiceDocument, event: EventOf<'rollback'>):
   }
   const left = state.stable
   const text = `went back from ${left} to ${previous.version} by hand`
+  const isOfPromotion = state.ended === null || state.ended.ending === 'promoted'
   const id = state.ended?.id ?? `${state.service}-${state.rollouts}`
   const next = moved(document, {
     evidence: null,
@@ -215,7 +216,8 @@ export function swapBack(document: ServiceDocument, event: EventOf<'rollback'>):
       candidate: left,
       weight: 0,
       previous: null,
-      ended: { id, ending: 'rolled-back', reason: text },
+      // How a later rollout ended stays told; this is about the one that was promoted.
+      ended: isOfPromotion ? { id, ending: 'rolled-back', reason: text } : state.ended,
     },
   })
   return {

@@ -21,6 +21,8 @@ const UNDECIDED: ReadonlySet<Hold['word']> = new Set([
   'requests',
   'errors-proof',
   'latency-proof',
+  'reopened',
+  'no-refuge',
 ])
 
 /** Whether the step has been held for as long as it may be. */
@@ -32,7 +34,9 @@ export function isInconclusive(
   const dataMs = document.evidence?.stepDataMs ?? null
   if (!UNDECIDED.has(at.hold.word) || dataMs === null) return false
   // A night without traffic is no time in which anything could have been proven.
-  const sinceMs = Math.max(rollout.stepSinceMs + at.leastMs, dataMs)
+  const heldMs = Math.max(rollout.stepSinceMs + at.leastMs, dataMs)
+  const reopenedMs = document.evidence?.proof.weightSinceMs ?? 0
+  const sinceMs = at.hold.word === 'reopened' ? reopenedMs : heldMs
   return at.now - sinceMs >= rollout.strategy.maxHoldMs
 }
 

@@ -74,6 +74,7 @@ export function raiseTo(document: ServiceDocument, order: RaiseOrder): Stepped {
         raises: rollout.raises + 1,
         pause: null,
         reopened: false,
+        reopenings: 0,
         held: null,
       },
     },
@@ -149,12 +150,11 @@ export function promoteStep(
   const refusal = notResident(document) ?? ejected
   if (refusal !== null) return refusal
   const rollout = rolloutOf(document)
+  const goesOn = rollout.pause === null ? '' : '; the rollout is paused no longer and goes on'
+  const order = { by: 'operator', why: `promoted by hand${goesOn}`, now } as const
   // Without stable the first step is the last: the rest of the requests would have nowhere to go.
-  if (event.full || document.state.stable === null) {
-    return raiseFully(document, { by: 'operator', why: 'promoted by hand', now })
-  }
-  const step = nextStepOf(document.state, rollout)
-  return raiseToStep(document, { step, by: 'operator', why: 'promoted by hand', now })
+  if (event.full || document.state.stable === null) return raiseFully(document, order)
+  return raiseToStep(document, { ...order, step: nextStepOf(document.state, rollout) })
 }
 
 /** `promote` of a weight that was set by hand: there are no steps, only 100 %. */

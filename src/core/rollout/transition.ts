@@ -40,7 +40,6 @@ export const NO_FACTS: Facts = {
   previous: { healthy: 0, total: 0 },
   given: {},
   candidateInFlight: 0,
-  stableInFlight: 0,
   tail: null,
   memoryMs: 30_000,
   windows: {

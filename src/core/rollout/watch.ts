@@ -16,7 +16,7 @@ import {
   noteWeightIn,
   readEvidence,
 } from '../verdict/evidence.ts'
-import { judge } from '../verdict/judge.ts'
+import { isOverBudget, judge } from '../verdict/judge.ts'
 import { type Hold, stepHold, targetsHold } from '../verdict/readiness.ts'
 import { isWarm } from '../verdict/warm-up.ts'
 import { count, percent, seconds } from '../verdict/words.ts'
@@ -45,6 +45,11 @@ const REOPENED_WEIGHT: Weight = 5000
 
 /** Stable's tail is taken from so much of the past; after it, fewer requests must do. */
 const TAIL_WINDOW_MS = 60_000
+
+/** A reopened comparison is open for so long at least. */
+const LEAST_REOPENED_MS = 10_000
+/** So often the comparison is reopened and closed again; then a person has to look. */
+const MOST_REOPENINGS = 3
 
 /** Requests were counted, or a tick passed. */
 export function watch(document: ServiceDocument, event: EventOf<'tick'>, now: number): Stepped {
@@ -130,19 +135,24 @@ function decide(document: ServiceDocument, now: number): Stepped {
   if (judgement === 'roll-back' || judgement === 'reopen') {
     if (!hasSomewhereToGo(document)) {
       // Reopening is asked for on a mere suspicion; nobody is called out of bed for that.
-      return isBeyondDoubt(evidence, rollout) ? tellOnce(document, now) : unchanged(document)
+      const mustTell = !evidence.told && isBeyondDoubt(evidence, rollout)
+      return mustTell ? tellOnce(document, now) : advance(document, now)
     }
     if (judgement === 'roll-back') return rollBackByVerdict(document, now)
     return reopen(document, now)
   }
-  if (judgement === 'restore' && rollout.pause === null) return restore(document, now)
+  // A moment of quiet is no news: a comparison that has just been reopened goes on for a while.
+  const isOpenMs = now - evidence.proof.weightSinceMs
+  const mayRestore = rollout.pause === null && isOpenMs >= LEAST_REOPENED_MS
+  if (judgement === 'restore' && mayRestore) return restore(document, now)
   return advance(document, now)
 }
 
 function isBeyondDoubt(evidence: Evidence, rollout: Rollout): boolean {
   const { trigger } = rollout.strategy
   const { errors, absolute, tail, tailAbsolute } = readEvidence(evidence)
-  if (trigger.mode === 'threshold') return true
+  if (trigger.mode === 'threshold' || isOverBudget({ evidence, strategy: rollout.strategy }))
+    return true
   const alone = evidence.weights.current === FULL_WEIGHT ? Math.max(absolute, tailAbsolute) : 0
   return Math.max(errors, tail, alone) >= barOf(trigger)
 }
@@ -177,6 +187,12 @@ export function reopen(document: ServiceDocument, now: number): Stepped {
   const { evidence, facts, state } = document
   if (evidence === null) throw new Error('cannot reopen without evidence')
   const raises = rollout.raises + 1
+  const reopenings = (rollout.reopenings ?? 0) + 1
+  const isTooOften = reopenings > MOST_REOPENINGS
+  const tooOften =
+    `the comparison of ${state.candidate} with stable was reopened ${reopenings} times: it stays ` +
+    'at 50 % until somebody has looked'
+  const pause = isTooOften ? { reason: tooOften, sinceMs: now } : rollout.pause
   const raise = {
     weight: REOPENED_WEIGHT,
     number: raises,
@@ -188,18 +204,20 @@ export function reopen(document: ServiceDocument, now: number): Stepped {
     provesAnew: false,
   }
   const folded = foldRaise(evidence, raise, rollout.strategy)
-  const { memoryMs, stableInFlight } = facts
-  const change = { weight: REOPENED_WEIGHT, nowMs: now, memoryMs, stableInFlight }
+  const change = { weight: REOPENED_WEIGHT, nowMs: now, memoryMs: facts.memoryMs }
   // The candidate has served at 100 % and is warm.
   const compared = foldLowering({ ...folded, warmUp: evidence.warmUp }, change)
   const next = moved(document, {
     evidence: compared,
-    state: { weight: REOPENED_WEIGHT, rollout: { ...rollout, raises, reopened: true } },
+    state: {
+      weight: REOPENED_WEIGHT,
+      rollout: { ...rollout, raises, reopened: true, reopenings, pause },
+    },
   })
   const text =
     `${state.candidate} looks bad at 100 %: the comparison with ${state.stable} is reopened at ` +
     `${percentFromWeight(REOPENED_WEIGHT)} %`
-  return {
+  const stepped = {
     document: next,
     note: text,
     effects: [
@@ -209,6 +227,12 @@ export function reopen(document: ServiceDocument, now: number): Stepped {
       journalWeight(document, { text, weight: REOPENED_WEIGHT }, reopeningRecord(raise, next)),
     ],
   }
+  if (!isTooOften) return stepped
+  return tellOnCall(stepped, {
+    ...{ incident: rollout.id, version: state.candidate, severity: 'warning', now },
+    text: `${state.service}: ${tooOften}`,
+    evidence: explanationOf(document),
+  })
 }
 
 function journalWeight(
@@ -230,7 +254,8 @@ export function restore(document: ServiceDocument, now: number): Stepped {
     evidence: noted,
     state: {
       weight: FULL_WEIGHT,
-      rollout: { ...rollout, reopened: false, stepSinceMs: now },
+      // The bake goes on: the candidate has been looked at all the time.
+      rollout: { ...rollout, reopened: false },
     },
   })
   const record = weightRecord({ fold: 'restoring', ...change }, next)
@@ -252,12 +277,26 @@ function leastMs(rollout: Rollout): number {
   return rollout.strategy.steps[rollout.step]?.observeMs ?? 0
 }
 
+const NO_REFUGE: Hold = {
+  word: 'no-refuge',
+  text: 'holds as the candidate looks bad and stable has no healthy target to go back to',
+}
+
+/** Whether the judge would take traffic away if there were somewhere for it to go. */
+function isWithoutRefuge(document: ServiceDocument): boolean {
+  const { evidence } = document
+  if (evidence === null || hasSomewhereToGo(document)) return false
+  const judgement = judge(caseOf(document, rolloutOf(document), evidence))
+  return judgement === 'roll-back' || judgement === 'reopen'
+}
+
 /** What the rollout waits for now; null when it waits for nothing but its own next look. */
 export function holdOf(document: ServiceDocument, now: number): Hold | null {
   const { evidence, facts } = document
   const rollout = rolloutOf(document)
   if (rollout.phase === 'proving') return targetsHold(facts)
   if (rollout.phase === 'manual' || evidence === null) return null
+  if (isWithoutRefuge(document)) return NO_REFUGE
   const restMs = rollout.stepSinceMs + leastMs(rollout) - now
   const { strategy, reopened } = rollout
   const demand = demandNow(document, evidence)
@@ -278,7 +317,9 @@ function advance(document: ServiceDocument, now: number): Stepped {
       return held(document, hold)
     }
     // To go on regardless is what the operator has asked for; the line says what is not known.
-    if (onInconclusive !== 'promote') return conclude(document, { hold, now })
+    if (onInconclusive !== 'promote' || !MAY_PROMOTE.has(hold.word)) {
+      return conclude(document, { hold, now })
+    }
     return goOn(document, { why: inconclusiveText(document, hold), now })
   }
   const { requests, errors } = evidence.step
@@ -296,6 +337,13 @@ function goOn(document: ServiceDocument, order: { why: string; now: number }): S
   const step = nextStepOf(document.state, rollout)
   return raiseToStep(document, { step, by: 'rollout', ...order })
 }
+
+/** Holds that `on_inconclusive: promote` may end: nothing speaks against the candidate. */
+const MAY_PROMOTE: ReadonlySet<Hold['word']> = new Set([
+  'requests',
+  'errors-proof',
+  'latency-proof',
+])
 
 /** What every step waits for, so that it is no news. */
 const QUIET: ReadonlySet<Hold['word']> = new Set(['watching', 'warming', 'resident', 'unproven'])

@@ -32,7 +32,7 @@ export interface TickConditions extends Conditions {
 export interface TickCounts {
   readonly candidate: ArmCounts
   readonly stable: ArmCounts
-  readonly stableInFlight: number
+  readonly stableSlow: number
 }
 
 interface ArmTraffic {
@@ -67,7 +67,7 @@ export class Traffic {
     const arrivals = (rate * TICK_MS) / 1000
     // Those that are being answered; besides them there are those that never will be.
     const open = this.#random.poisson((rate * (1 - weight) * stable.latency.p50Us) / 1e6)
-    const stableInFlight = this.#hanging.stable + open
+    const stableSlow = this.#hanging.stable + open
     return {
       candidate: this.#count('candidate', {
         ...{ on, behaviour: candidate, requests: arrivals * weight },
@@ -77,7 +77,7 @@ export class Traffic {
         ...{ on, behaviour: stable, requests: arrivals * (1 - weight) },
         limitUs: limits?.stableUs ?? null,
       }),
-      stableInFlight,
+      stableSlow,
     }
   }
 

@@ -23,7 +23,7 @@ import {
   type Scores,
   TAIL_TIMES,
 } from './engine.ts'
-import { keepPace, type Pace } from './pace.ts'
+import { foldTail, type TailTests } from './tail.ts'
 import { foldProof, noProof, type Proof } from './proof.ts'
 import { raiseShare, timeShare } from './schedule.ts'
 import { settle, settled, type Settling } from './settle.ts'
@@ -48,7 +48,7 @@ export const NO_TOTALS: ArmTotals = {
   userErrors: 0,
 }
 
-export interface Evidence {
+export interface Evidence extends TailTests {
   /** The id of the rollout it belongs to. */
   readonly rollout: string
   /** How much of the schedule's time has been granted, and the `now` up to which. */
@@ -61,20 +61,18 @@ export interface Evidence {
   readonly weights: WeightLog
   /** After the weight was lowered from 100 %; null when all that comes was drawn as it is now. */
   readonly settling: Settling | null
-  /** Stable's requests in flight that count as failures not known yet; 0 but while settling. */
+  /**
+   * Stable's slow requests in flight when a failure was counted last: they may all fail yet. The
+   * candidate's failures may be known sooner than stable's of the same fault; until those are
+   * known, the comparison takes the worst for granted.
+   */
   readonly unknown: number
   readonly absolute: Scores
   readonly relative: Scores
-  readonly tail: Scores
-  /** How far the tail has grown in the present stretch of time. */
-  readonly pace: Pace | null
-  readonly tailAbsolute: Scores
   /** What E_abs tests against: θ, or θ' at 100 %. */
   readonly bound: number
   /** What slow requests are tested against at 100 %; null below. */
   readonly tailBound: number | null
-  /** Slow requests counted in flight at 100 % whose end has not been counted yet. */
-  readonly owed: number
   readonly anchor: Anchor | null
   /** Why there is no latency test; empty when there is one. */
   readonly noTail: string
@@ -107,6 +105,7 @@ export function noEvidence(rollout: string, options: { nowMs: number; theta: num
     relative: noScores(ERROR_TIMES),
     tail: noScores(TAIL_TIMES),
     pace: null,
+    absolutePace: null,
     tailAbsolute: noScores(ABSOLUTE_TIMES),
     bound: options.theta,
     tailBound: null,
@@ -148,8 +147,8 @@ function added(totals: ArmTotals, counts: ArmCounts, measuring: boolean): ArmTot
 export interface Tick {
   readonly candidate: ArmCounts
   readonly stable: ArmCounts
-  /** Stable's requests in flight before the counts were read; see settle.ts. */
-  readonly stableInFlight: number
+  /** Stable's slow requests in flight before the counts were read. */
+  readonly stableSlow: number
   readonly nowMs: number
   /** How long before its end a request may have been drawn: the response-head time-out. */
   readonly memoryMs: number
@@ -173,26 +172,19 @@ export function foldTick(evidence: Evidence, tick: Tick, trigger: Trigger): Evid
   const w = largestShare(now.weights, tick)
   const cap = capOf(trigger)
   const measuring = now.warmUp === null && now.anchor !== null
-  const slow = measuring ? candidate.exceeded : 0
   const compared = settled(now.settling, tick)
-  const judged = candidate.good + candidate.bad
-  const after = betRelative(now.tail, {
-    times: TAIL_TIMES,
-    w,
-    candidate: measuring ? compared.exceeded : 0,
-    stable: measuring ? stable.exceeded : 0,
-    cap,
+  const slow = foldTail(now, {
+    ...{ w, cap, elapsedMs, isJudged: measuring },
+    candidate: { ...candidate, exceeded: compared.exceeded },
+    stable,
+    judged: candidate.good + candidate.bad,
+    exceeded: candidate.exceeded,
   })
-  const slowness =
-    after === now.tail
-      ? { pace: now.pace, scores: after }
-      : keepPace(now.pace, { elapsedMs, after })
-  const fast = Math.max(0, judged - now.owed - slow)
   return {
     ...now,
     elapsedMs,
     settling: compared.settling,
-    unknown: compared.unknown,
+    unknown: candidate.bad + stable.bad > 0 ? tick.stableSlow : now.unknown,
     seenMs: Math.max(evidence.seenMs, tick.nowMs),
     absolute: betAbsolute(now.absolute, { ...candidate, bound: now.bound, cap }),
     relative: betRelative(now.relative, {
@@ -202,13 +194,7 @@ export function foldTick(evidence: Evidence, tick: Tick, trigger: Trigger): Evid
       stable: stable.bad,
       cap,
     }),
-    tail: slowness.scores,
-    pace: slowness.pace,
-    tailAbsolute:
-      now.tailBound === null || !measuring
-        ? now.tailAbsolute
-        : betAbsolute(now.tailAbsolute, { bad: slow, good: fast, bound: now.tailBound, cap }),
-    owed: measuring ? Math.max(0, now.owed + slow - judged) : 0,
+    ...slow,
     anchor: measuring ? withAnchorCounts(now.anchor, stable) : now.anchor,
     candidate: added(now.candidate, candidate, measuring),
     stable: added(now.stable, stable, measuring),
@@ -222,7 +208,7 @@ export function foldTick(evidence: Evidence, tick: Tick, trigger: Trigger): Evid
       memoryMs: tick.memoryMs,
       limitUs: measuring ? (now.anchor?.candidateUs ?? null) : null,
     }),
-    stepDataMs: now.stepDataMs ?? (judged > 0 ? tick.nowMs : null),
+    stepDataMs: now.stepDataMs ?? (candidate.good + candidate.bad > 0 ? tick.nowMs : null),
   }
 }
 
@@ -251,10 +237,14 @@ export interface Raise {
 
 /** Bounds for 100 %, from what stable did before; they replace the comparison with it. */
 function withoutControl(evidence: Evidence, raise: Raise, theta: number): Evidence {
-  const requests =
-    evidence.stable.requests + (evidence.raises === 0 ? raise.stableWindow.requests : 0)
-  const errors = evidence.stable.errors + (evidence.raises === 0 ? raise.stableWindow.errors : 0)
-  const bound = requests > 0 ? Math.max(theta, upperShare(errors, requests)) : theta
+  // The rollout's own counts and the last minute overlap, so whichever knows more is taken. What was
+  // known at 100 % already is not known any better now.
+  const seen = evidence.stable.requests
+  const { errors, requests } =
+    seen >= raise.stableWindow.requests ? evidence.stable : raise.stableWindow
+  const isAlone = evidence.weights.current === FULL_WEIGHT
+  const known = requests > 0 ? Math.max(theta, upperShare(errors, requests)) : theta
+  const bound = isAlone ? evidence.bound : known
   const { anchor } = evidence
   return {
     ...evidence,
@@ -273,7 +263,8 @@ function withAnchor(evidence: Evidence, raise: Raise, trigger: Trigger): Evidenc
   if (evidence.anchor !== null && (!comparison || evidence.tailBound !== null)) return evidence
   const dropped = dropAnchor(raise.tail, trigger.p99LatencyIncrease)
   if ('anchor' in dropped) return { ...evidence, anchor: dropped.anchor, noTail: '' }
-  return { ...evidence, anchor: null, noTail: dropped.missing }
+  // An old limit is as good as any; a quiet minute takes nothing from it.
+  return evidence.anchor === null ? { ...evidence, noTail: dropped.missing } : evidence
 }
 
 /**
@@ -288,7 +279,8 @@ export function foldLateAnchor(
   trigger: Trigger,
 ): Evidence {
   const { anchor, weights } = evidence
-  if (weights.current === FULL_WEIGHT) return evidence
+  // At 100 %, and when the comparison was reopened, the bound of the share belongs to the limit.
+  if (weights.current === FULL_WEIGHT || evidence.tailBound !== null) return evidence
   if (anchor !== null && !isTooRare(anchor, tail)) return evidence
   const dropped = dropAnchor(tail, trigger.p99LatencyIncrease)
   return 'anchor' in dropped ? { ...evidence, anchor: dropped.anchor, noTail: '' } : evidence
@@ -332,7 +324,7 @@ export function limitOf({ anchor, warmUp }: Evidence): Anchor | null {
 /** Takes in a weight that is lower than 100 %: draws are told apart one by one, see settle.ts. */
 export function foldLowering(
   evidence: Evidence,
-  change: { weight: Weight; nowMs: number; memoryMs: number; stableInFlight: number },
+  change: { weight: Weight; nowMs: number; memoryMs: number },
 ): Evidence {
   return {
     ...evidence,
@@ -350,7 +342,8 @@ export function withControl(evidence: Evidence, trigger: Trigger): Evidence {
 /** The scores against stable as they are if all that is unknown of stable fails. */
 function withUnknown({ relative, unknown, weights }: Evidence): Scores {
   if (unknown === 0) return relative
-  const w = weights.current / FULL_WEIGHT
+  const largest = Math.max(weights.current, ...weights.past.map(({ weight }) => weight))
+  const w = largest / FULL_WEIGHT
   const bet = { times: ERROR_TIMES, w, candidate: 0, stable: unknown }
   return betRelative(relative, { ...bet, cap: Number.POSITIVE_INFINITY })
 }

@@ -3,9 +3,10 @@
 // so the smaller one counts; at 100 % there is only the one against the bound.
 
 import type { EvidenceView, TestFigures } from '../explanation.ts'
-import { ABSOLUTE_TIMES, bestTimes, ERROR_TIMES } from './engine.ts'
+import { ERROR_TIMES } from './engine.ts'
 import { type ArmTotals, barOf, type Evidence, readEvidence } from './evidence.ts'
 import { isDeadOnArrival } from './judge.ts'
+import { timesOfBound, timesOfStable } from './looks.ts'
 import {
   budgetOf,
   changeText,
@@ -29,8 +30,9 @@ interface Tests {
 
 function testsOf({ evidence }: Explained): Tests {
   const { absolute, relative } = readEvidence(evidence)
-  const overBound = bestTimes(evidence.absolute, ABSOLUTE_TIMES)
-  const overStable = bestTimes(evidence.relative, ERROR_TIMES)
+  const { errors: bad, requests: all } = evidence.stable
+  const overBound = timesOfBound(evidence.absolute, evidence.bound)
+  const overStable = timesOfStable(evidence.relative, { times: ERROR_TIMES, bad, all })
   return {
     bound: { against: 'bound', value: absolute, bestTimes: overBound },
     stable: { against: 'stable', value: relative, bestTimes: overStable },

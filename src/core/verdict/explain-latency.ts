@@ -4,8 +4,9 @@
 
 import type { EvidenceView, TestFigures } from '../explanation.ts'
 import type { Anchor } from './anchor.ts'
-import { ABSOLUTE_TIMES, bestTimes, TAIL_TIMES } from './engine.ts'
+import { TAIL_TIMES } from './engine.ts'
 import { type ArmTotals, barOf, readEvidence } from './evidence.ts'
+import { timesOfBound, timesOfStable } from './looks.ts'
 import {
   changeText,
   evidenceText,
@@ -92,7 +93,7 @@ function textOf(on: Explained, judged: Judged & { wouldChange: string }): string
   const stable = armOf(evidence.stable)
   const level = percent(rateOf(anchor.over, anchor.requests))
   const warming =
-    evidence.warmUp === null ? '' : ' Latency is not judged while the candidate warms up.'
+    evidence.warmUp === null ? '' : ' Latency is not judged until the candidate is warm.'
   const slow = (arm: typeof stable, us: number): string =>
     arm.requests === 0
       ? `nothing measured yet, limit ${milliseconds(us)}`
@@ -107,12 +108,14 @@ function textOf(on: Explained, judged: Judged & { wouldChange: string }): string
 
 function testsOf({ evidence }: Explained, stake: Stake): readonly TestFigures[] {
   const { tail, tailAbsolute } = readEvidence(evidence)
-  const overBound = bestTimes(evidence.tailAbsolute, ABSOLUTE_TIMES)
-  const overStable = bestTimes(evidence.tail, TAIL_TIMES)
+  const { bad, requests: all } = armOf(evidence.stable)
+  const { tailBound } = evidence
+  const overBound = tailBound === null ? null : timesOfBound(evidence.tailAbsolute, tailBound)
+  const overStable = timesOfStable(evidence.tail, { times: TAIL_TIMES, bad, all })
   const byBound: TestFigures = { against: 'bound', value: tailAbsolute, bestTimes: overBound }
   const compared: TestFigures = { against: 'stable', value: tail, bestTimes: overStable }
   if (stake.comparison === 'stable') return [compared]
-  return evidence.tailBound === null ? [compared] : [byBound, compared]
+  return tailBound === null ? [compared] : [byBound, compared]
 }
 
 /** Slow requests in a row that reach what the stake is about. */
@@ -135,7 +138,10 @@ export function explainLatency(on: Explained): EvidenceView {
   const times = tests.find(({ against }) => against === decisive)?.bestTimes ?? null
   const row = slowRow(on, stake)
   const how = { value, stake, more: row?.more ?? null, thing: 'slow request' }
-  const wouldChange = sentence(changeText(on, { ...how, overMs: row?.overMs ?? 0 }))
+  const change = changeText(on, { ...how, overMs: row?.overMs ?? 0 })
+  // Beside "is not judged yet" it would else read as if slow requests could do it now.
+  const isLater = evidence.warmUp !== null && value < stake.bar
+  const wouldChange = sentence(isLater ? `once it is warm, ${change}` : change)
   return {
     metric: 'p99',
     value,

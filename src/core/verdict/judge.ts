@@ -53,7 +53,7 @@ export function suspicionOf(values: EvidenceValues): number {
 }
 
 /** Whether as many failures have reached users as the operator is willing to pay. */
-function isOverBudget({ evidence, strategy }: Case): boolean {
+export function isOverBudget({ evidence, strategy }: Pick<Case, 'evidence' | 'strategy'>): boolean {
   const { maxUserErrors } = strategy.trigger
   return maxUserErrors !== null && evidence.candidate.userErrors >= maxUserErrors
 }

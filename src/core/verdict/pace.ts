@@ -3,24 +3,27 @@
 // A pause of one process (garbage collection, a busy machine) makes every request slow that is with
 // it: many events at once, and one cause, which a harmless version has as often as any other. So
 // within a short time the evidence grows by a limited factor, however many slow requests there are:
-// a pause of less than a second condemns nobody by itself, and a candidate that stays slow is taken
-// out in little more than that. The same holds for the proof that a candidate is harmless, where a
+// a pause of up to 0.8 s condemns nobody by itself, and a candidate that stays slow is taken out in
+// little more than that. The same holds for the proof that a candidate is harmless, where a
 // pause of stable would prove it. To leave out winnings keeps a bet sound.
 
 import { meanScore, type Scores } from './engine.ts'
 
 /** Evidence against a candidate grows by this factor at most in a stretch of time … */
-export const GROWTH = 6
+export const GROWTH = 10
 /** … and the proof that it is harmless by this one, as stable may stand still, too. */
 export const PROOF_GROWTH = 3
-/** A stretch, of the rollout's own clock. */
+/**
+ * A stretch, of the rollout's own clock. It begins with a slow request, so a pause of up to two of
+ * them is two stretches, wherever it falls.
+ */
 export const PACE_MS = 400
 /** A long good life builds no debt: the growth of evidence is measured from here at least. */
 const FLOOR = 1
 
 export interface Pace {
-  /** The number of the present stretch. */
-  readonly stretch: number
+  /** When the present stretch began. */
+  readonly sinceMs: number
   /** The value at its beginning, as the slow request before it had left it. */
   readonly began: number
   /** The value after the slow request that was counted last. */
@@ -40,11 +43,12 @@ function paced(
   now: { elapsedMs: number; value: number; growth: number; floor: number },
 ): { pace: Pace; factor: number } {
   const { elapsedMs, floor, growth, value } = now
-  const stretch = Math.floor(elapsedMs / PACE_MS)
-  const began = pace?.stretch === stretch ? pace.began : (pace?.last ?? floor)
+  const goesOn = pace !== null && elapsedMs - pace.sinceMs < PACE_MS
+  const sinceMs = goesOn ? pace.sinceMs : elapsedMs
+  const began = goesOn ? pace.began : (pace?.last ?? floor)
   const most = growth * Math.max(floor, began)
-  if (value <= most) return { pace: { stretch, began, last: value }, factor: 1 }
-  return { pace: { stretch, began, last: most }, factor: most / value }
+  if (value <= most) return { pace: { sinceMs, began, last: value }, factor: 1 }
+  return { pace: { sinceMs, began, last: most }, factor: most / value }
 }
 
 /** Holds the scores of the latency test to the pace. */
@@ -72,7 +76,7 @@ export function keepProofPace(
   now: { elapsedMs: number; after: readonly number[]; value: number },
 ): { pace: Pace; logs: readonly number[] } {
   const { after, elapsedMs, value } = now
-  const from = pace ?? { stretch: -1, began: 1, last: 1 }
+  const from = pace ?? { sinceMs: Number.NEGATIVE_INFINITY, began: 1, last: 1 }
   const kept = paced(from, { elapsedMs, value, growth: PROOF_GROWTH, floor: 0 })
   const less = Math.log(kept.factor)
   return { pace: kept.pace, logs: less === 0 ? after : after.map((log) => log + less) }

@@ -27,6 +27,8 @@ export const RISK_MISS = 0.05
 const PRIOR_SLOW = 10
 /** … at the share that stable had, which was at least this. */
 const LEAST_SHARE = 1e-4
+/** Of more requests than these nobody wants to know how many they are. */
+const MOST_MISSING = 1e12
 
 export interface Proving {
   readonly evidence: Evidence
@@ -101,7 +103,7 @@ function errorsView(on: Proving): ProofView {
   const againstStable = demand.tailRatio === null ? 0 : relativeProof(evidence.proof)
   const value = Math.max(againstBound, againstStable)
   const known = { proof: 'errors', excludes: demand.bound, value, bar } as const
-  const goal = `that fewer than ${percent(demand.bound)} fail`
+  const goal = `that fewer than ${percent(demand.bound)} of its requests fail`
   if (isErrorsProven(on)) {
     const byStable = `that it fails less than ${ERROR_RATIO} times as often as stable`
     const text = `has shown ${againstBound >= bar ? goal : byStable}`
@@ -109,12 +111,13 @@ function errorsView(on: Proving): ProofView {
   }
   const missing = cleanRequestsMissing(seen, { bound: demand.bound, bar })
   if (!Number.isFinite(missing)) {
-    const text = `holds as no number of clean requests suffices to show ${goal}`
+    const text = `holds as no number of the candidate's clean requests suffices to show ${goal}`
     return { ...known, proven: false, missingRequests: null, aboutSeconds: null, text }
   }
   const perSecond = (facts.ratePerSecond * evidence.weights.current) / FULL_WEIGHT
   const aboutSeconds = secondsFor(missing, perSecond)
-  const text = `needs ${count(missing, 'more clean request')}${atRate(aboutSeconds)}, to show ${goal}`
+  const requests = `${count(missing, 'more clean request')} of the candidate`
+  const text = `needs ${requests}${atRate(aboutSeconds)}, to show ${goal}`
   return { ...known, proven: false, missingRequests: missing, aboutSeconds, text }
 }
 
@@ -141,7 +144,7 @@ function tailView(on: Proving, ratio: number): ProofView {
   }
   const aboutSeconds = secondsFor(missing, on.facts.ratePerSecond)
   const requests = count(missing, 'more request')
-  const text = `needs about ${requests}${atRate(aboutSeconds)}, to show ${goal}`
+  const text = `needs about ${requests} of the service${atRate(aboutSeconds)}, to show ${goal}`
   return { ...known, value, proven: false, missingRequests: missing, aboutSeconds, text }
 }
 
@@ -157,7 +160,8 @@ function tailMissing({ evidence, strategy }: Proving, ratio: number): number {
     stableShare,
     candidateShare: shareWithPrior(candidate, stableShare),
   }
-  return Math.max(1, tailRequestsMissing(proof, { ratio, bar: tailBar(strategy) }, seen))
+  const missing = tailRequestsMissing(proof, { ratio, bar: tailBar(strategy) }, seen)
+  return missing > MOST_MISSING ? Number.POSITIVE_INFINITY : Math.max(1, missing)
 }
 
 /** The share of slow requests, with ten slow ones of the share that is taken for granted. */

@@ -25,6 +25,7 @@ export interface Hold {
     | 'errors-proof'
     | 'latency-proof'
     | 'reopened'
+    | 'no-refuge'
   readonly text: string
 }
 
@@ -87,13 +88,27 @@ export function stepHold(still: Standstill): Hold | null {
   return dataHold(still)
 }
 
+const NO_DATA =
+  'holds as the candidate has had no request in this step, from which nothing can be concluded'
+
+/** In mode `threshold`: no step ends on a window that is too small to be judged. */
+function thresholdHold({ facts, strategy }: Standstill): Hold | null {
+  const { minRequests, mode } = strategy.trigger
+  const few = minRequests - facts.windows.candidate.requests
+  if (mode === 'evidence' || few <= 0) return null
+  const text = `holds as the window needs ${count(few, 'more request')} of the candidate to be judged`
+  return { word: 'requests', text }
+}
+
 /** What is still to be seen of the candidate before the step may end. */
 function dataHold(still: Standstill): Hold | null {
   const { demand, evidence, facts, strategy } = still
   const { requests } = evidence.step
   if (requests === 0 && (demand !== null || strategy.minRequests > 0)) {
-    return { word: 'no-data', text: 'holds as the candidate has had no request in this step' }
+    return { word: 'no-data', text: NO_DATA }
   }
+  const unjudged = thresholdHold(still)
+  if (unjudged !== null) return unjudged
   const few = strategy.minRequests - requests
   if (few > 0) {
     const text = `holds as the candidate needs ${count(few, 'more request')} in this step`

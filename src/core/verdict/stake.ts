@@ -106,7 +106,7 @@ export function changeText(
   const { more, overMs = 0, stake, thing, value } = how
   const does = DOES[stake.leadsTo]
   if (value >= stake.bar) return reachedText(on, how)
-  const over = overMs === 0 ? '' : `, over ${seconds(overMs)} or more,`
+  const over = overMs === 0 ? '' : `, spread over at least ${seconds(overMs)},`
   const next =
     more === null
       ? `more than ${FAILURES_TRIED} ${thing}s in a row are needed to ${does}`

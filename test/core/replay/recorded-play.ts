@@ -86,11 +86,11 @@ export class RecordedPlay {
     this.send({ event: 'survey', facts: this.facts })
   }
 
-  tick(candidate: Partial<ArmCounts>, stable: Partial<ArmCounts>, stableInFlight = 0): void {
+  tick(candidate: Partial<ArmCounts>, stable: Partial<ArmCounts>, stableSlow = 0): void {
     const counts = { ...NO_COUNTS, ...candidate }
     this.candidateRequests += counts.good + counts.bad
     this.send({
-      ...{ event: 'tick', candidate: counts, stable: { ...NO_COUNTS, ...stable }, stableInFlight },
+      ...{ event: 'tick', candidate: counts, stable: { ...NO_COUNTS, ...stable }, stableSlow },
     })
     if (this.#random.next() < 0.8) {
       this.#writer.writeNotable(this.document, this.nowMs)

@@ -1,0 +1,67 @@
+// The tests of latency: which version slow requests fall on, and, at 100 %, whether there are more
+// of them than stable had. Both are held to a pace (pace.ts), since one pause of a process makes
+// many requests slow at once.
+
+import type { ArmCounts } from '../facts.ts'
+import { betAbsolute, betRelative, type Scores, TAIL_TIMES } from './engine.ts'
+import { keepPace, type Pace } from './pace.ts'
+
+/** What the tests know; a part of the evidence, plain JSON. */
+export interface TailTests {
+  /** The scores against stable. */
+  readonly tail: Scores
+  /** The scores against the bound that replaces stable at 100 %. */
+  readonly tailAbsolute: Scores
+  /** How far each of them has grown in the present stretch of time. */
+  readonly pace: Pace | null
+  readonly absolutePace: Pace | null
+  /** Slow requests counted in flight at 100 % whose end has not been counted yet. */
+  readonly owed: number
+}
+
+export interface TailTick {
+  readonly w: number
+  readonly cap: number
+  readonly elapsedMs: number
+  /** Whether latency is judged now. */
+  readonly isJudged: boolean
+  /** `exceeded`: what counts in the comparison. */
+  readonly candidate: ArmCounts
+  readonly stable: ArmCounts
+  /** The candidate's judged and slow requests, all of them. */
+  readonly judged: number
+  readonly exceeded: number
+}
+
+/** Takes in the slow requests of a tick. */
+export function foldTail(
+  known: TailTests & { readonly tailBound: number | null },
+  tick: TailTick,
+): TailTests {
+  const { absolutePace, owed, pace, tail, tailAbsolute, tailBound } = known
+  const { candidate, cap, elapsedMs, stable, w } = tick
+  if (!tick.isJudged) return { tail, tailAbsolute, pace, absolutePace, owed: 0 }
+  const slow = { times: TAIL_TIMES, w, candidate: candidate.exceeded, stable: stable.exceeded }
+  const after = betRelative(tail, { ...slow, cap })
+  const compared =
+    slow.candidate + slow.stable === 0
+      ? { scores: after, pace }
+      : keepPace(pace, { elapsedMs, after })
+  const { exceeded, judged } = tick
+  const good = Math.max(0, judged - owed - exceeded)
+  const alone =
+    tailBound === null
+      ? tailAbsolute
+      : betAbsolute(tailAbsolute, { bad: exceeded, good, bound: tailBound, cap })
+  const bounded =
+    tailBound === null || exceeded === 0
+      ? { scores: alone, pace: absolutePace }
+      : keepPace(absolutePace, { elapsedMs, after: alone })
+  return {
+    tail: compared.scores,
+    pace: compared.pace,
+    tailAbsolute: bounded.scores,
+    absolutePace: bounded.pace,
+    owed: Math.max(0, owed + exceeded - judged),
+  }
+}
