@@ -11,7 +11,7 @@ import { currentAssignment } from '../../src/board/assignment.ts'
 import { type Board, createBoard, wakeControl } from '../../src/board/board.ts'
 import { TALLY } from '../../src/board/layout.ts'
 import { count } from '../../src/board/tallies.ts'
-import type { Config } from '../../src/config/config.ts'
+import type { Config, ReceiverConfig } from '../../src/config/config.ts'
 import type { Connect } from '../../src/control/check-request.ts'
 import { Control } from '../../src/control/control.ts'
 import type { Answer, Change, ServiceView } from '../../src/core/command.ts'
@@ -110,8 +110,7 @@ export function configOf(choices: ConfigChoices): Config {
     forwarding: { via: 'vertex', forwarded: false, proxyAuthorization: false },
     halfClose: 'gone',
     accessLog: null,
-    page:
-      choices.pageUrl === undefined ? null : { url: choices.pageUrl, headers: { 'x-key': 'k' } },
+    receivers: choices.pageUrl === undefined ? [] : [webhookAt(choices.pageUrl)],
     logLevel: 'silent',
     readinessPath: null,
     services: services.map((name) => ({
@@ -134,6 +133,11 @@ export function configOf(choices: ConfigChoices): Config {
       healthCheck: null,
     })),
   }
+}
+
+function webhookAt(url: string): ReceiverConfig {
+  const headers = { 'x-key': 'k' }
+  return { kind: 'webhook', name: 'webhook', url, headers, body: null, updates: false }
 }
 
 /** Waits for a condition, at most 5 s. */
