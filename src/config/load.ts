@@ -10,6 +10,7 @@ import { checkShape } from './check.ts'
 import type { AccessLogConfig, Config, ServiceConfig } from './config.ts'
 import { reportAccessLog } from './contradictions.ts'
 import { type Environment, readDocument } from './document.ts'
+import { idleSettings } from './idle.ts'
 import { type Mistake, quote, type Report, under } from './mistake.ts'
 import {
   ADMIN_TOKEN,
@@ -248,6 +249,7 @@ function resolveServices(document: NodeDocument, context: Context): readonly Ser
   for (const [name, found] of documents) {
     const service = resolveService(found.document, { name, pointer: found.pointer, report })
     services.push(service)
+    context.warnings.push(...idleSettings(service, found.document))
     claimMatches(service, { ...found, owners, report })
   }
   return services
