@@ -29,9 +29,11 @@ export function markBucket({ cells, layout }: Board, mark: BucketMark): boolean 
   return true
 }
 
-/** Begins a new window for all services. The control thread's call. */
-export function clearBuckets({ cells, layout }: Board): void {
-  for (let map = 0; map < layout.services * BUCKETS.maps; map++) {
+/** Begins a new window, for all services or for one. The control thread's call. */
+export function clearBuckets({ cells, layout }: Board, service?: number): void {
+  const from = (service ?? 0) * BUCKETS.maps
+  const to = service === undefined ? layout.services * BUCKETS.maps : from + BUCKETS.maps
+  for (let map = from; map < to; map++) {
     const at = layout.bucketsAt + map * BUCKETS.mapCells
     if (Atomics.load(cells, at + BUCKETS.marked) === 0) continue
     Atomics.store(cells, at + BUCKETS.marked, 0)

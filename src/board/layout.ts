@@ -56,9 +56,11 @@ export const TALLY = {
   /** As evidenceBad and exceeded, of requests drawn before the row in force. */
   earlierBad: AFTER + 5,
   earlierExceeded: AFTER + 6,
-  claims: AFTER + 7,
+  /** Errors of an affinity bucket that has had one: no news to the comparison with stable. */
+  repeatedBad: AFTER + 7,
+  claims: AFTER + 8,
   /** Requests in flight that are slower than their limit; like claims no counter. */
-  overdue: AFTER + 8,
+  overdue: AFTER + 9,
   cells: 32,
 } as const
 

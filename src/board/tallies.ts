@@ -195,6 +195,8 @@ export interface TallyDelta {
   /** Of evidenceBad and exceeded: drawn before the row that was in force when they fell. */
   readonly earlierBad: number
   readonly earlierExceeded: number
+  /** Of evidenceBad: of an affinity bucket that has had an error already. */
+  readonly repeatedBad: number
 }
 
 const COUNTERS = TALLY.claims
@@ -245,14 +247,18 @@ export class TallyReader {
         sums[cell] = (sums[cell] ?? 0) + ((now - before) >>> 0)
       }
     }
+    const bad = sums[TALLY.evidenceBad] ?? 0
+    const earlierBad = sums[TALLY.earlierBad] ?? 0
+    const repeatedBad = sums[TALLY.repeatedBad] ?? 0
     return {
       outcomes: sums.slice(0, OUTCOMES.length),
       evidenceGood: sums[TALLY.evidenceGood] ?? 0,
-      evidenceBad: (sums[TALLY.evidenceBad] ?? 0) + (sums[TALLY.earlierBad] ?? 0),
+      evidenceBad: bad + earlierBad + repeatedBad,
       rescued: sums[TALLY.rescued] ?? 0,
       userErrors: sums[TALLY.userErrors] ?? 0,
       exceeded: (sums[TALLY.exceeded] ?? 0) + (sums[TALLY.earlierExceeded] ?? 0),
-      earlierBad: sums[TALLY.earlierBad] ?? 0,
+      earlierBad,
+      repeatedBad,
       earlierExceeded: sums[TALLY.earlierExceeded] ?? 0,
     }
   }

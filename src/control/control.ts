@@ -20,6 +20,7 @@ import { degradedSentences } from './degraded.ts'
 import { EvidenceLines } from './evidence-lines.ts'
 import { memoryMs } from './facts.ts'
 import { JournalFile } from './journal-file.ts'
+import { completed } from './complete.ts'
 import { Keeper, type KeeperParts } from './keeper.ts'
 import type { Ledger, Reading } from './ledger.ts'
 import { Loop } from './loop.ts'
@@ -274,7 +275,7 @@ export class Control {
     let savedEpoch: number | null = null
     let config = service
     if (reading.found === 'document') {
-      document = reading.saved.document
+      document = completed(reading.saved.document, service.strategy)
       savedEpoch = document.state.epoch
     }
     if (reading.found === 'damage') {

@@ -4,7 +4,12 @@
 import type { Board } from '../board/board.ts'
 import type { Config } from '../config/config.ts'
 import type { ServiceDocument } from '../core/events.ts'
-import type { Facts, TargetCounts, WindowFigures } from '../core/facts.ts'
+import {
+  type Facts,
+  requestMemoryMs,
+  type TargetCounts,
+  type WindowFigures,
+} from '../core/facts.ts'
 import type { ServiceState } from '../core/service.ts'
 import { WINDOW_MS } from '../core/window.ts'
 import { claims, targetInFlight, targetServed } from '../board/tallies.ts'
@@ -41,16 +46,9 @@ export interface FactsParts {
   readonly perBucket: boolean
 }
 
-/** Loop, wheel and tick are each late by a few milliseconds, by more when the machine is busy. */
-const LATENESS_MS = 1000
-
-/**
- * How long after its draw a request may fail at most: it waits for a connection, then for the head
- * of its answer. Too long only costs power; too short lets the failures of an earlier, larger
- * weight count as if the present one had drawn them.
- */
+/** How long before its end a request may have been drawn, in this node. */
 export function memoryMs({ timeouts }: Config): number {
-  return timeouts.connectMs + timeouts.responseHeadMs + LATENESS_MS
+  return requestMemoryMs(timeouts)
 }
 
 /** The facts about a service now. Pours the latency counts of its versions into their windows. */

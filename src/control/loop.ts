@@ -6,6 +6,7 @@
 
 import { setImmediate } from 'node:timers/promises'
 import { type Board, waitForWake, wakeControl, wakeCount } from '../board/board.ts'
+import { clearBuckets } from '../board/buckets.ts'
 import { overdue, type TallyDelta, TallyReader } from '../board/tallies.ts'
 import { NO_COUNTS } from '../core/facts.ts'
 import { blameOf, OUTCOMES } from '../core/outcome.ts'
@@ -251,6 +252,7 @@ export class Loop {
         userErrors: delta.userErrors,
         earlierBad: delta.earlierBad,
         earlierExceeded: delta.earlierExceeded,
+        repeatedBad: delta.repeatedBad,
       }
       counted.set(version.service, arms)
     }
@@ -258,7 +260,13 @@ export class Loop {
   }
 
   #tick(keeper: Keeper, arms: Arms, stableSlow: number): void {
+    const before = keeper.document.state.rollout?.reopened ?? false
     keeper.decide({ event: 'tick', ...arms, stableSlow })
+    // What led here has used its witnesses up, and the reopened comparison needs some.
+    if (!before && keeper.document.state.rollout?.reopened === true) {
+      const { board, residency } = this.#parts
+      clearBuckets(board, residency.cellOf(keeper.config.name))
+    }
     if (this.#isTick) this.#parts.evidence.writeNotable(keeper.document, this.#parts.clock.now())
   }
 

@@ -93,6 +93,11 @@ export class Residency {
     return name === null ? undefined : this.#services.get(service)?.versions.get(name)
   }
 
+  /** The service's cell on the board. */
+  cellOf(service: string): number | undefined {
+    return this.#services.get(service)?.index
+  }
+
   versionsOf(service: string): Iterable<ResidentVersion> {
     return this.#services.get(service)?.versions.values() ?? []
   }

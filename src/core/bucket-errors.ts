@@ -1,10 +1,12 @@
 // With affinity the draw is made per bucket, so the requests of a bucket are no independent
-// witnesses: one customer who always fails would look like a broken version. So of each bucket one
-// error in ten minutes is evidence, and one latency exceedance, whichever arm it falls on: that
-// arm is the bucket's draw. Were it one in 10 s, customers who fail with every version would
-// testify again and again to the same draw: with 2 % of them 13 to 42 % of harmless candidates
-// were rolled back in simulation, with ten minutes 0 to 0.3 %. And were it one for each arm, those
-// whom a raise moves would testify against the candidate alone.
+// witnesses: one customer who always fails would look like a broken version. So in the comparison
+// with stable one error of each bucket in ten minutes counts, and one latency exceedance,
+// whichever arm it falls on: that arm is the bucket's draw. What is held against a bound, with
+// stable or without, are all errors: that customers fail is no less bad for their being the same
+// ones. Were it one in 10 s, customers who fail with every version would testify again and again
+// to the same draw: with 2 % of them 13 to 42 % of harmless candidates were rolled back in
+// simulation, with ten minutes 0 to 0.3 %. And were it one for each arm, those whom a raise moves
+// would testify against the candidate alone.
 //
 // What has been seen is a bitmap of all buckets; windows are fixed, since a bitmap that is cleared
 // at once needs no memory of times. Bitmaps of several nodes merge by OR, and what is new in the

@@ -7,6 +7,18 @@
  */
 export const SENT_WITHIN_MS = 1000
 
+/** Loop, wheel and tick are each late by a few milliseconds, by more when the machine is busy. */
+const LATENESS_MS = 1000
+
+/**
+ * How long after its draw a request may fail at most: it waits for a connection, then for the head
+ * of its answer. Too long only costs power; too short lets the failures of an earlier, larger
+ * weight count as if the present one had drawn them.
+ */
+export function requestMemoryMs(timeouts: { connectMs: number; responseHeadMs: number }): number {
+  return timeouts.connectMs + timeouts.responseHeadMs + LATENESS_MS
+}
+
 /** Where latency is not judged a request that waits longer than this for its answer is slow. */
 export const SLOW_BY_DEFAULT_US = 1_000_000
 
@@ -21,6 +33,11 @@ export interface ArmCounts {
   /** Of `bad` and `exceeded`: those drawn before the assignment in force; absent: none. */
   readonly earlierBad?: number
   readonly earlierExceeded?: number
+  /**
+   * Of `bad`: errors of affinity buckets that have had one, which are no news to the comparison
+   * with stable; absent: none.
+   */
+  readonly repeatedBad?: number
 }
 
 export const NO_COUNTS: ArmCounts = { good: 0, bad: 0, exceeded: 0, userErrors: 0 }

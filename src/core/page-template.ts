@@ -1,7 +1,8 @@
-// The body of a webhook in the operator's own words: JSON with placeholders such as `{{text}}`. What
-// is filled in is escaped as JSON is, so that no sentence of ours can break out of its quotes; it is
-// filled in once, so that a text which looks like a placeholder stays a text. A template that would
-// not give JSON is refused when the file is read, not when somebody must be woken.
+// The body of a webhook in the operator's own words: JSON with placeholders such as `{{text}}`.
+// What is filled in is escaped as JSON is, so that no sentence of ours can break out of its
+// quotes; it is filled in once, so that a text which looks like a placeholder stays a text. A
+// template that would not give JSON is refused when the file is read, not when somebody must be
+// woken.
 
 /** What a template can say. All are texts, to be put between quotes, but `evidence`, a value. */
 export const PLACEHOLDERS = [
@@ -34,7 +35,9 @@ function isPlaceholder(name: string): name is Placeholder {
   return PLACEHOLDERS.some((known) => known === name)
 }
 
-/** The body of a page. Placeholders that are not known stay as they are: see `templateComplaint`. */
+/**
+ * The body of a page. Placeholders that are not known stay as they are: see `templateComplaint`.
+ */
 export function fillTemplate(template: string, values: TemplateValues): string {
   return template.replaceAll(PLACEHOLDER, (whole, name: string) => {
     if (!isPlaceholder(name)) return whole

@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto'
 import type { Board } from '../board/board.ts'
 import { acknowledgeTable, beat } from '../board/liveness.ts'
 import { count } from '../board/tallies.ts'
+import { requestMemoryMs } from '../core/facts.ts'
 import type { Table } from '../core/table.ts'
 import { type ForwardingRules, forwardingRules } from '../http1/forward.ts'
 import { RequestHead, type RequestLimits } from '../http1/request-head.ts'
@@ -118,6 +119,11 @@ export class Edge {
     const { accessLog } = this.settings
     if (accessLog === null) return null
     return new AccessLog({ config: accessLog, tell: (word) => this.tell(word) })
+  }
+
+  /** How long after its draw a request may fail, but for one whose answer or upload is long. */
+  get memoryMs(): number {
+    return requestMemoryMs(this.settings.timeouts)
   }
 
   useTable(table: Table): void {

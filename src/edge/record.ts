@@ -173,13 +173,19 @@ export class Judgement {
   }
 
   #countError(outcome: Outcome, status: number): void {
-    if (!this.#isFirst('error')) return
     const { edge, requestId, slot } = this
+    const isEarlier = this.#isEarlier
+    // What was drawn so long ago, by another assignment, can be compared with nothing any more.
+    if (isEarlier && edge.tickedMs - this.#drawnAtMs > edge.memoryMs) return
+    if (!this.#isFirst('error')) {
+      edge.count(slot, TALLY.repeatedBad)
+      return wakeControl(edge.board)
+    }
     // First its name, then the count, which wakes control at once: a message takes a turn longer.
     if (this.arm === 'candidate') {
       edge.failedRequests.note({ slot, requestId, outcome, status }, edge.tickedMs)
     }
-    edge.count(slot, this.#isEarlier ? TALLY.earlierBad : TALLY.evidenceBad)
+    edge.count(slot, isEarlier ? TALLY.earlierBad : TALLY.evidenceBad)
     wakeControl(edge.board)
   }
 

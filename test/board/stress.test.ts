@@ -105,11 +105,11 @@ await t.test('counts made by threads are read exactly once, marks are never lost
     const dirty = reader.dirtySlots()
     for (const slot of dirty) {
       const delta = reader.read(slot)
-      const { earlierBad, earlierExceeded, outcomes, rescued, userErrors } = delta
-      const bad = delta.evidenceBad - earlierBad
+      const { earlierBad, earlierExceeded, outcomes, repeatedBad, rescued, userErrors } = delta
+      const bad = delta.evidenceBad - earlierBad - repeatedBad
       const exceeded = delta.exceeded - earlierExceeded
       const evidence = [delta.evidenceGood, bad, rescued, userErrors, exceeded]
-      const all = [...outcomes, ...evidence, earlierBad, earlierExceeded]
+      const all = [...outcomes, ...evidence, earlierBad, earlierExceeded, repeatedBad]
       all.forEach((times, cell) => {
         sums[slot * counters + cell] = (sums[slot * counters + cell] ?? 0) + times
       })
@@ -132,7 +132,7 @@ await t.test('counts made by threads are read exactly once, marks are never lost
     THREADS * TIMES,
   )
   t.equal(readDirty(), 0)
-  t.equal(counters, OUTCOMES.length + 7)
+  t.equal(counters, OUTCOMES.length + 8)
 })
 
 await t.test('a mark that is set while another is taken is seen the next time', async (t) => {

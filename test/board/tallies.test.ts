@@ -44,7 +44,7 @@ function tallyCell(board: Board, at: { thread: number; slot: number; cell: numbe
 await t.test('each reading is what was counted since the last one', async (t) => {
   const board = createBoard(SIZE)
   const reader = new TallyReader(board)
-  const none = { earlierBad: 0, earlierExceeded: 0 }
+  const none = { earlierBad: 0, earlierExceeded: 0, repeatedBad: 0 }
   const nothing = {
     ...none,
     outcomes: OUTCOMES.map(() => 0),

@@ -232,7 +232,7 @@ await t.test('a candidate that never answered well, and affinity, are named', as
   play.tick(arm(0, 2), arm(40))
   const { text } = viewOf(play, 'errors')
   t.match(text, 'It has not answered a single request well.')
-  t.match(text, 'With affinity one error counts of each bucket of clients in ten minutes.')
+  t.match(text, 'With affinity one error counts of each bucket of clients in ten minutes')
 })
 
 await t.test('where there is no latency test the reason stands there', async (t) => {

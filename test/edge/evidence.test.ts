@@ -170,14 +170,15 @@ const BY_USER: Partial<TableService> = {
 }
 
 await t.test(
-  'of a customer one error in 10 s is evidence, whichever thread it comes to',
+  'of a customer one error is a witness, whichever thread it comes to; the others repeat it',
   async (t) => {
     await serveObeying(lab, BY_USER)
     // A connection each, so that both threads get some.
     const ask = (user: string, status: number) => lab.ask(get(`/${status}`, `X-User: ${user}\r\n`))
     for (let i = 0; i < 12; i++) await ask('ann', 500)
     await ask('ann', 200)
-    const counts = { serverError: 12, ok: 1, evidenceBad: 1, evidenceGood: 1, userErrors: 12 }
+    const evidence = { evidenceBad: 1, repeatedBad: 11, evidenceGood: 1 }
+    const counts = { serverError: 12, ok: 1, ...evidence, userErrors: 12 }
     t.same((await lab.counts()).candidate, counts)
     t.not(bucketOf('s', 'ann'), bucketOf('s', 'bob'))
     await ask('bob', 500)
@@ -206,9 +207,10 @@ await t.test('… whichever arm it falls on, and one exceedance', async (t) => {
   for (let i = 0; i < 3; i++) await ask('/500?60')
   t.same(await lab.counts(), {
     candidate: {
-      ...{ serverError: 2, ok: 2, evidenceBad: 1, evidenceGood: 2, userErrors: 2, exceeded: 1 },
+      ...{ serverError: 2, ok: 2, userErrors: 2, exceeded: 1 },
+      ...{ evidenceBad: 1, repeatedBad: 1, evidenceGood: 2 },
     },
-    stable: { serverError: 3, userErrors: 3 },
+    stable: { serverError: 3, repeatedBad: 3, userErrors: 3 },
   })
 })
 

@@ -4,6 +4,7 @@
 
 import fc from 'fast-check'
 import t from 'tap'
+import { publishAssignment } from '../../src/board/assignment.ts'
 import { createBoard } from '../../src/board/board.ts'
 import { setLatencyStripe, takeLatency } from '../../src/board/latency.ts'
 import { setLatencyLimitUs, TallyReader } from '../../src/board/tallies.ts'
@@ -40,6 +41,8 @@ class Drawn extends Judgement {
     this.slot = SLOT
   }
 }
+
+const ROW = { stableSlot: 0, candidateSlot: SLOT, weight: 100 }
 
 const TABLE: Table = {
   revision: 1,
@@ -152,3 +155,19 @@ await t.test(
     t.same([evidenceBad, outcomes[OUTCOMES.indexOf('timeout')]], [1, 1])
   },
 )
+
+await t.test('what an earlier assignment drew long ago is no evidence any more', async (t) => {
+  const { edge, reader } = makeEdge()
+  const failedAfter = (ms: number): number => {
+    edge.tick()
+    const request = new Drawn(edge, '/')
+    publishAssignment(edge.board, 0, ROW)
+    edge.nowMs += ms
+    edge.tick()
+    request.judge('reset')
+    const { earlierBad, evidenceBad } = reader.read(SLOT)
+    return evidenceBad * 10 + earlierBad
+  }
+  t.equal(failedAfter(1000), 11, 'it is told apart')
+  t.equal(failedAfter(edge.memoryMs + 1), 0, 'and left out')
+})

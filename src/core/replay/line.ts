@@ -79,6 +79,7 @@ const PLACE: Readonly<Record<keyof Required<ArmCounts>, number>> = {
   userErrors: 3,
   earlierBad: 4,
   earlierExceeded: 5,
+  repeatedBad: 6,
 }
 const FIELDS = Object.keys(PLACE) as readonly (keyof ArmCounts)[]
 
@@ -90,6 +91,7 @@ export function plus(some: ArmCounts, more: ArmCounts): ArmCounts {
     userErrors: some.userErrors + more.userErrors,
     earlierBad: (some.earlierBad ?? 0) + (more.earlierBad ?? 0),
     earlierExceeded: (some.earlierExceeded ?? 0) + (more.earlierExceeded ?? 0),
+    repeatedBad: (some.repeatedBad ?? 0) + (more.repeatedBad ?? 0),
   }
 }
 

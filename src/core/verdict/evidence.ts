@@ -26,7 +26,7 @@ import {
 import { foldTail, type TailTests } from './tail.ts'
 import { foldProof, noProof, type Proof } from './proof.ts'
 import { raiseShare, timeShare } from './schedule.ts'
-import { settle, settled, type Settling } from './settle.ts'
+import { settle, settled, type Settling, witnesses } from './settle.ts'
 import { type WarmUp, warmUpAfterRaise } from './warm-up.ts'
 import { largestShare, noteWeight, type WeightLog } from './weights.ts'
 
@@ -191,7 +191,7 @@ export function foldTick(evidence: Evidence, tick: Tick, trigger: Trigger): Evid
       times: ERROR_TIMES,
       w,
       candidate: compared.bad,
-      stable: stable.bad,
+      stable: witnesses(stable),
       cap,
     }),
     ...slow,
@@ -237,8 +237,8 @@ export interface Raise {
 
 /** Bounds for 100 %, from what stable did before; they replace the comparison with it. */
 function withoutControl(evidence: Evidence, raise: Raise, theta: number): Evidence {
-  // The rollout's own counts and the last minute overlap, so whichever knows more is taken. What was
-  // known at 100 % already is not known any better now.
+  // The rollout's own counts and the last minute overlap, so whichever knows more is taken. What
+  // was known at 100 % already is not known any better now.
   const seen = evidence.stable.requests
   const { errors, requests } =
     seen >= raise.stableWindow.requests ? evidence.stable : raise.stableWindow

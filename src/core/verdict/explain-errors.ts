@@ -85,7 +85,9 @@ function notesOf(on: Explained, { bound, stable }: Tests): string {
       : []),
     ...(isDeadOnArrival(evidence) ? ['It has not answered a single request well.'] : []),
     ...(on.perBucket
-      ? ['With affinity one error counts of each bucket of clients in ten minutes.']
+      ? [
+          'In the comparison with stable one error counts of each bucket of clients in ten minutes (affinity).',
+        ]
       : []),
   ]
   return notes.map((note) => ` ${note}`).join('')

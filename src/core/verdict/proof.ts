@@ -17,6 +17,7 @@ import type { Strategy } from '../strategy.ts'
 import { FULL_WEIGHT, type Weight } from '../weight.ts'
 import { relativeFactors } from './engine.ts'
 import { keepProofPace, type Pace } from './pace.ts'
+import { witnesses } from './settle.ts'
 
 /** The shares of the bound that the candidate is bet to have: from none of it to a half. */
 export const BOUND_PARTS = [0, 0.1, 0.25, 0.5] as const
@@ -127,7 +128,7 @@ export function foldProof(proof: Proof, tick: ProofTick): Proof {
   const { candidate, limitUs, memoryMs, nowMs, stable, w } = tick
   const ageMs = nowMs - proof.weightSinceMs
   const compared = w > 0 && w < 1
-  const errors = { candidate: candidate.bad, stable: stable.bad, w }
+  const errors = { candidate: witnesses(candidate), stable: witnesses(stable), w }
   const slow = { candidate: candidate.exceeded, stable: stable.exceeded, w }
   const comparesErrors = compared && ageMs >= memoryMs
   const comparesTail = compared && limitUs !== null && ageMs >= tailMemoryMs(limitUs)

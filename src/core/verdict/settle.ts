@@ -46,12 +46,18 @@ export interface Settled {
   readonly exceeded: number
 }
 
+/** Errors that the comparison with stable takes for independent. */
+export function witnesses({ bad, repeatedBad = 0 }: ArmCounts): number {
+  return Math.max(0, bad - repeatedBad)
+}
+
 /** The candidate's failures of a tick without those that were drawn earlier. */
 export function settled(
   settling: Settling | null,
   tick: { candidate: ArmCounts; nowMs: number },
 ): Settled {
-  const { bad, earlierBad = 0, earlierExceeded = 0, exceeded } = tick.candidate
+  const { earlierBad = 0, earlierExceeded = 0, exceeded } = tick.candidate
+  const bad = witnesses(tick.candidate)
   if (settling === null || tick.nowMs >= settling.untilMs) return { settling: null, bad, exceeded }
   const next = settling.first ? { ...settling, first: false } : settling
   if (settling.first || tick.nowMs < settling.fromMs) {
