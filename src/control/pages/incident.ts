@@ -74,12 +74,17 @@ export function withPage(incident: Incident, added: NewPage): Incident {
   return { ...incident, pages: [...pages, page], resolved: action === 'resolve' }
 }
 
-/**
- * How many pages a receiver has taken. One that is new hears of what is still open, not of what is
- * over.
- */
-export function sentTo({ pages, resolved, sent }: Incident, receiver: string): number {
-  return sent[receiver] ?? (resolved ? pages.length : 0)
+/** Receivers that are new hear of what is still open, not of what is over. */
+export function withReceivers(incident: Incident, receivers: readonly string[]): Incident {
+  const fresh = receivers.filter((name) => incident.sent[name] === undefined)
+  if (incident.resolved || fresh.length === 0) return incident
+  const none = fresh.map((name) => [name, 0] as const)
+  return { ...incident, sent: { ...incident.sent, ...Object.fromEntries(none) } }
+}
+
+/** How many pages a receiver has taken; all for one that the incident does not concern. */
+export function sentTo({ pages, sent }: Incident, receiver: string): number {
+  return sent[receiver] ?? pages.length
 }
 
 export function withSent(incident: Incident, receiver: string): Incident {

@@ -13,6 +13,7 @@ import {
   type Page,
   sentTo,
   withPage,
+  withReceivers,
   withSent,
 } from './incident.ts'
 import { IncidentFiles } from './incident-files.ts'
@@ -45,9 +46,10 @@ export interface PagerOptions {
   readonly wall: () => number
   /** From 0 to 1, for the jitter. */
   readonly random: () => number
-  /** For tests: how long an attempt may take, and the first pause. */
+  /** For tests: how long an attempt may take, the first pause, how often alerts are repeated. */
   readonly attemptMs?: number
   readonly firstPauseMs?: number
+  readonly repeatMs?: number
 }
 
 export interface Telling {
@@ -76,7 +78,7 @@ export class Pager {
   #letGo = 0
 
   private constructor(options: PagerOptions, files: IncidentFiles) {
-    const { attemptMs = ATTEMPT_MS, firstPauseMs, random, wall } = options
+    const { attemptMs = ATTEMPT_MS, firstPauseMs, random, repeatMs = REPEAT_MS, wall } = options
     this.#options = options
     this.#files = files
     this.#shared = {
@@ -85,7 +87,7 @@ export class Pager {
       monotonic: () => performance.now(),
       isClosing: false,
     }
-    this.#repeat = setInterval(() => this.#repeatAlerts(), REPEAT_MS)
+    this.#repeat = setInterval(() => this.#repeatAlerts(), repeatMs)
     this.#repeat.unref()
   }
 
@@ -115,7 +117,7 @@ export class Pager {
       if (this.#receivers.get(name) !== receiver) void receiver.agent.close()
     }
     for (const lane of this.#allLanes()) lane.hurry()
-    for (const incident of this.#incidents.values()) this.#deliver(incident)
+    for (const incident of [...this.#incidents.values()]) this.#join(incident)
   }
 
   /** Tells of a page in the background: it opens its incident, or adds to it. */
@@ -190,9 +192,16 @@ export class Pager {
 
   // --- incidents -------------------------------------------------------------------------------
 
+  /** Receivers that were added tell of it, too. */
+  #join(before: Incident): void {
+    const incident = withReceivers(before, [...this.#receivers.keys()])
+    if (incident !== before) this.#keep(incident)
+    this.#deliver(incident)
+  }
+
   #add(before: Incident, telling: Parameters<typeof withPage>[1]): void {
-    const incident = withPage(before, telling)
-    if (incident === before) return
+    const incident = withPage(withReceivers(before, [...this.#receivers.keys()]), telling)
+    if (incident.pages === before.pages) return
     this.#keep(incident)
     this.#boundIncidents()
     const page = incident.pages.at(-1)
