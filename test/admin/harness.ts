@@ -103,7 +103,7 @@ export const PROOF: ProofView = {
   proven: false,
   missingRequests: 1240,
   aboutSeconds: 12,
-  text: "needs 1,240 more clean requests, about 12 s at today's rate, to show that fewer than 1 % fail",
+  text: "needs 1,240 more clean requests of the candidate, about 12 s at today's rate, to show that fewer than 1 % of its requests fail",
 }
 
 export const RISK: RiskView = {

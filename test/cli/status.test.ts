@@ -30,7 +30,7 @@ await t.test('status shows versions, figures, what is waited for and the evidenc
     '  waits: watches for another 12 s',
     '  EVIDENCE        NOW  BAR',
     '  against errors  1.2  200  █░░░░░░░░░  0.2 % of 1,000 failed, stable 0.1 % of 19,000',
-    '  for errors       12  40   ███████░░░  1,240 more clean requests, about 12 s',
+    '  for errors       12  40   ███████░░░  1,240 more clean requests of the candidate, about 12 s',
     '  Nothing speaks against v2.',
     "  95 % upper bound on the candidate's error rate: 0.4 % (2 of 1,000 requests failed)",
     '',
@@ -108,6 +108,12 @@ await t.test('while watching the table says what has moved since the last look',
   t.match(text, /against errors +34 +200 +█{7}░{3} +\+33 +0\.3 % of 1,340 failed/)
   t.match(text, /for errors +7 +40 .* −5 +1,240 more clean requests/)
   t.match(text, 'since the last look: candidate +340 requests (2 failed), stable +6,460 requests')
+  const proven = { ...PROOF, value: 7e21, proven: true }
+  const far = { ...rest, rollout: { ...rollout, proofs: [proven] } }
+  const anew = statusText([now], { ...plain, look: { watching: true, before: [far] } })
+  t.match(anew, /for errors +7 +40 .* −3,993\+ /, 'a proof that begins anew')
+  const full = statusText([far], { ...plain, look: { watching: true, before: [now] } })
+  t.match(full, /for errors +4,000\+ +40 +█{10} +\+3,993\+ +shown/)
   const other: ServiceView = { ...now, rollout: { ...rollout, id: 'shop-2' } }
   const fresh = statusText([other], { ...plain, look: { watching: true, before } })
   t.notMatch(fresh, /since the last look/, 'another rollout begins anew')

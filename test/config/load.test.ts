@@ -168,6 +168,37 @@ await t.test('more threads than cores is worth a warning', async (t) => {
   t.match(load(t, `${BASE}threads: 256\n`), { warnings: [/256 on \d+ cores/] })
 })
 
+await t.test('settings that can never act are worth a warning', async (t) => {
+  const warned = (text: string): readonly string[] => {
+    const loaded = load(t, `${BASE}${text}\n`)
+    return 'warnings' in loaded ? loaded.warnings : loaded.mistakes.map(({ message }) => message)
+  }
+  const plain =
+    'deploy_strategy: { rollback_trigger: { mode: threshold, min_requests: 9, window: 9s'
+  t.strictSame(warned(`${plain} } }`), [])
+  const never = (name: string, why: string): string =>
+    `deploy_strategy.${name} of service default never acts, as ${why}`
+  const evidence = 'rollback_trigger.mode is evidence'
+  t.strictSame(warned(`${plain} } }`.replace('mode: threshold, ', '')), [
+    never('rollback_trigger.min_requests', evidence),
+    never('rollback_trigger.window', evidence),
+  ])
+  const threshold = 'rollback_trigger.mode is threshold'
+  t.strictSame(warned(`${plain}, alpha: 0.1 }, suspicion: 20, beta: 0.1, warm_up: 5s }`), [
+    never('rollback_trigger.alpha', threshold),
+    never('beta', threshold),
+    never('suspicion', threshold),
+    never('warm_up', threshold),
+  ])
+  t.strictSame(warned('deploy_strategy: { warm_up: 0, warm_up_requests: 5 }'), [
+    never('warm_up_requests', 'warm_up is 0'),
+  ])
+  const steps = 'steps: [{ weight: 10% }, { weight: 100%, observe: 0 }]'
+  t.match(warned(`deploy_strategy: { harm_budget: 5, ${steps} }`), [/harm_budget .* observe time/])
+  t.strictSame(warned('deploy_strategy: { harm_budget: 5, warm_up_requests: 5 }'), [])
+  t.match(warned('rescue: off\nrescue_budget: { share: 10% }'), [/share .* as rescue is off/])
+})
+
 await t.test('durations, sizes and addresses', async (t) => {
   t.strictSame(
     ['0', '500ms', '1.5s', '2m', '1h', '1d', '5', '-1s', '1 s', '', '1w'].map(readDuration),

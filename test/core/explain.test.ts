@@ -188,7 +188,7 @@ await t.test(
 )
 
 await t.test('no share is told that cannot be', async (t) => {
-  const play = begun(withTrigger({ errorRateThreshold: 0.01 }))
+  const play = new Play(withTrigger({ errorRateThreshold: 0.01 }))
   play.tick(arm(0, 40), arm(300, 100))
   const view = play.document.state.ended?.explanation?.evidence[0]
   if (view === undefined) throw new Error('it was not rolled back')

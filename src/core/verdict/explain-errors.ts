@@ -86,7 +86,8 @@ function notesOf(on: Explained, { bound, stable }: Tests): string {
     ...(isDeadOnArrival(evidence) ? ['It has not answered a single request well.'] : []),
     ...(on.perBucket
       ? [
-          'In the comparison with stable one error counts of each bucket of clients in ten minutes (affinity).',
+          'With affinity one error counts of each bucket of clients in ten minutes in the ' +
+            'comparison with stable.',
         ]
       : []),
   ]
