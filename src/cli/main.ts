@@ -103,7 +103,8 @@ function localVerbs(program: Command): void {
     .description('check a config file without starting')
     .action(async (_: unknown, command: Command) => {
       const { validate } = await import('./validate.ts')
-      process.exitCode = await validate({ config: configOf(command) })
+      const { output = 'table' } = command.optsWithGlobals<GlobalFlags>()
+      process.exitCode = await validate({ config: configOf(command), output })
     })
   program
     .command('completion')

@@ -4,18 +4,31 @@ import { formatMistake } from '../config/mistake.ts'
 import type { Config, ServiceConfig } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
 import { percentFromWeight } from '../core/weight.ts'
+import { EXIT } from './exit.ts'
+
+export interface ValidateOptions {
+  readonly config: string
+  /** As JSON all of it goes to standard output: `{ valid, mistakes, warnings }`. */
+  readonly output: 'table' | 'json'
+}
 
 /** Exit codes of this verb: 0 the file can be started from, 3 it cannot. */
-export async function validate(options: { readonly config: string }): Promise<number> {
+export async function validate(options: ValidateOptions): Promise<number> {
   const loaded = loadConfig({ file: options.config, env: process.env })
+  if (options.output === 'json') {
+    const { mistakes, warnings } = { mistakes: [], warnings: [], ...loaded }
+    const valid = !('mistakes' in loaded)
+    process.stdout.write(`${JSON.stringify({ valid, mistakes, warnings }, null, 2)}\n`)
+    return valid ? EXIT.done : EXIT.invalidConfig
+  }
   if ('mistakes' in loaded) {
     const lines = loaded.mistakes.map(formatMistake)
     process.stderr.write(`${lines.join('\n')}\n`)
-    return 3
+    return EXIT.invalidConfig
   }
   for (const warning of loaded.warnings) process.stderr.write(`warning: ${warning}\n`)
   process.stdout.write(`${summaryOf(loaded.config, options.config)}\n`)
-  return 0
+  return EXIT.done
 }
 
 function summaryOf(config: Config, file: string): string {

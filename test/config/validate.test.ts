@@ -29,6 +29,18 @@ await t.test('a bad file: exit 3 and every mistake on stderr, also at a start', 
   }
 })
 
+await t.test('as JSON for programs', async (t) => {
+  const file = join(directory(t), 'vertex.yaml')
+  writeFileSync(file, `${BASE}deploy_strategy: { warm_up: 0, warm_up_requests: 5 }\n`)
+  const good = run('validate', '-c', file, '-o', 'json')
+  t.strictSame([good.status, good.stderr], [0, ''])
+  t.match(JSON.parse(good.stdout), { valid: true, mistakes: [], warnings: [/never acts/] })
+  writeFileSync(file, `${BASE}threads: 0\n`)
+  const bad = run('validate', '-c', file, '-o', 'json')
+  t.strictSame([bad.status, bad.stderr], [3, ''])
+  t.match(JSON.parse(bad.stdout), { valid: false, mistakes: [{ line: 5 }], warnings: [] })
+})
+
 await t.test('a missing file: exit 3', async (t) => {
   const { status, stderr } = run('validate', '-c', '/nowhere/vertex.yaml')
   t.equal(status, 3)
