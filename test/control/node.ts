@@ -62,6 +62,7 @@ const HEALTH: HealthRules = {
 export interface ConfigChoices {
   readonly stateDir: string
   readonly pageUrl?: string
+  readonly receivers?: readonly ReceiverConfig[]
   readonly strategy?: Partial<Strategy>
   readonly candidate?: string | null
   readonly weight?: number
@@ -70,7 +71,7 @@ export interface ConfigChoices {
 
 /** A config as the loader would have made it. */
 export function configOf(choices: ConfigChoices): Config {
-  const { candidate = null, services = ['shop'], weight = 0 } = choices
+  const { candidate = null, receivers = [], services = ['shop'], weight = 0 } = choices
   return {
     file: join(choices.stateDir, 'vertex.yaml'),
     listen: { host: '127.0.0.1', port: 0 },
@@ -110,7 +111,7 @@ export function configOf(choices: ConfigChoices): Config {
     forwarding: { via: 'vertex', forwarded: false, proxyAuthorization: false },
     halfClose: 'gone',
     accessLog: null,
-    receivers: choices.pageUrl === undefined ? [] : [webhookAt(choices.pageUrl)],
+    receivers: choices.pageUrl === undefined ? receivers : [webhookAt(choices.pageUrl)],
     logLevel: 'silent',
     readinessPath: null,
     services: services.map((name) => ({
