@@ -45,6 +45,17 @@ const ROWS: Readonly<Record<string, Shown>> = {
     },
     later: 'by digest: versions are not pinned to content yet',
   },
+  'one incident a rollout, until it is well again': {
+    transcripts: ['incidents'],
+    tests: {
+      'test/control/on-call.test.ts': [
+        'a retry ends the incident of its version, a promotion ends all',
+      ],
+      'test/whole/on-call.test.ts': [
+        'kill -9 between 500, 429, silence and 202: told once, resolved once',
+      ],
+    },
+  },
   'a second rollout while one runs': {
     transcripts: ['second-rollout', 'replace-first'],
     tests: { [STEERING]: ['a second rollout is refused while one runs; replace supersedes'] },
