@@ -27,51 +27,54 @@ function written(ms: number): string {
   return `${ms / size}${unit}`
 }
 
-/** Reports a setting that exceeds another one, at whichever of the two is written. */
+/** Reports a setting that exceeds another one; a default that does gives way instead. */
 function mustNotExceed(
   pair: Pair,
   at: { texts: Texts | undefined; group: string; pointer: string; report: Report },
 ): void {
-  if (pair.largeMs <= pair.limitMs) return
-  const { group, pointer, report, texts } = at
   const { large, largeMs, limit, limitMs } = pair
-  if (texts?.[large] !== undefined) {
-    report(
-      under(pointer, large),
-      `Cannot set ${group}.${large} as it must not be more than ${group}.${limit}, which is ` +
-        `${written(limitMs)}: current value is ${written(largeMs)}`,
-    )
-  } else {
-    report(
-      under(pointer, limit),
-      `Cannot set ${group}.${limit} as it must not be less than ${group}.${large}, which is ` +
-        `${written(largeMs)}: current value is ${written(limitMs)}`,
-    )
-  }
+  const { group, pointer, report, texts } = at
+  if (largeMs <= limitMs || texts?.[large] === undefined || texts[limit] === undefined) return
+  report(
+    under(pointer, large),
+    `Cannot set ${group}.${large} as it must not be more than ${group}.${limit}, which is ` +
+      `${written(limitMs)}: current value is ${written(largeMs)}`,
+  )
 }
 
-/** @param at the service's pointer */
-export function reportHealth(
+/** The health settings, in which a longer first ejection makes the longest one longer. */
+export function agreedHealth(
   health: HealthRules,
   at: { texts: Texts | undefined; pointer: string; report: Report },
-): void {
+): HealthRules {
   const { ejectionMs, longestEjectionMs } = health
   const pair = { large: 'ejection', limit: 'longest_ejection' }
   const values = { largeMs: ejectionMs, limitMs: longestEjectionMs }
   const pointer = under(at.pointer, 'health')
   mustNotExceed({ ...pair, ...values }, { ...at, group: 'health', pointer })
+  if (ejectionMs <= longestEjectionMs) return health
+  return at.texts?.ejection === undefined
+    ? { ...health, ejectionMs: longestEjectionMs }
+    : { ...health, longestEjectionMs: ejectionMs }
 }
 
-/** A check that may last longer than the time to the next one would never be the last word. */
-export function reportHealthCheck(
-  check: HealthCheckConfig | null,
+/**
+ * The check, which must be over when the next one is due: a shorter interval makes the time-out
+ * shorter, a longer time-out the interval longer.
+ */
+export function agreedHealthCheck(
+  check: HealthCheckConfig,
   at: { texts: Texts | undefined; pointer: string; report: Report },
-): void {
-  if (check === null) return
+): HealthCheckConfig {
+  const { intervalMs, timeoutMs } = check
   const pair = { large: 'timeout', limit: 'interval' }
-  const values = { largeMs: check.timeoutMs, limitMs: check.intervalMs }
+  const values = { largeMs: timeoutMs, limitMs: intervalMs }
   const pointer = under(at.pointer, 'health_check')
   mustNotExceed({ ...pair, ...values }, { ...at, group: 'health_check', pointer })
+  if (timeoutMs <= intervalMs) return check
+  return at.texts?.timeout === undefined
+    ? { ...check, timeoutMs: intervalMs }
+    : { ...check, intervalMs: timeoutMs }
 }
 
 /** What an access log leaves out means nothing without one. */

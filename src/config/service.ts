@@ -6,7 +6,7 @@ import type { HealthRules } from '../core/health.ts'
 import type { Affinity, EvidenceRules, Match } from '../core/table.ts'
 import { FULL_WEIGHT, percentFromWeight } from '../core/weight.ts'
 import type { HealthCheckConfig, RoutingConfig, ServiceConfig, VersionConfig } from './config.ts'
-import { reportHealth, reportHealthCheck } from './contradictions.ts'
+import { agreedHealth, agreedHealthCheck } from './contradictions.ts'
 import { VERDICT, VERDICT_EXCLUDE } from './evidence-settings.ts'
 import { quote, type Report, under } from './mistake.ts'
 import type { ServiceDocument, Texts } from './schema.ts'
@@ -57,9 +57,7 @@ export function resolveService(document: ServiceDocument, at: ServicePlace): Ser
 }
 
 function healthOf(texts: Texts | undefined, at: ServicePlace): HealthRules {
-  const health = valuesFrom(HEALTH, texts)
-  reportHealth(health, { ...at, texts })
-  return health
+  return agreedHealth(valuesFrom(HEALTH, texts), { ...at, texts })
 }
 
 /** The match blocks of a service, one or many; without any the service takes every request. */
@@ -89,9 +87,8 @@ export function matchPointer(
 
 function healthCheckOf(texts: Texts | undefined, at: ServicePlace): HealthCheckConfig | null {
   const path = HEALTH_CHECK_PATH.read(texts?.path ?? '')
-  const check = path === undefined ? null : { path, ...valuesFrom(HEALTH_CHECK, texts) }
-  reportHealthCheck(check, { ...at, texts })
-  return check
+  if (path === undefined) return null
+  return agreedHealthCheck({ path, ...valuesFrom(HEALTH_CHECK, texts) }, { ...at, texts })
 }
 
 function evidenceRulesOf(

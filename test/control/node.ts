@@ -22,7 +22,7 @@ import type { Strategy } from '../../src/core/strategy.ts'
 import type { Table } from '../../src/core/table.ts'
 
 /** Steps that end by time, for tests that are about something else than the verdict. */
-export const BY_TIME = { mode: 'threshold' } as const
+export const BY_TIME = { mode: 'threshold', minRequests: 0 } as const
 
 export const STRATEGY: Strategy = {
   type: 'canary',

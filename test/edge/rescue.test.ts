@@ -192,7 +192,7 @@ await t.test('a version that was promoted while it failed is not asked again', a
   for (const socket of sockets) socket.write(FAILED)
   t.equal((await client.answer()).status, 500)
   t.equal(fresh.requests.length, 1)
-  t.same((await lab.counts()).candidate, { serverError: 1, evidenceBad: 1, userErrors: 1 })
+  t.same((await lab.counts()).candidate, { serverError: 1, earlierBad: 1, userErrors: 1 })
 })
 
 await t.test(
