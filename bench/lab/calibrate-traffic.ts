@@ -19,7 +19,6 @@ const PIECE_SECONDS = 5
 /** A failure becomes known after this at the latest. */
 const LONGEST_FAILURE_MS = 40_000
 
-
 /** What both versions meet in a second. */
 export interface Weather {
   /** The share of requests that fail whichever version they meet, beside the version's own. */
