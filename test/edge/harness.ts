@@ -136,6 +136,21 @@ export interface EdgeOptions {
   readonly service?: Partial<TableService>
 }
 
+/** A service as it is when a test says nothing of it. */
+const PLAIN_SERVICE: Omit<TableService, 'versions'> = {
+  name: 'default',
+  index: 0,
+  matches: [{ host: null, path: '/' }],
+  affinity: null,
+  salt: 'salt',
+  versionOverride: null,
+  rescue: true,
+  rescueBudget: { share: 0.2, atLeast: 16 },
+  replay: { putDelete: false, idempotencyKey: false },
+  bodyLimitBytes: null,
+  verdict: { exclude: [], clientErrors: 'ignore', slowIsErrorMs: null },
+}
+
 export async function startEdge(options: EdgeOptions): Promise<TestEdge> {
   const threads = options.threads ?? 1
   const board = createBoard({ threads, services: 4, slots: 32, targets: 32, latencyStripes: 8 })
@@ -161,17 +176,7 @@ export async function startEdge(options: EdgeOptions): Promise<TestEdge> {
   })
   let revision = 0
   let service: TableService = {
-    name: 'default',
-    index: 0,
-    matches: [{ host: null, path: '/' }],
-    affinity: null,
-    salt: 'salt',
-    versionOverride: null,
-    rescue: true,
-    rescueBudget: { share: 0.2, atLeast: 16 },
-    replay: { putDelete: false, idempotencyKey: false },
-    bodyLimitBytes: null,
-    verdict: { exclude: [], clientErrors: 'ignore', slowIsErrorMs: null },
+    ...PLAIN_SERVICE,
     versions: [
       { name: 'v1', slot: STABLE, targets: options.stable.map(target) },
       ...(candidate.length > 0
