@@ -167,48 +167,66 @@ function withAnchorCounts(anchor: Anchor | null, stable: ArmCounts): Anchor | nu
 export function foldTick(evidence: Evidence, tick: Tick, trigger: Trigger): Evidence {
   const passedMs = Math.max(0, tick.nowMs - evidence.seenMs)
   const elapsedMs = evidence.elapsedMs + passedMs
-  const now = granted(evidence, timeShare(evidence.elapsedMs, elapsedMs))
+  const gamma = timeShare(evidence.elapsedMs, elapsedMs)
   const { candidate, stable } = tick
-  const w = largestShare(now.weights, tick)
+  const { anchor } = evidence
+  const w = largestShare(evidence.weights, tick)
   const cap = capOf(trigger)
-  const measuring = now.warmUp === null && now.anchor !== null
-  const compared = settled(now.settling, tick)
-  const slow = foldTail(now, {
-    ...{ w, cap, elapsedMs, isJudged: measuring },
-    candidate: { ...candidate, exceeded: compared.exceeded },
-    stable,
-    judged: candidate.good + candidate.bad,
+  const measuring = evidence.warmUp === null && anchor !== null
+  const compared = settled(evidence.settling, tick)
+  const judged = candidate.good + candidate.bad
+  const slow = foldTail(evidence, {
+    gamma,
+    w,
+    cap,
+    elapsedMs,
+    isJudged: measuring,
+    compared: compared.exceeded,
+    stable: stable.exceeded,
+    judged,
     exceeded: candidate.exceeded,
   })
+  // Every field by its name where there are several: what is spread twice is put together slowly,
+  // and this is done for every service that rolls out, at every tick.
   return {
-    ...now,
+    ...evidence,
     elapsedMs,
+    granted: evidence.granted + gamma,
     settling: compared.settling,
-    unknown: candidate.bad + stable.bad > 0 ? tick.stableSlow : now.unknown,
+    unknown: candidate.bad + stable.bad > 0 ? tick.stableSlow : evidence.unknown,
     seenMs: Math.max(evidence.seenMs, tick.nowMs),
-    absolute: betAbsolute(now.absolute, { ...candidate, bound: now.bound, cap }),
-    relative: betRelative(now.relative, {
+    absolute: betAbsolute(grant(evidence.absolute, gamma), {
+      bad: candidate.bad,
+      good: candidate.good,
+      bound: evidence.bound,
+      cap,
+    }),
+    relative: betRelative(grant(evidence.relative, gamma), {
       times: ERROR_TIMES,
       w,
       candidate: compared.bad,
       stable: witnesses(stable),
       cap,
     }),
-    ...slow,
-    anchor: measuring ? withAnchorCounts(now.anchor, stable) : now.anchor,
-    candidate: added(now.candidate, candidate, measuring),
-    stable: added(now.stable, stable, measuring),
-    step: added(now.step, candidate, measuring),
-    proof: foldProof(now.proof, {
+    tail: slow.tail,
+    tailAbsolute: slow.tailAbsolute,
+    pace: slow.pace,
+    absolutePace: slow.absolutePace,
+    owed: slow.owed,
+    anchor: measuring ? withAnchorCounts(anchor, stable) : anchor,
+    candidate: added(evidence.candidate, candidate, measuring),
+    stable: added(evidence.stable, stable, measuring),
+    step: added(evidence.step, candidate, measuring),
+    proof: foldProof(evidence.proof, {
       candidate,
       stable,
-      w: now.weights.current / FULL_WEIGHT,
+      w: evidence.weights.current / FULL_WEIGHT,
       nowMs: tick.nowMs,
       elapsedMs,
       memoryMs: tick.memoryMs,
-      limitUs: measuring ? (now.anchor?.candidateUs ?? null) : null,
+      limitUs: measuring ? anchor.candidateUs : null,
     }),
-    stepDataMs: now.stepDataMs ?? (candidate.good + candidate.bad > 0 ? tick.nowMs : null),
+    stepDataMs: evidence.stepDataMs ?? (judged > 0 ? tick.nowMs : null),
   }
 }
 

@@ -2,8 +2,7 @@
 // of them than stable had. Both are held to a pace (pace.ts), since one pause of a process makes
 // many requests slow at once.
 
-import type { ArmCounts } from '../facts.ts'
-import { betAbsolute, betRelative, type Scores, TAIL_TIMES } from './engine.ts'
+import { betAbsolute, betRelative, grant, type Scores, TAIL_TIMES } from './engine.ts'
 import { keepPace, type Pace } from './pace.ts'
 
 /** What the tests know; a part of the evidence, plain JSON. */
@@ -20,14 +19,16 @@ export interface TailTests {
 }
 
 export interface TailTick {
+  /** The new belief of the time that has passed. */
+  readonly gamma: number
   readonly w: number
   readonly cap: number
   readonly elapsedMs: number
   /** Whether latency is judged now. */
   readonly isJudged: boolean
-  /** `exceeded`: what counts in the comparison. */
-  readonly candidate: ArmCounts
-  readonly stable: ArmCounts
+  /** The candidate's and stable's slow requests that count in the comparison. */
+  readonly compared: number
+  readonly stable: number
   /** The candidate's judged and slow requests, all of them. */
   readonly judged: number
   readonly exceeded: number
@@ -38,15 +39,20 @@ export function foldTail(
   known: TailTests & { readonly tailBound: number | null },
   tick: TailTick,
 ): TailTests {
-  const { absolutePace, owed, pace, tail, tailAbsolute, tailBound } = known
-  const { candidate, cap, elapsedMs, stable, w } = tick
+  const { absolutePace, owed, pace, tailBound } = known
+  const tail = grant(known.tail, tick.gamma)
+  const tailAbsolute = grant(known.tailAbsolute, tick.gamma)
+  const { cap, compared, elapsedMs, stable, w } = tick
   if (!tick.isJudged) return { tail, tailAbsolute, pace, absolutePace, owed: 0 }
-  const slow = { times: TAIL_TIMES, w, candidate: candidate.exceeded, stable: stable.exceeded }
-  const after = betRelative(tail, { ...slow, cap })
-  const compared =
-    slow.candidate + slow.stable === 0
-      ? { scores: after, pace }
-      : keepPace(pace, { elapsedMs, after })
+  const after = betRelative(tail, {
+    times: TAIL_TIMES,
+    w,
+    candidate: compared,
+    stable,
+    cap,
+  })
+  const relative =
+    compared + stable === 0 ? { scores: after, pace } : keepPace(pace, { elapsedMs, after })
   const { exceeded, judged } = tick
   const good = Math.max(0, judged - owed - exceeded)
   const alone =
@@ -58,8 +64,8 @@ export function foldTail(
       ? { scores: alone, pace: absolutePace }
       : keepPace(absolutePace, { elapsedMs, after: alone })
   return {
-    tail: compared.scores,
-    pace: compared.pace,
+    tail: relative.scores,
+    pace: relative.pace,
     tailAbsolute: bounded.scores,
     absolutePace: bounded.pace,
     owed: Math.max(0, owed + exceeded - judged),
