@@ -225,7 +225,12 @@ export class Rollout {
 /** Plays a rollout until it is over or the time is. */
 export function playRollout(setup: Setup, dice: Dice): Played {
   const rollout = new Rollout(setup, dice)
+  return rollout.result(playOut(rollout, setup.untilMs))
+}
+
+/** The last weight before the end; a loop of its own, which the compiler likes best. */
+function playOut(rollout: Rollout, untilMs: number): number {
   let { weight } = rollout
-  while (rollout.now < setup.untilMs && rollout.tick()) weight = rollout.weight
-  return rollout.result(weight)
+  while (rollout.now < untilMs && rollout.tick()) weight = rollout.weight
+  return weight
 }

@@ -93,8 +93,12 @@ class Stream {
   }
 
   /** The share is that of all requests which the draw gives to this version. */
-  draw(mean: number, at: { nowMs: number; share: number; weather: Weather; limitUs: number }) {
-    const { nowMs, share, weather } = at
+  draw(
+    at: { nowMs: number; weather: Weather; mean: number },
+    share: number,
+    limitUs: number,
+  ): ArmCounts {
+    const { mean, nowMs, weather } = at
     this.#tick++
     if (share !== this.#share) {
       this.#share = share
@@ -107,11 +111,11 @@ class Stream {
     const earlierBad = this.#tick - this.#delay < this.#weightSince ? bad : 0
     const good = requests - failed
     let exceeded = 0
-    if (at.limitUs > 0) {
-      const over = this.#pauses(at.limitUs) ?? this.#overLimit(at.limitUs, weather.slowness)
+    if (limitUs > 0) {
+      const over = this.#pauses(limitUs) ?? this.#overLimit(limitUs, weather.slowness)
       exceeded = this.#slow.among(good, over)
       // A request that fails late has passed the limit before.
-      if (this.model.failsAfterMs * 1000 > at.limitUs) exceeded += failed
+      if (this.model.failsAfterMs * 1000 > limitUs) exceeded += failed
     }
     return { good, bad, exceeded, userErrors: bad, earlierBad, earlierExceeded: 0 }
   }
@@ -186,10 +190,9 @@ export class Traffic {
     const mean = (this.#rate * weather.load) / TICKS_PER_SECOND
     // Those that fail late are slow by then; of all others hardly any is slow and in flight.
     const stableSlow = this.#stable.pending
-    const draw = (stream: Stream, share: number, limitUs = 0): ArmCounts =>
-      stream.draw(mean, { nowMs, share, weather, limitUs })
-    let candidate = draw(this.#candidate, weight, limits?.candidateUs)
-    let stable = draw(this.#stable, 1 - weight, limits?.stableUs)
+    const sky = { nowMs, weather, mean }
+    let candidate = this.#candidate.draw(sky, weight, limits?.candidateUs ?? 0)
+    let stable = this.#stable.draw(sky, 1 - weight, limits?.stableUs ?? 0)
     if (this.#tenants !== null) {
       const failed = this.#tenants.failures({ nowMs, weight, mean })
       candidate = { ...candidate, bad: candidate.bad + failed.candidate }
