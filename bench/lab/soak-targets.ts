@@ -137,7 +137,8 @@ export class Targets {
     if (child === undefined) return
     const fromMs = monotonicMs()
     const state = await askChild(child, how === 'killed' ? 'freeze' : 'stop')
-    this.#collect(state as OriginState, how === 'killed')
+    // A stop that took too long is a kill, too: what is in hand then does not get its answer.
+    this.#collect(state as OriginState, true)
     await endChild(child, { signal: 'SIGKILL' })
     await sleep(awayMs)
     await this.#open(port)
