@@ -6,6 +6,7 @@
 //   npm run calibrate -- --quick       a twentieth of the rollouts; nothing is saved
 //   npm run calibrate -- --test 3      one test; nothing is saved
 //   npm run calibrate -- --mutations   only that mutations of the rule turn tests red
+//   npm run calibrate -- --minutes 30  more time, on a machine that is busy with other things
 
 import { parseArgs } from 'node:util'
 import type { Measured } from './lab/calibrate-bars.ts'
@@ -27,7 +28,7 @@ import type { RivalRun } from './lab/calibrate-rivals.ts'
 import { ROWS } from './lab/calibrate-rows.ts'
 import type { Job } from './lab/calibrate-worker.ts'
 
-const LIMIT_MS = 600_000
+const MINUTES = 10
 const QUICK_PART = 1 / 20
 /** Medians of fewer say nothing. */
 const LEAST = 60
@@ -133,6 +134,7 @@ function options() {
       quick: { type: 'boolean', default: false },
       test: { type: 'string' },
       mutations: { type: 'boolean', default: false },
+      minutes: { type: 'string', default: String(MINUTES) },
     },
   })
   const test = values.test === undefined ? null : Number(values.test)
@@ -140,13 +142,18 @@ function options() {
     console.error(`Cannot calibrate as --test must be a number from 1 to 11: ${values.test}`)
     process.exit(2)
   }
-  return { test, part: values.quick ? QUICK_PART : 1, onlyMutations: values.mutations }
+  const limitMs = Number(values.minutes) * 60_000
+  if (!(limitMs > 0)) {
+    console.error(`Cannot calibrate as --minutes must be a number above 0: ${values.minutes}`)
+    process.exit(2)
+  }
+  return { test, limitMs, part: values.quick ? QUICK_PART : 1, onlyMutations: values.mutations }
 }
 
 async function main(): Promise<boolean> {
   const began = performance.now()
-  const { onlyMutations, part, test } = options()
-  const order = { test, part, endMs: began + LIMIT_MS }
+  const { limitMs, onlyMutations, part, test } = options()
+  const order = { test, part, endMs: began + limitMs }
   const wants = (number: number): boolean => !onlyMutations && (test === null || test === number)
   const mutations = onlyMutations || wants(11) ? await mutationsTurnRed() : []
   const { seen, missing } = onlyMutations
