@@ -40,6 +40,7 @@ async function relay(
   if (!answer.ok) return sendProblem(reply, answer.problem)
   if (answer.answer === 'services') return reply.send({ services: answer.services })
   if (answer.answer === 'node') return reply.send(answer.node)
+  if (answer.answer === 'synthetic') return reply.send(answer.report)
   reply.header('etag', etag(answer.service.revision))
   const looks = command.do === 'service'
   return reply.send(looks ? answer.service : { ...answer.service, note: answer.note })

@@ -13,17 +13,20 @@ import type { Problem } from '../core/problem.ts'
 import { blankDocument, type Stepped } from '../core/rollout/transition.ts'
 import { step } from '../core/rollout.ts'
 import type { Table } from '../core/table.ts'
-import { type Connect, connectOnce } from './check-request.ts'
+import { connectOnce } from './check-request.ts'
 import { Clock } from './clock.ts'
 import { eventOf, type ParseStrategy } from './command-event.ts'
 import { degradedSentences } from './degraded.ts'
 import { EvidenceLines } from './evidence-lines.ts'
 import { memoryMs } from './facts.ts'
+import type { SyntheticPort } from './gates/ports.ts'
+import { probe } from './gates/probe.ts'
 import { JournalFile } from './journal-file.ts'
 import { completed } from './complete.ts'
 import { Keeper, type KeeperParts } from './keeper.ts'
 import type { Ledger, Reading } from './ledger.ts'
 import { Loop } from './loop.ts'
+import type { ControlOptions, EdgePort, Log } from './options.ts'
 import { Pager, type PagerNote } from './pages/pager.ts'
 import { busy, notHere, refused, unknownService } from './problems.ts'
 import { Publisher } from './publisher.ts'
@@ -33,38 +36,6 @@ import { StateDirectory } from './state-directory.ts'
 import { Targets } from './targets.ts'
 import { serviceView } from './views.ts'
 import { wantedOf } from './wanted.ts'
-
-/** What control asks of the edge threads. */
-export interface EdgePort {
-  /** Resolves when every live thread serves from this table. */
-  publish(table: Table): Promise<void>
-  /** Closes the tunnels of a slot in all threads after `afterMs`. */
-  closeTunnels(slot: number, afterMs: number): void
-}
-
-/** The part of pino's logger that control uses. */
-export interface Log {
-  info(fields: object, text: string): void
-  warn(fields: object, text: string): void
-  error(fields: object, text: string): void
-}
-
-export interface ControlOptions {
-  readonly config: Config
-  readonly board: Board
-  readonly edge: EdgePort
-  readonly log: Log
-  /** Completes a strategy that came with a command; `base` is the configured one. */
-  readonly parseStrategy: ParseStrategy
-  /** Milliseconds that never go back; default `performance.now`. */
-  readonly monotonic?: () => number
-  /** Milliseconds since 1970; default `Date.now`. */
-  readonly wall?: () => number
-  /** From 0 to 1, for the jitter of retries and checks; default `Math.random`. */
-  readonly random?: () => number
-  /** Tries whether a target can be connected to. */
-  readonly connect?: Connect
-}
 
 interface Opened {
   readonly ledger: Ledger
@@ -85,6 +56,7 @@ export class Control {
   readonly #clock: Clock
   readonly #pager: Pager
   readonly #residency: Residency
+  readonly #prober: { readonly synthetic: SyntheticPort | null; readonly signal: AbortSignal }
   readonly #targets: Targets
   readonly #publisher: Publisher
   readonly #loop: Loop
@@ -93,6 +65,7 @@ export class Control {
   #opening: readonly Keeper[] = []
   /** The last reload; the next one waits for it. */
   #reloading: Promise<void> = Promise.resolve()
+  readonly #closing = new AbortController()
   #config: Config
   #problems: readonly Problem[] = []
 
@@ -109,6 +82,7 @@ export class Control {
     this.#clock = opened.clock
     this.#residency = new Residency(options.board)
     this.#pager = opened.pager
+    this.#prober = { synthetic: options.synthetic ?? null, signal: this.#closing.signal }
     this.#publisher = new Publisher({
       build: () => this.#buildTable(),
       publish: (table) => options.edge.publish(table),
@@ -174,6 +148,7 @@ export class Control {
     if (keeper === undefined)
       return refused(unknownService(command.service, [...this.#keepers.keys()]))
     if (command.do === 'service') return this.#serviceAnswer(keeper, '')
+    if (command.do === 'synthetic') return probe(keeper.document.state, command, this.#prober)
     return this.#change(keeper, command)
   }
 
@@ -230,6 +205,7 @@ export class Control {
 
   /** Stops the loop, saves all evidence and releases the state directory. */
   async close(): Promise<void> {
+    this.#closing.abort()
     await this.#loop.stop()
     this.#targets.close()
     for (const keeper of this.#keepers.values()) await keeper.settle()

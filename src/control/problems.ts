@@ -34,3 +34,22 @@ export function unknownService(name: string, allowed: readonly string[]): Proble
     allowed,
   }
 }
+
+export function unknownVersion(name: string, allowed: readonly string[]): Problem {
+  return {
+    status: 404,
+    code: 'unknown-version',
+    title: 'Unknown version',
+    detail: `Cannot find version ${name} as it is not known here`,
+    allowed,
+  }
+}
+
+export function noSynthetics(): Problem {
+  return {
+    status: 503,
+    code: 'no-synthetic-thread',
+    title: 'No synthetic transactions',
+    detail: 'Cannot run a synthetic transaction as the thread that runs them is not there',
+  }
+}

@@ -8,6 +8,7 @@ import type { JournalEntry } from './journal.ts'
 import type { Outcome } from './outcome.ts'
 import type { Problem } from './problem.ts'
 import type { Ending, Phase, Quarantined } from './service.ts'
+import type { Assertion, SyntheticReport } from './synthetic.ts'
 import type { Hold } from './verdict/readiness.ts'
 import type { Weight } from './weight.ts'
 
@@ -68,7 +69,20 @@ export type Question =
   | { readonly do: 'service'; readonly service: string }
   | { readonly do: 'node' }
 
-export type Command = Change | Question
+/** Sends synthetic transactions to a version, at any weight; changes nothing. */
+export interface Probe {
+  readonly do: 'synthetic'
+  readonly service: string
+  readonly version: string
+  readonly scenario: string
+  /** Besides those of the scenario. */
+  readonly assertions: readonly Assertion[]
+  /** Transactions a second, and how long; null: as the scenario says. */
+  readonly rate: number | null
+  readonly durationMs: number | null
+}
+
+export type Command = Change | Question | Probe
 
 /** Figures of a version over the rolling window (60 s). Latencies in milliseconds. */
 export interface VersionStats {
@@ -187,6 +201,7 @@ export type Answer =
     }
   | { readonly ok: true; readonly answer: 'services'; readonly services: readonly ServiceView[] }
   | { readonly ok: true; readonly answer: 'node'; readonly node: NodeView }
+  | { readonly ok: true; readonly answer: 'synthetic'; readonly report: SyntheticReport }
   | { readonly ok: false; readonly problem: Problem }
 
 /** From the admin thread to the control thread. */
