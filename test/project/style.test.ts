@@ -69,7 +69,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   edge: ['core', 'board', 'http1', 'config:types'],
   control: ['core', 'board', 'config:types'],
   synthetic: ['core', 'board', 'config:types'],
+  mirror: ['core', 'board', 'http1', 'config:types'],
   fleet: ['core', 'board', 'config:types'],
+  client: ['core'],
   admin: ['core', 'board', 'config:types'],
 }
 /** They put the others together. */

@@ -9,13 +9,15 @@ import type { SyntheticPort } from './ports.ts'
 /** Runs it to its end; the signal ends it early. */
 export async function probe(
   { versions }: ServiceState,
-  { do: _, ...asked }: Probe,
+  command: Probe,
   by: { synthetic: SyntheticPort | null; signal: AbortSignal },
 ): Promise<Answer> {
-  const targets = versions[asked.version]?.targets
-  if (targets === undefined) return refused(unknownVersion(asked.version, Object.keys(versions)))
+  const { assertions, durationMs, rate, scenario, service, version } = command
+  const targets = versions[version]?.targets
+  if (targets === undefined) return refused(unknownVersion(version, Object.keys(versions)))
   if (by.synthetic === null) return refused(noSynthetics())
-  const run = await by.synthetic.run({ ...asked, targets }, by.signal)
+  const order = { service, version, targets, scenario, assertions, rate, durationMs }
+  const run = await by.synthetic.run(order, by.signal)
   if ('problem' in run) return refused(run.problem)
   return { ok: true, answer: 'synthetic', report: run.report }
 }
