@@ -1,7 +1,7 @@
 // The life of a rollout: one table. A row is an event, a column is where the service stands, a
 // cell is the function that answers with the next document and the effects, or refuses. What the
-// cells do is in rollout/: begin, raise, by-hand, watch, end, quarantine, upkeep. A transition
-// that is not in this table does not exist.
+// cells do is in rollout/: begin, raise, promote, by-hand, watch, end, quarantine, upkeep. A
+// transition that is not in this table does not exist.
 //
 //   idle      no rollout: stable serves everything
 //   proving   the candidate is resident at 0 %
@@ -17,7 +17,8 @@ import { adopt, begin, replace } from './rollout/begin.ts'
 import { changeManual, openManual, takeOver } from './rollout/by-hand.ts'
 import { abort, promoteNow, swapBack } from './rollout/end.ts'
 import { lift } from './rollout/quarantine.ts'
-import { pause, promoteManual, promoteStep, resume, resumeManual } from './rollout/raise.ts'
+import { promoteManual, promoteStep, resume, resumeManual } from './rollout/promote.ts'
+import { pause } from './rollout/raise.ts'
 import {
   conflict,
   refuse,
