@@ -20,6 +20,7 @@ const KINDS: Readonly<Record<JournalKind, true>> = {
   raise: true,
   weight: true,
   hold: true,
+  gate: true,
   pause: true,
   resume: true,
   promoted: true,

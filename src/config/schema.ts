@@ -7,6 +7,7 @@ import Type, { type TSchema } from 'typebox'
 import { ADMIN_TOKEN, LIMITS, NODE, TIMEOUTS } from './node-settings.ts'
 import { TRUSTED_PROXY, UPGRADE_PROTOCOL } from './node-settings.ts'
 import * as evidence from './evidence-settings.ts'
+import * as gate from './gate-settings.ts'
 import * as page from './page-settings.ts'
 import * as service from './service-settings.ts'
 import * as wire from './wire-settings.ts'
@@ -49,12 +50,28 @@ function whenType(type: string, shapes: { is: TSchema; not: TSchema }): TSchema 
   return Type.Unsafe(Object.fromEntries<object>(pairs))
 }
 
+/** What has to be passed before a raise: items of one kind each, which gates.ts sees to. */
+function gateSchema(leaf: Leaf): TSchema {
+  const item = mapping({
+    synthetic: leaf(gate.GATE_SYNTHETIC),
+    command: Type.Array(leaf(gate.GATE_COMMAND), { minItems: 1 }),
+    webhook: leaf(gate.GATE_WEBHOOK),
+    token_file: leaf(gate.GATE_TOKEN_FILE),
+    manual: leaf(gate.GATE_MANUAL),
+    mirror: mapping(keysOf(gate.GATE_MIRROR, leaf)),
+    ...keysOf(gate.GATE, leaf),
+  })
+  return Type.Array(item)
+}
+
 /** A `deploy_strategy` block; the same from a file and from the API. */
 export function strategySchema(leaf: Leaf): TSchema {
   const observe = Type.Optional(leaf(service.STEP_OBSERVE))
-  const step = Type.Object({ weight: leaf(service.STEP_WEIGHT), observe }, strict)
+  const gates = Type.Optional(gateSchema(leaf))
+  const step = Type.Object({ weight: leaf(service.STEP_WEIGHT), observe, gate: gates }, strict)
   return mapping({
     ...keysOf(service.STRATEGY, leaf),
+    gate: gateSchema(leaf),
     steps: Type.Array(step, { minItems: 1 }),
     rollback_trigger: mapping(keysOf(service.TRIGGER, leaf)),
   })
@@ -140,9 +157,27 @@ export function documentSchema(leaf: Leaf): TSchema {
 /** A mapping of texts. */
 export type Texts = Readonly<Record<string, string | undefined>>
 
+export interface GateDocument {
+  readonly synthetic?: string
+  readonly command?: readonly (string | undefined)[]
+  readonly webhook?: string
+  readonly token_file?: string
+  readonly manual?: string
+  readonly mirror?: Texts
+  readonly name?: string
+  readonly timeout?: string
+}
+
+export interface StepDocument {
+  readonly weight?: string
+  readonly observe?: string
+  readonly gate?: readonly (GateDocument | undefined)[]
+}
+
 export interface StrategyDocument {
   readonly [key: string]: unknown
-  readonly steps?: readonly (Texts | undefined)[]
+  readonly gate?: readonly (GateDocument | undefined)[]
+  readonly steps?: readonly (StepDocument | undefined)[]
   readonly rollback_trigger?: Texts
 }
 

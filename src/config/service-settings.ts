@@ -221,6 +221,13 @@ export const STRATEGY = {
       'What a step that proved nothing leads to; pause, since neither going on nor going back is ' +
       'safe to decide without evidence.',
   }),
+  onGateFailure: word('deploy_strategy.on_gate_failure', {
+    words: ['rollback', 'pause'],
+    default: 'rollback',
+    why:
+      'What a gate that is not passed leads to; rollback, since a candidate that fails what it was ' +
+      'tried with should have no traffic. It is not quarantined.',
+  }),
   suspicion: fraction('deploy_strategy.suspicion', {
     min: '1',
     max: '1000000',

@@ -7,7 +7,8 @@ import { FULL_WEIGHT, percentFromWeight } from '../core/weight.ts'
 import { checkShape } from './check.ts'
 import type { Plain } from './document.ts'
 import { type Report, under } from './mistake.ts'
-import type { StrategyDocument, Texts } from './schema.ts'
+import { gatesOf, reportForeign } from './gates.ts'
+import type { StepDocument, StrategyDocument, Texts } from './schema.ts'
 import {
   DEFAULT_STEPS,
   FIRST_OBSERVE,
@@ -21,7 +22,7 @@ import { type Group, keyOf, valueFrom, valuesFrom } from './setting.ts'
 /** What holds when nothing is said. */
 export function defaultStrategy(): Strategy {
   const steps = DEFAULT_STEPS.map((weight, index) => stepOf({ weight }, index))
-  return { ...valuesFrom(STRATEGY, {}), steps, trigger: valuesFrom(TRIGGER, {}) }
+  return { ...valuesFrom(STRATEGY, {}), steps, gates: [], trigger: valuesFrom(TRIGGER, {}) }
 }
 
 /**
@@ -34,6 +35,7 @@ export function resolveStrategy(
 ): Strategy {
   const { base } = at
   if (document === undefined) return base
+  const gateAt = { pointer: under(at.pointer, 'gate'), report: at.report }
   const steps = document.steps
     ? resolveSteps(document.steps, under(at.pointer, 'steps'), at.report)
     : base.steps
@@ -41,6 +43,7 @@ export function resolveStrategy(
     ...base,
     ...written(STRATEGY, document as Texts),
     steps,
+    gates: document.gate ? gatesOf(document.gate, gateAt) : base.gates,
     trigger: { ...base.trigger, ...written(TRIGGER, document.rollback_trigger) },
   }
 }
@@ -51,7 +54,7 @@ function written<G extends Group>(group: G, mapping: Texts | undefined) {
   return valuesFrom(Object.fromEntries(rows) as Partial<G> & Group, mapping)
 }
 
-function stepOf(document: Texts, index: number): Step {
+function stepOf(document: StepDocument, index: number): Step {
   const first = document.observe === undefined && index === 0
   const observe = first ? FIRST_OBSERVE : document.observe
   return {
@@ -61,7 +64,7 @@ function stepOf(document: Texts, index: number): Step {
 }
 
 function resolveSteps(
-  documents: readonly (Texts | undefined)[],
+  documents: readonly (StepDocument | undefined)[],
   pointer: string,
   report: Report,
 ): readonly Step[] {
@@ -72,7 +75,9 @@ function resolveSteps(
     const document = documents[index]
     whole &&= document?.weight !== undefined
     if (document?.weight === undefined) continue // already reported
-    const step = stepOf(document, index)
+    const gateAt = { pointer: under(under(pointer, index), 'gate'), report }
+    const gates = document.gate ? { gates: gatesOf(document.gate, gateAt) } : {}
+    const step = { ...stepOf(document, index), ...gates }
     const weight = percentFromWeight(step.weight)
     if (step.weight <= before) {
       const rule = `steps must rise: ${weight}% follows ${percentFromWeight(before)}%`
@@ -115,6 +120,9 @@ export function parseStrategy(
   checkShape(document, { as: 'strategy', report, base: '/strategy' })
   if (mistakes.length > 0) return { mistakes }
   const at = { pointer: '/strategy', base, report }
-  const strategy = resolveStrategy(document as unknown as StrategyDocument, at)
+  const asked = document as unknown as StrategyDocument
+  const strategy = resolveStrategy(asked, at)
+  const lists = [asked.gate, ...(asked.steps ?? []).map((step) => step?.gate)]
+  reportForeign(lists, (message) => mistakes.push(message))
   return mistakes.length > 0 ? { mistakes } : { strategy }
 }

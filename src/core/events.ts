@@ -12,6 +12,7 @@
 // the weight first, and whatever is slow (ledger, journal, page) follows.
 
 import type { ArmCounts, Facts } from './facts.ts'
+import type { GateReport } from './gate.ts'
 import type { JournalEntry, JournalKind } from './journal.ts'
 import type { ServiceState, Severity } from './service.ts'
 import type { Strategy } from './strategy.ts'
@@ -46,6 +47,8 @@ export type RolloutEvent =
       readonly weight: Weight
       /** A raise also when a target of the candidate is out; gates are passed over, too. */
       readonly force: boolean
+      /** Gates are run although it is forced: the weight comes from the file. */
+      readonly gates?: 'run'
       /** Used when this opens phase `manual`. */
       readonly strategy: Strategy
     })
@@ -79,6 +82,8 @@ export type RolloutEvent =
       /** Stable's slow requests in flight, read before the counts. */
       readonly stableSlow: number
     }
+  /** A gate has come to an end; `run` is the run that it was part of. */
+  | { readonly event: 'gated'; readonly run: string; readonly report: GateReport }
   /** Control looked at targets and windows. */
   | { readonly event: 'survey'; readonly facts: Facts }
   /** The process came up and found this rollout in its state. */

@@ -2,7 +2,10 @@
 // row of the strategy; its report is what came of it. Who carries one out is control/gates/; what
 // follows from a report is decided in core/rollout/. A gate fails closed: no report is no pass.
 
+import type { JournalEntry, JournalKind } from './journal.ts'
+import type { Pause, Phase } from './service.ts'
 import type { Assertion } from './synthetic.ts'
+import type { Weight } from './weight.ts'
 
 interface GateBase {
   /** As messages call it, e.g. `checkout`; unique within its list. */
@@ -53,6 +56,36 @@ export interface GateReport {
   readonly durationMs: number
   /** The whole report in JSON: a SyntheticReport, the tail of a command's output, a status. */
   readonly details: unknown
+}
+
+/** A report without its details, as the service's state keeps it; the journal has the whole. */
+export type GateResult = Omit<GateReport, 'details'>
+
+/** The raise that gates stand before: what is done when all have been passed. */
+export interface GatedRaise {
+  readonly weight: Weight
+  readonly phase: Phase
+  readonly step: number
+  readonly by: JournalEntry['by']
+  readonly kind: JournalKind
+  /** One sentence about the raise. */
+  readonly text: string
+}
+
+/**
+ * Gates that are under way. The one that runs now is `gates[reports.length]`; when there is none,
+ * all have been passed and the raise is due.
+ */
+export interface GateRun {
+  /** Unique over time, e.g. `shop-7/2`: what is reported of another run is ignored. */
+  readonly run: string
+  readonly raise: GatedRaise
+  /** The pause that a weight set by hand puts a rollout into. */
+  readonly pause: Pause | null
+  readonly gates: readonly Gate[]
+  readonly reports: readonly GateResult[]
+  /** When the present gate began, or the last one was passed (the clock of `now`). */
+  readonly sinceMs: number
 }
 
 /** What mirrored requests have shown of a candidate since its rollout began. */

@@ -9,6 +9,7 @@ export type JournalKind =
   | 'raise' // the weight was raised by a step
   | 'weight' // the weight was set by hand
   | 'hold' // a step ended without a raise: why
+  | 'gate' // gates were begun, or one of them has reported
   | 'pause'
   | 'resume'
   | 'promoted'

@@ -29,7 +29,7 @@ import {
   unchanged,
 } from './rollout/transition.ts'
 import { ignore, restarted, setTargets, takeBack } from './rollout/upkeep.ts'
-import { keepHouse, survey, watch } from './rollout/watch.ts'
+import { gated, keepHouse, survey, watch } from './rollout/watch.ts'
 import type { Refusal } from './service.ts'
 
 type Row<K extends EventName> = readonly [
@@ -62,6 +62,7 @@ const TABLE: { readonly [K in EventName]: Row<K> } = {
   targets:   [setTargets, setTargets,  setTargets,  setTargets, setTargets],
   routing:   [adopt,      adopt,       adopt,       adopt,      adopt],
   tick:      [ignore,     watch,       watch,       watch,      watch],
+  gated:     [ignore,     gated,       gated,       gated,      gated],
   survey:    [keepHouse,  survey,      survey,      survey,     survey],
   restarted: [ignore,     restarted,   restarted,   restarted,  restarted],
   unsaved:   [ignore,     takeBack,    takeBack,    takeBack,   takeBack],

@@ -2,6 +2,7 @@
 // them is stable and which is the candidate, and the rollout between them. Plain JSON throughout.
 
 import type { Explanation } from './explanation.ts'
+import type { GateResult, GateRun } from './gate.ts'
 import type { Problem } from './problem.ts'
 import type { Strategy } from './strategy.ts'
 import type { Weight } from './weight.ts'
@@ -49,6 +50,12 @@ export interface Rollout {
   readonly reopened: boolean
   /** How often it has been, in this rollout; absent: never. */
   readonly reopenings?: number
+  /** The raise that waits for its gates; absent or null: none does. */
+  readonly gate?: GateRun | null
+  /** How often gates have been begun in this rollout; absent: never. */
+  readonly gateRuns?: number
+  /** What came of the gates that ran last; absent: none did. */
+  readonly gateReports?: readonly GateResult[]
   /** What the last hold was journaled for, so that one hold is one line; null while it moves. */
   readonly held: string | null
 }

@@ -2,6 +2,7 @@
 // what makes a candidate bad. It is plain data: the config produces it, a rollout keeps its own
 // copy of it, and the verdict and the state machine read it.
 
+import type { Gate } from './gate.ts'
 import type { Weight } from './weight.ts'
 
 /** One raise and how long it is watched before the next. */
@@ -9,6 +10,8 @@ export interface Step {
   readonly weight: Weight
   /** The least time in milliseconds that passes before the next raise. */
   readonly observeMs: number
+  /** What has to be passed before the raise to this step; absent: the strategy's. */
+  readonly gates?: readonly Gate[]
 }
 
 /** When a candidate is bad. The letters are those of the verdict's literature. */
@@ -35,6 +38,10 @@ export interface Strategy {
   readonly type: 'canary'
   /** At least one, weights rising, the last one 100 %. */
   readonly steps: readonly Step[]
+  /** What has to be passed before every raise, in order. */
+  readonly gates: readonly Gate[]
+  /** What a gate that is not passed leads to. */
+  readonly onGateFailure: 'rollback' | 'pause'
   /** How long the old stable stays ready at 100 % before the candidate is promoted. */
   readonly bakeMs: number
   /** Latency is ignored after a raise for this time … */
@@ -61,4 +68,10 @@ export interface Strategy {
    */
   readonly retainMs: number
   readonly trigger: Trigger
+}
+
+/** The strategy with no gates, for what only plays a rollout: there nobody could pass them. */
+export function withoutGates(strategy: Strategy): Strategy {
+  const steps = strategy.steps.map(({ weight, observeMs }) => ({ weight, observeMs }))
+  return { ...strategy, steps, gates: [] }
 }

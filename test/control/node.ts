@@ -30,6 +30,8 @@ export const STRATEGY: Strategy = {
     { weight: 500, observeMs: 60_000 },
     { weight: 10_000, observeMs: 0 },
   ],
+  gates: [],
+  onGateFailure: 'rollback',
   bakeMs: 60_000,
   warmUpMs: 0,
   warmUpRequests: 0,

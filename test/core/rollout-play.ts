@@ -15,6 +15,8 @@ export const STRATEGY: Strategy = {
     { weight: 2500, observeMs: 60_000 },
     { weight: 10_000, observeMs: 60_000 },
   ],
+  gates: [],
+  onGateFailure: 'rollback',
   bakeMs: 60_000,
   warmUpMs: 10_000,
   warmUpRequests: 30,

@@ -9,9 +9,10 @@ import { lowered } from '../rollout/by-hand.ts'
 import { raiseTo } from '../rollout/raise.ts'
 import { blankDocument, NO_FACTS, rolloutOf, type Stepped } from '../rollout/transition.ts'
 import { restarted, takeBack } from '../rollout/upkeep.ts'
-import { holdOf, reopen, restore, watch } from '../rollout/watch.ts'
+import { reopen, restore } from '../rollout/reopen.ts'
+import { holdOf, watch } from '../rollout/watch.ts'
 import type { Rollout } from '../service.ts'
-import type { Strategy } from '../strategy.ts'
+import { type Strategy, withoutGates } from '../strategy.ts'
 import {
   type ArmTotals,
   type Evidence,
@@ -302,10 +303,10 @@ export class Machine {
   #open(rollout: Rollout, known: Omit<Keyframe, 'evidence'> & { evidence: Evidence | null }): void {
     const { candidate, evidence, stable, weight } = known
     const blank = blankDocument(this.#options.service)
-    const strategy = this.#options.strategy ?? rollout.strategy
+    const strategy = withoutGates(this.#options.strategy ?? rollout.strategy)
     const state = { ...blank.state, candidate, stable, weight }
     this.document = {
-      state: { ...state, rollout: { ...rollout, strategy } },
+      state: { ...state, rollout: { ...rollout, strategy, gate: null } },
       evidence,
       facts: WELL,
     }

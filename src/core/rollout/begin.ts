@@ -1,5 +1,5 @@
 // How a rollout begins: by `deploy`, in the place of a running one with `replace`. The candidate
-// is made resident at 0 % first (phase `proving`, where gates will run); the first raise follows
+// is made resident at 0 % first (phase `proving`, where gates run); the first raise follows
 // when every edge thread knows it. Also: the file's routing block, which an operator has edited.
 
 import type { Effect, ServiceDocument } from '../events.ts'
@@ -283,7 +283,8 @@ export function adopt(document: ServiceDocument, event: EventOf<'routing'>, now:
   // Residency comes before the store in the list, so by then every thread knows the candidate.
   const facts = { ...next.facts, candidateResident: true }
   // What is known of targets is about the candidate of before.
-  const order = { event: 'weight', weight, strategy, force: true, ifMatch: null } as const
+  const forced = { force: true, gates: 'run', ifMatch: null } as const
+  const order = { event: 'weight', weight, strategy, ...forced } as const
   const opened = openManual({ ...next, facts }, order, now)
   if ('refused' in opened) {
     const note = `${text}. ${opened.refused.detail}`
@@ -291,6 +292,8 @@ export function adopt(document: ServiceDocument, event: EventOf<'routing'>, now:
   }
   const journaled = opened.effects.filter(({ effect }) => effect === 'journal')
   const stored = opened.effects.filter(({ effect }) => effect === 'assign' || effect === 'limits')
-  const effects = [noted, ...journaled, PERSIST, RESIDENCY, ...stored, RESIDENCY]
+  // With gates before it nothing is raised yet.
+  const inForce = stored.length === 0 ? rows : stored
+  const effects = [noted, ...journaled, PERSIST, RESIDENCY, ...inForce, RESIDENCY]
   return { document: opened.document, note: text, effects }
 }

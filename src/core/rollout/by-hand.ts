@@ -5,11 +5,13 @@
 
 import type { Effect, ServiceDocument } from '../events.ts'
 import { type FoldRecord, weightRecord } from '../replay/record.ts'
-import type { Refusal, Rollout } from '../service.ts'
+import type { GatedRaise } from '../gate.ts'
+import type { Pause, Refusal, Rollout } from '../service.ts'
 import { foldLowering, noteWeightIn, withControl } from '../verdict/evidence.ts'
 import { FULL_WEIGHT, percentFromWeight, type Weight } from '../weight.ts'
 import { endedDocument } from './end.ts'
 import { quarantineRefusal } from './quarantine.ts'
+import { raiseGated } from './gates.ts'
 import { phaseOf, raiseTo } from './raise.ts'
 import { ejectedRefusal, takenTarget } from './targets.ts'
 import {
@@ -81,6 +83,24 @@ function journalWeight(text: string, weight: Weight, record?: FoldRecord): Effec
   return record === undefined ? entry : { ...entry, evidence: record }
 }
 
+const BY_HAND = { phase: 'manual', step: -1, by: 'operator', kind: 'weight' } as const
+
+/** A raise by hand runs the gates before it, unless it is forced. */
+function raisedByHand(
+  document: ServiceDocument,
+  order: { raise: GatedRaise; event: EventOf<'weight'>; now: number; pause?: Pause },
+): Stepped {
+  const { event, now, pause = null, raise } = order
+  // A file that names a weight has the last word about targets, not about gates.
+  const isGated = event.gates === 'run' || !event.force
+  if (isGated) return raiseGated(document, raise, { now, pause })
+  const raised = raiseTo(document, { ...raise, now })
+  if (pause === null) return raised
+  const { state } = raised.document
+  const paused = { ...state, rollout: { ...rolloutOf(raised.document), pause } }
+  return { ...raised, document: { ...raised.document, state: paused } }
+}
+
 /** A weight without a rollout: opens phase `manual`. */
 export function openManual(
   document: ServiceDocument,
@@ -98,15 +118,9 @@ export function openManual(
     evidence: null,
     state: { ...state, versions, rollout, ended: null, rollouts: state.rollouts + 1 },
   }
-  const raised = raiseTo(opened, {
-    weight: event.weight,
-    phase: 'manual',
-    step: -1,
-    by: 'operator',
-    kind: 'weight',
-    text: `${state.candidate} was set to ${percentFromWeight(event.weight)} % by hand`,
-    now,
-  })
+  const { weight } = event
+  const text = `${state.candidate} was set to ${percentFromWeight(weight)} % by hand`
+  const raised = raisedByHand(opened, { raise: { ...BY_HAND, weight, text }, event, now })
   // The affinity is salted with the rollout's id, which is new.
   return { ...raised, effects: [...raised.effects, RESIDENCY] }
 }
@@ -146,7 +160,7 @@ export function changeManual(
   if (refusal !== null) return refusal
   const { state } = document
   const { weight } = event
-  const rollout = { ...rolloutOf(document), reopened: false }
+  const rollout = { ...rolloutOf(document), reopened: false, gate: null }
   const text = `${state.candidate} was set to ${percentFromWeight(weight)} % by hand`
   if (weight === 0) {
     const next = endedDocument(document, { ending: 'aborted', reason: text })
@@ -160,8 +174,7 @@ export function changeManual(
   if (weight === state.weight && !reopened) return unchanged(document, `the weight is as it was`)
   // The same weight in a reopened comparison: from now on it stays, by the operator's order.
   if (weight <= state.weight) return lowered(document, { weight, rollout, text, now })
-  const order = { weight, phase: 'manual', step: -1, by: 'operator', kind: 'weight' } as const
-  return raiseTo(document, { ...order, text, now })
+  return raisedByHand(document, { raise: { ...BY_HAND, weight, text }, event, now })
 }
 
 /** A weight in the middle of a rollout: takes the steps' place, so it pauses them. */
@@ -192,11 +205,10 @@ export function takeOver(
     `${state.candidate} was set to ${percentFromWeight(weight)} % by hand; ` +
     'the rollout is paused until it is resumed or promoted'
   const phase = phaseOf(weight)
-  const paused: Rollout = { ...rollout, step, pause, reopened: false, phase }
+  const paused: Rollout = { ...rollout, step, pause, reopened: false, phase, gate: null }
   if (weight <= state.weight) return lowered(document, { weight, rollout: paused, text, now })
-  const order = { weight, phase, step, by: 'operator', kind: 'weight' } as const
-  const raised = raiseTo(document, { ...order, text, now })
-  const after = raised.document.state
-  const pausedState = { ...after, rollout: { ...rolloutOf(raised.document), pause } }
-  return { ...raised, document: { ...raised.document, state: pausedState } }
+  return raisedByHand(document, {
+    raise: { ...BY_HAND, weight, phase, step, text },
+    ...{ event, now, pause },
+  })
 }

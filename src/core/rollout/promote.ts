@@ -5,7 +5,8 @@ import type { ServiceDocument } from '../events.ts'
 import type { Refusal } from '../service.ts'
 import { percentFromWeight } from '../weight.ts'
 import { nextStepOf } from './demand.ts'
-import { phaseOf, raiseFully, raiseTo, raiseToStep } from './raise.ts'
+import { approve, raiseGated } from './gates.ts'
+import { fullRaise, phaseOf, raiseTo, stepRaise } from './raise.ts'
 import { ejectedRefusal } from './targets.ts'
 import {
   conflict,
@@ -16,6 +17,7 @@ import {
   type Stepped,
   unchanged,
 } from './transition.ts'
+import { afterReport } from './watch.ts'
 
 function notResident(document: ServiceDocument): Refusal | null {
   if (document.facts.candidateResident) return null
@@ -27,7 +29,10 @@ function notResident(document: ServiceDocument): Refusal | null {
   )
 }
 
-/** `promote` before 100 %: to the next step now, or to 100 %. */
+/**
+ * `promote` before 100 %: to the next step now, gates included, or to 100 % without any. Where a
+ * manual gate waits for a person, this is the person's word.
+ */
 export function promoteStep(
   document: ServiceDocument,
   event: EventOf<'promote'>,
@@ -38,11 +43,19 @@ export function promoteStep(
   const refusal = notResident(document) ?? ejected
   if (refusal !== null) return refusal
   const rollout = rolloutOf(document)
+  const { strategy } = rollout
   const goesOn = rollout.pause === null ? '' : '; the rollout is paused no longer and goes on'
-  const order = { by: 'operator', why: `promoted by hand${goesOn}`, now } as const
+  const order = { strategy, by: 'operator', why: `promoted by hand${goesOn}` } as const
+  if (event.full) return raiseTo(document, { ...fullRaise(document, order), now })
+  const approved = approve(document, now)
+  if (approved !== null) return afterReport(approved, now)
+  const step = nextStepOf(document.state, rollout)
   // Without stable the first step is the last: the rest of the requests would have nowhere to go.
-  if (event.full || document.state.stable === null) return raiseFully(document, order)
-  return raiseToStep(document, { ...order, step: nextStepOf(document.state, rollout) })
+  const raise =
+    document.state.stable === null
+      ? fullRaise(document, order)
+      : stepRaise(document, { ...order, step })
+  return raiseGated(document, raise, { now })
 }
 
 /** `promote` of a weight that was set by hand: there are no steps, only 100 %. */
@@ -85,15 +98,11 @@ export function resume(document: ServiceDocument, _event: unknown, now: number):
     weight > state.weight ? ejectedRefusal(document, { action: 'resume', instead }) : null
   const refusal = notResident(document) ?? ejected
   if (refusal !== null) return refusal
-  return raiseTo(document, {
-    weight,
-    phase: phaseOf(weight),
-    step,
-    by: 'operator',
-    kind: 'resume',
-    text: `resumed at ${percentFromWeight(weight)} %`,
-    now,
-  })
+  const text = `resumed at ${percentFromWeight(weight)} %`
+  const order = { weight, phase: phaseOf(weight), step, by: 'operator', kind: 'resume' } as const
+  const raise = { ...order, text }
+  if (weight <= state.weight) return raiseTo(document, { ...raise, now })
+  return raiseGated(document, raise, { now })
 }
 
 /** `resume` of a weight that was set by hand and could not be saved. */

@@ -3,9 +3,11 @@
 // stored. Also its contrary: a pause, in which nothing is raised.
 
 import type { ServiceDocument } from '../events.ts'
-import type { JournalEntry, JournalKind } from '../journal.ts'
+import type { GatedRaise } from '../gate.ts'
+import type { JournalEntry } from '../journal.ts'
 import { raiseRecord } from '../replay/record.ts'
 import type { Phase } from '../service.ts'
+import type { Strategy } from '../strategy.ts'
 import { type Evidence, foldRaise, noEvidence, withControl } from '../verdict/evidence.ts'
 import { settleEarlier } from '../verdict/settle.ts'
 import { FULL_WEIGHT, percentFromWeight, type Weight } from '../weight.ts'
@@ -20,15 +22,7 @@ import {
   unchanged,
 } from './transition.ts'
 
-export interface RaiseOrder {
-  readonly weight: Weight
-  readonly phase: Phase
-  readonly step: number
-  readonly by: JournalEntry['by']
-  readonly kind: JournalKind
-  readonly text: string
-  readonly now: number
-}
+export type RaiseOrder = GatedRaise & { readonly now: number }
 
 /** Nothing is known; what an earlier rollout of this candidate drew is not this one's fault. */
 function firstEvidence({ facts, state }: ServiceDocument, nowMs: number): Evidence {
@@ -72,6 +66,8 @@ export function raiseTo(document: ServiceDocument, order: RaiseOrder): Stepped {
         reopened: false,
         reopenings: 0,
         held: null,
+        gate: null,
+        gateReports: rollout.gate?.reports ?? [],
       },
     },
   })
@@ -95,40 +91,33 @@ export function phaseOf(weight: Weight): Phase {
   return weight === FULL_WEIGHT ? 'baking' : 'shifting'
 }
 
-/** Raises to a step of the strategy. */
-export function raiseToStep(
-  document: ServiceDocument,
-  order: { step: number; by: JournalEntry['by']; why: string; now: number },
-): Stepped {
-  const { strategy } = rolloutOf(document)
-  const weight = strategy.steps[order.step]?.weight ?? FULL_WEIGHT
+/** The raise to a step of the strategy. */
+export function stepRaise(
+  { state }: ServiceDocument,
+  order: { strategy: Strategy; step: number; by: JournalEntry['by']; why: string },
+): GatedRaise {
+  const { by, step, strategy, why } = order
+  const weight = strategy.steps[step]?.weight ?? FULL_WEIGHT
   const text =
-    `${document.state.candidate} goes to ${percentFromWeight(weight)} % ` +
-    `(step ${order.step + 1} of ${strategy.steps.length}): ${order.why}`
-  return raiseTo(document, {
-    weight,
-    phase: phaseOf(weight),
-    step: order.step,
-    by: order.by,
-    kind: 'raise',
-    text,
-    now: order.now,
-  })
+    `${state.candidate} goes to ${percentFromWeight(weight)} % ` +
+    `(step ${step + 1} of ${strategy.steps.length}): ${why}`
+  return { weight, phase: phaseOf(weight), step, by, kind: 'raise', text }
 }
 
 /** Straight to 100 %, by an operator's word or because there is no stable. */
-export function raiseFully(
+export function fullRaise(
   document: ServiceDocument,
-  order: { by: JournalEntry['by']; why: string; now: number },
-): Stepped {
-  const last = rolloutOf(document).strategy.steps.length - 1
-  return raiseToStep(document, { ...order, step: last })
+  order: { strategy: Strategy; by: JournalEntry['by']; why: string },
+): GatedRaise {
+  return stepRaise(document, { ...order, step: order.strategy.steps.length - 1 })
 }
 
 /** `pause`: no raise until it is resumed. The tests go on. */
 export function pause(document: ServiceDocument, _event: unknown, now: number): Stepped {
   const rollout = rolloutOf(document)
-  if (rollout.pause !== null) return unchanged(document, 'the rollout is paused already')
+  if (rollout.pause !== null && rollout.gate == null) {
+    return unchanged(document, 'the rollout is paused already')
+  }
   return pauseWith(document, { reason: 'paused by an operator', by: 'operator', now })
 }
 
@@ -138,7 +127,9 @@ export function pauseWith(
 ): Stepped {
   const rollout = rolloutOf(document)
   const next = moved(document, {
-    state: { rollout: { ...rollout, pause: { reason: order.reason, sinceMs: order.now } } },
+    state: {
+      rollout: { ...rollout, gate: null, pause: { reason: order.reason, sinceMs: order.now } },
+    },
   })
   const { weight } = next.state
   return {

@@ -3,7 +3,7 @@
 
 import type { ServiceDocument } from '../events.ts'
 import { restartRecord, weightRecord } from '../replay/record.ts'
-import type { Refusal, ServiceState } from '../service.ts'
+import type { Refusal, Rollout, ServiceState } from '../service.ts'
 import { noteWeightIn } from '../verdict/evidence.ts'
 import { percentFromWeight } from '../weight.ts'
 import { phaseOf } from './raise.ts'
@@ -90,7 +90,7 @@ export function restarted(document: ServiceDocument, _event: unknown, now: numbe
     `${percentFromWeight(state.weight)} %`
   const next = moved(document, {
     evidence: again,
-    state: { rollout: { ...rollout, stepSinceMs: now } },
+    state: { rollout: { ...rollout, ...gatesAgain(rollout, now), stepSinceMs: now } },
   })
   const { weight } = state
   const record = restartRecord(next, now)
@@ -102,6 +102,14 @@ export function restarted(document: ServiceDocument, _event: unknown, now: numbe
       { effect: 'journal', kind: 'start', text, by: 'node', weight, evidence: record },
     ],
   }
+}
+
+/** Gates that were under way run again, from the first one on. */
+function gatesAgain(rollout: Rollout, now: number): Partial<Rollout> {
+  if (rollout.gate == null) return {}
+  const gateRuns = (rollout.gateRuns ?? 0) + 1
+  const run = `${rollout.id}/${gateRuns}`
+  return { gateRuns, gate: { ...rollout.gate, run, reports: [], sinceMs: now } }
 }
 
 /** A raise could not be saved: it did not happen, and no other is tried until somebody looks. */
@@ -124,6 +132,7 @@ export function takeBack(
         ...rollout,
         phase: rollout.phase === 'manual' ? 'manual' : phaseOf(weight),
         step,
+        gate: null,
         pause: { reason, sinceMs: now },
       },
     },
@@ -150,7 +159,8 @@ export function frozen(document: ServiceDocument, fault: string, now: number): S
     evidence: null,
     state: {
       weight: document.state.stable === null ? document.state.weight : 0,
-      rollout: rollout === null ? null : { ...rollout, pause: { reason, sinceMs: now } },
+      rollout:
+        rollout === null ? null : { ...rollout, gate: null, pause: { reason, sinceMs: now } },
     },
   })
 }

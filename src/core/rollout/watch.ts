@@ -2,33 +2,39 @@
 // raises the next step, reopens the comparison, or takes the candidate out. The order matters:
 // first what is bad, only then what may be raised.
 
-import type { Effect, ServiceDocument } from '../events.ts'
-import { type FoldRecord, reopeningRecord, weightRecord } from '../replay/record.ts'
+import type { ServiceDocument } from '../events.ts'
 import type { Rollout } from '../service.ts'
 import { REQUESTS_FOR_P99 } from '../verdict/anchor.ts'
 import {
   barOf,
   type Evidence,
-  foldLowering,
   foldLateAnchor,
-  foldRaise,
   foldTick,
-  noteWeightIn,
   readEvidence,
 } from '../verdict/evidence.ts'
 import { isOverBudget, judge } from '../verdict/judge.ts'
 import { type Hold, stepHold, targetsHold } from '../verdict/readiness.ts'
 import { isWarm } from '../verdict/warm-up.ts'
 import { count, percent, seconds } from '../verdict/words.ts'
-import { FULL_WEIGHT, percentFromWeight, type Weight } from '../weight.ts'
+import { FULL_WEIGHT, percentFromWeight } from '../weight.ts'
 import { promoted, rollBackByVerdict } from './end.ts'
 import { demandNow, nextStepOf } from './demand.ts'
 import { explanationOf, journalEffect } from './explanation.ts'
 import { tellOnCall } from './incident.ts'
 import { conclude, inconclusiveText, isInconclusive } from './inconclusive.ts'
-import { raiseFully, raiseToStep } from './raise.ts'
 import {
-  assignmentOf,
+  dropGates,
+  forgetStale,
+  gateHold,
+  gateSilent,
+  gateUnderWay,
+  raiseGated,
+  takeReport,
+} from './gates.ts'
+import { fullRaise, stepRaise } from './raise.ts'
+import { reopen, restore } from './reopen.ts'
+import { ejectedRefusal } from './targets.ts'
+import {
   caseOf,
   type EventOf,
   limitsOf,
@@ -40,16 +46,11 @@ import {
   unchanged,
 } from './transition.ts'
 
-/** Half the requests: the split at which a comparison needs the fewest of them. */
-const REOPENED_WEIGHT: Weight = 5000
-
 /** Stable's tail is taken from so much of the past; after it, fewer requests must do. */
 const TAIL_WINDOW_MS = 60_000
 
 /** A reopened comparison is open for so long at least. */
 const LEAST_REOPENED_MS = 10_000
-/** So often the comparison is reopened and closed again; then a person has to look. */
-const MOST_REOPENINGS = 3
 
 /** Requests were counted, or a tick passed. */
 export function watch(document: ServiceDocument, event: EventOf<'tick'>, now: number): Stepped {
@@ -122,16 +123,19 @@ export function withLatency(document: ServiceDocument, now: number): Evidence | 
   return warm && known ? foldLateAnchor(next, tail, strategy.trigger) : next
 }
 
-/** Phase `proving`: the candidate is resident at 0 %. Gates will run here. */
+/** Phase `proving`: the candidate is resident at 0 %, and its first gates run. */
 function prove(document: ServiceDocument, now: number): Stepped {
   const rollout = rolloutOf(document)
   if (rollout.pause !== null) return unchanged(document)
   const hold = targetsHold(document.facts)
   if (hold !== null) return held(document, hold)
-  if (document.state.stable === null) {
-    return raiseFully(document, { by: 'rollout', why: 'there is no stable version yet', now })
-  }
-  return raiseToStep(document, { step: 0, by: 'rollout', why: 'the candidate is resident', now })
+  const { strategy } = rollout
+  const order = { strategy, by: 'rollout' } as const
+  const raise =
+    document.state.stable === null
+      ? fullRaise(document, { ...order, why: 'there is no stable version yet' })
+      : stepRaise(document, { ...order, step: 0, why: 'the candidate is resident' })
+  return raiseGated(document, raise, { now })
 }
 
 function decide(document: ServiceDocument, now: number): Stepped {
@@ -188,96 +192,6 @@ function tellOnce(document: ServiceDocument, now: number): Stepped {
   })
 }
 
-/** At 100 % something looks bad: compare with stable again. Counts as a raise. */
-export function reopen(document: ServiceDocument, now: number): Stepped {
-  const rollout = rolloutOf(document)
-  const { evidence, facts, state } = document
-  if (evidence === null) throw new Error('cannot reopen without evidence')
-  const raises = rollout.raises + 1
-  const reopenings = (rollout.reopenings ?? 0) + 1
-  const isTooOften = reopenings > MOST_REOPENINGS
-  const tooOften =
-    `the comparison of ${state.candidate} with stable was reopened ${reopenings} times: it stays ` +
-    'at 50 % until somebody has looked'
-  const pause = isTooOften ? { reason: tooOften, sinceMs: now } : rollout.pause
-  const raise = {
-    weight: REOPENED_WEIGHT,
-    number: raises,
-    nowMs: now,
-    memoryMs: facts.memoryMs,
-    tail: facts.tail,
-    stableWindow: facts.windows.stable,
-    given: facts.given,
-    provesAnew: false,
-  }
-  const folded = foldRaise(evidence, raise, rollout.strategy)
-  const change = { weight: REOPENED_WEIGHT, nowMs: now, memoryMs: facts.memoryMs }
-  // The candidate has served at 100 % and is warm.
-  const compared = foldLowering({ ...folded, warmUp: evidence.warmUp }, change)
-  const next = moved(document, {
-    evidence: compared,
-    state: {
-      weight: REOPENED_WEIGHT,
-      rollout: { ...rollout, raises, reopened: true, reopenings, pause },
-    },
-  })
-  const text =
-    `${state.candidate} looks bad at 100 %: the comparison with ${state.stable} is reopened at ` +
-    `${percentFromWeight(REOPENED_WEIGHT)} %`
-  const stepped = {
-    document: next,
-    note: text,
-    effects: [
-      assignmentOf(next.state),
-      limitsOf(compared),
-      PERSIST,
-      journalWeight(document, { text, weight: REOPENED_WEIGHT }, reopeningRecord(raise, next)),
-    ],
-  }
-  if (!isTooOften) return stepped
-  return tellOnCall(stepped, {
-    ...{ incident: rollout.id, version: state.candidate, severity: 'warning', now },
-    text: `${state.service}: ${tooOften}`,
-    evidence: explanationOf(document),
-  })
-}
-
-function journalWeight(
-  before: ServiceDocument,
-  entry: { text: string; weight: Weight },
-  record: FoldRecord,
-): Effect {
-  return journalEffect(before, { kind: 'weight', by: 'verdict', ...entry }, record)
-}
-
-/** The suspicion has gone: 100 % again. No new γ, as no new suspicion is entitled to it. */
-export function restore(document: ServiceDocument, now: number): Stepped {
-  const rollout = rolloutOf(document)
-  const { evidence, facts, state } = document
-  if (evidence === null) throw new Error('cannot restore without evidence')
-  const change = { weight: FULL_WEIGHT, nowMs: now, memoryMs: facts.memoryMs }
-  const noted = noteWeightIn(evidence, change)
-  const next = moved(document, {
-    evidence: noted,
-    state: {
-      weight: FULL_WEIGHT,
-      // The bake goes on: the candidate has been looked at all the time.
-      rollout: { ...rollout, reopened: false },
-    },
-  })
-  const record = weightRecord({ fold: 'restoring', ...change }, next)
-  const text = `${state.candidate} is back at 100 %: the suspicion has gone`
-  return {
-    document: next,
-    note: text,
-    effects: [
-      journalWeight(document, { text, weight: FULL_WEIGHT }, record),
-      PERSIST,
-      assignmentOf(next.state),
-    ],
-  }
-}
-
 /** How long a step is watched at least, and what the bake is. */
 function leastMs(rollout: Rollout): number {
   if (rollout.phase === 'baking') return rollout.strategy.bakeMs
@@ -301,6 +215,8 @@ function isWithoutRefuge(document: ServiceDocument): boolean {
 export function holdOf(document: ServiceDocument, now: number): Hold | null {
   const { evidence, facts } = document
   const rollout = rolloutOf(document)
+  const gate = gateHold(rollout, now)
+  if (gate !== null) return gate
   if (rollout.phase === 'proving') return targetsHold(facts)
   if (rollout.phase === 'manual' || evidence === null) return null
   if (isWithoutRefuge(document)) return NO_REFUGE
@@ -310,7 +226,39 @@ export function holdOf(document: ServiceDocument, now: number): Hold | null {
   return stepHold({ evidence, strategy, facts, restMs, reopened, demand })
 }
 
+/** A gate has reported: the next one begins, the raise is done, or what its failure leads to. */
+export function gated(document: ServiceDocument, event: EventOf<'gated'>, now: number): Stepped {
+  return afterReport(takeReport(document, event, now), now)
+}
+
+/** What follows a report: when it was the last one that was missing, the raise. */
+export function afterReport(taken: Stepped, now: number): Stepped {
+  const { rollout } = taken.document.state
+  if (rollout?.gate == null || gateUnderWay(rollout) !== null) return taken
+  const went = advance(taken.document, now)
+  const note = went.note === '' ? taken.note : went.note
+  return { ...went, note, effects: [...taken.effects, ...went.effects] }
+}
+
+/** What the gates of a raise let happen now; null when the rollout goes its own way. */
+function underGates(document: ServiceDocument, now: number): Stepped | null {
+  const rollout = rolloutOf(document)
+  if (rollout.gate == null) return null
+  const silent = gateSilent(document, now)
+  if (silent !== null) return silent
+  if (gateUnderWay(rollout) !== null) return unchanged(document)
+  const { pause, raise } = rollout.gate
+  if (raise.by === 'rollout') return forgetStale(document, now)
+  // What an operator has asked for is done, unless it could not be asked for any more.
+  const instead = 'The gates were passed; ask again when all are back'
+  const ejected = ejectedRefusal(document, { action: 'raise the weight', instead })
+  if (ejected !== null) return dropGates(document, ejected.refused.detail)
+  return raiseGated(document, raise, { now, pause })
+}
+
 function advance(document: ServiceDocument, now: number): Stepped {
+  const waiting = underGates(document, now)
+  if (waiting !== null) return waiting
   const rollout = rolloutOf(document)
   const { evidence, state } = document
   if (rollout.phase === 'proving') return prove(document, now)
@@ -341,8 +289,10 @@ function advance(document: ServiceDocument, now: number): Stepped {
 function goOn(document: ServiceDocument, order: { why: string; now: number }): Stepped {
   const rollout = rolloutOf(document)
   if (rollout.phase === 'baking') return promoted(document, { by: 'rollout', ...order })
+  const { strategy } = rollout
   const step = nextStepOf(document.state, rollout)
-  return raiseToStep(document, { step, by: 'rollout', ...order })
+  const raise = stepRaise(document, { strategy, step, by: 'rollout', why: order.why })
+  return raiseGated(document, raise, { now: order.now })
 }
 
 /** Holds that `on_inconclusive: promote` may end: nothing speaks against the candidate. */
@@ -353,7 +303,13 @@ const MAY_PROMOTE: ReadonlySet<Hold['word']> = new Set([
 ])
 
 /** What every step waits for, so that it is no news. */
-const QUIET: ReadonlySet<Hold['word']> = new Set(['watching', 'warming', 'resident', 'unproven'])
+const QUIET: ReadonlySet<Hold['word']> = new Set([
+  'watching',
+  'warming',
+  'resident',
+  'unproven',
+  'gate',
+])
 
 /** Notes a hold, one line in the journal for each. */
 function held(document: ServiceDocument, hold: Hold): Stepped {

@@ -7,7 +7,7 @@ import type { Facts } from '../facts.ts'
 import { ReplayedWindows } from '../replay/windows.ts'
 import { blankDocument, limitsOf, NO_FACTS } from '../rollout/transition.ts'
 import { step } from '../rollout.ts'
-import type { Strategy } from '../strategy.ts'
+import { type Strategy, withoutGates } from '../strategy.ts'
 import { type ArmTotals, NO_TOTALS } from '../verdict/evidence.ts'
 import { FULL_WEIGHT, type Weight } from '../weight.ts'
 import { measuredP99, measuredTail } from './latency.ts'
@@ -120,7 +120,7 @@ export function playScenario(scenario: Scenario, strategy: Strategy, seed: numbe
   const random = new Random(seed)
   const traffic = new Traffic(random)
   const windows = new ReplayedWindows()
-  const stage = begin(strategy)
+  const stage = begin(withoutGates(strategy))
   const { rescued, responseHeadMs } = scenario
   const memoryMs = responseHeadMs + CONNECT_MS
   const look = (conditions: Conditions): void => {

@@ -26,6 +26,7 @@ export interface Hold {
     | 'latency-proof'
     | 'reopened'
     | 'no-refuge'
+    | 'gate'
   readonly text: string
 }
 
