@@ -5,7 +5,9 @@
 
 import type { Effect, RolloutEvent, ServiceDocument } from '../../src/core/events.ts'
 import type { ArmCounts, Facts } from '../../src/core/facts.ts'
+import type { Gate } from '../../src/core/gate.ts'
 import { step } from '../../src/core/rollout.ts'
+import { gateHold } from '../../src/core/rollout/gates.ts'
 import { blankDocument, standingOf } from '../../src/core/rollout/transition.ts'
 import type { Strategy } from '../../src/core/strategy.ts'
 import { readEvidence } from '../../src/core/verdict/evidence.ts'
@@ -79,6 +81,14 @@ function factsFrom(before: Facts, words: Words): Facts {
   return next
 }
 
+/** A gate with this name: a person where the name is `person`, else a command. */
+function gateNamed(name: string): Gate {
+  const common = { name, timeoutMs: 120_000 }
+  return name === 'person'
+    ? { ...common, kind: 'manual' }
+    : { ...common, kind: 'command', command: ['true'] }
+}
+
 /** Plays one transcript line after the other. */
 export class Player {
   document: ServiceDocument = blankDocument('shop')
@@ -94,6 +104,10 @@ export class Player {
       args.filter((arg) => arg.includes('=')).map((arg) => arg.split('=', 2)),
     ) as Words
     const plain = args.filter((arg) => !arg.includes('='))
+    if (verb === 'gates') {
+      this.#strategy = { ...this.#strategy, gates: args.map(gateNamed) }
+      return 'ok'
+    }
     if (verb === 'strategy') {
       this.#strategy = { ...this.#strategy, ...JSON.parse(plain.join(' ')) }
       return 'ok'
@@ -143,6 +157,15 @@ export class Player {
         return { event: 'retry', version: first, ifMatch }
       case 'targets':
         return { event: 'targets', version: first, targets: plain.slice(1), ifMatch }
+      case 'gated': {
+        const gate = plain[0] ?? ''
+        const passed = plain[1] === 'passed'
+        const reason = plain.slice(2).join(' ') || 'it was as it should be'
+        const run = words.run ?? this.document.state.rollout?.gate?.run ?? ''
+        const startedAt = new Date(this.now).toISOString()
+        const report = { gate, kind: 'command', passed, reason, startedAt } as const
+        return { event: 'gated', run, report: { ...report, durationMs: 1000, details: null } }
+      }
       case 'tick': {
         const candidate = counts(words.candidate)
         return { event: 'tick', candidate, stable: counts(words.stable), stableSlow: 0 }
@@ -180,6 +203,8 @@ export class Player {
     ]
     if (rollout?.pause) lines.push(`paused: ${rollout.pause.reason}`)
     if (rollout?.reopened) lines.push('reopened')
+    const hold = rollout === null ? null : gateHold(rollout, this.now)
+    if (hold !== null) lines.push(`gate: ${rollout?.gate?.run} ${hold.text}`)
     if (state.ended !== null) lines.push(`ended: ${state.ended.ending}`)
     if (state.previous !== null) lines.push(`previous: ${state.previous.version}`)
     const quarantined = Object.keys(state.quarantine)
