@@ -170,8 +170,32 @@ const WAITS_FOR = [
   'errors-proof',
   'latency-proof',
   'reopened',
+  'gate',
   'operator',
 ] as const satisfies readonly RolloutView['waitsFor'][]
+
+const GATE_KIND = Type.Enum(['synthetic', 'command', 'webhook', 'manual', 'mirror'])
+
+const GatesSchema = Type.Object({
+  before: Percent,
+  sinceAt: Type.String({ format: 'date-time', description: 'When the running one began' }),
+  gates: Type.Array(
+    Type.Object({
+      name: Type.String(),
+      kind: GATE_KIND,
+      state: Type.Enum(['passed', 'running', 'waiting']),
+    }),
+  ),
+})
+
+const GateResultSchema = Type.Object({
+  gate: Type.String(),
+  kind: GATE_KIND,
+  passed: Type.Boolean(),
+  reason: Type.String(),
+  startedAt: Type.String({ format: 'date-time' }),
+  durationMs: Type.Number({ minimum: 0 }),
+})
 
 const RolloutSchema = Type.Object({
   id: Type.String(),
@@ -184,6 +208,10 @@ const RolloutSchema = Type.Object({
     Type.Enum(WAITS_FOR, { description: 'The same as a word; null: it is about to move' }),
   ),
   startedAt: Type.String({ format: 'date-time' }),
+  gates: nullable(GatesSchema),
+  gateReports: Type.Array(GateResultSchema, {
+    description: 'Of the gates that ran last; whole reports are in the journal (kind gate)',
+  }),
   evidence: Type.Array(EvidenceSchema, { description: 'What speaks against the candidate' }),
   proofs: Type.Array(ProofSchema, { description: 'What the end of the step or bake waits for' }),
   residualRisk: nullable(RiskSchema),

@@ -70,7 +70,7 @@ function rolloutText({ phase, step, steps, paused }: RolloutView): string {
 function waitText({ name }: ServiceView, { paused, phase, reason, waitsFor }: RolloutView): string {
   if (waitsFor !== 'operator') return `waits: ${reason.replace(/^waits /, '')}`
   const goesOn = paused && phase !== 'manual' ? `; vertex resume ${name} goes on` : ''
-  return `waits for an operator: ${reason}${goesOn}`
+  return `waits for an operator: ${reason.replace(/^waits for /, '')}${goesOn}`
 }
 
 /** What stands below the evidence. */

@@ -24,7 +24,7 @@ export function gatesOf(
 ): readonly Gate[] {
   const gates: Gate[] = []
   for (const [index, document] of documents.entries()) {
-    if (document === undefined) continue // already reported
+    if (document === undefined || isEmpty(document)) continue // already reported
     const at = { ...place, pointer: under(place.pointer, index) }
     const gate = gateOf(document, at)
     if (gate === null) continue
@@ -39,6 +39,10 @@ export function gatesOf(
     place.report(place.pointer, `Cannot run all these gates as ${rule}`)
   }
   return gates
+}
+
+function isEmpty(part: object): boolean {
+  return Object.keys(part).length === 0
 }
 
 function gateOf(document: GateDocument, at: Place): Gate | null {
@@ -69,7 +73,8 @@ function gateOf(document: GateDocument, at: Place): Gate | null {
     const tokenFile = document.token_file ?? null
     return { kind: 'webhook', ...common(name), url: webhook, tokenFile }
   }
-  return mirror === undefined ? null : { ...common('mirror'), ...mirrorGate(mirror, at) }
+  if (mirror === undefined || isEmpty(mirror)) return null
+  return { ...common('mirror'), ...mirrorGate(mirror, at) }
 }
 
 function optional<T>(row: Setting<T>, text: string | undefined): T | null {

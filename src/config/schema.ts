@@ -52,15 +52,18 @@ function whenType(type: string, shapes: { is: TSchema; not: TSchema }): TSchema 
 
 /** What has to be passed before a raise: items of one kind each, which gates.ts sees to. */
 function gateSchema(leaf: Leaf): TSchema {
-  const item = mapping({
-    synthetic: leaf(gate.GATE_SYNTHETIC),
-    command: Type.Array(leaf(gate.GATE_COMMAND), { minItems: 1 }),
-    webhook: leaf(gate.GATE_WEBHOOK),
-    token_file: leaf(gate.GATE_TOKEN_FILE),
-    manual: leaf(gate.GATE_MANUAL),
-    mirror: mapping(keysOf(gate.GATE_MIRROR, leaf)),
-    ...keysOf(gate.GATE, leaf),
-  })
+  const item = mapping(
+    {
+      synthetic: leaf(gate.GATE_SYNTHETIC),
+      command: Type.Array(leaf(gate.GATE_COMMAND), { minItems: 1 }),
+      webhook: leaf(gate.GATE_WEBHOOK),
+      token_file: leaf(gate.GATE_TOKEN_FILE),
+      manual: leaf(gate.GATE_MANUAL),
+      mirror: mapping(keysOf(gate.GATE_MIRROR, leaf), { minProperties: 1 }),
+      ...keysOf(gate.GATE, leaf),
+    },
+    { minProperties: 1 },
+  )
   return Type.Array(item)
 }
 

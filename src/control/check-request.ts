@@ -36,7 +36,7 @@ function failureOf(error: NodeJS.ErrnoException): CheckResult {
 }
 
 /** Why a connection failed, in words; the system's own when there are none. */
-function reasonOf({ code = '', message, name }: NodeJS.ErrnoException): string {
+export function reasonOf({ code = '', message, name }: NodeJS.ErrnoException): string {
   if (name === 'HTTPParserError') return 'the answer is not HTTP'
   return WORDS[code] ?? (message || code)
 }

@@ -3,6 +3,7 @@
 // applies what an operator has changed in the file. The decisions are in core/rollout.ts, the
 // waiting in keeper.ts.
 
+import { dirname } from 'node:path'
 import type { Board } from '../board/board.ts'
 import type { Config, ServiceConfig } from '../config/config.ts'
 import type { Answer, Change, Command } from '../core/command.ts'
@@ -20,6 +21,7 @@ import { degradedSentences } from './degraded.ts'
 import { EvidenceLines } from './evidence-lines.ts'
 import { memoryMs } from './facts.ts'
 import type { SyntheticPort } from './gates/ports.ts'
+import { Gates } from './gates/gates.ts'
 import { probe } from './gates/probe.ts'
 import { JournalFile } from './journal-file.ts'
 import { completed } from './complete.ts'
@@ -57,6 +59,7 @@ export class Control {
   readonly #pager: Pager
   readonly #residency: Residency
   readonly #prober: { readonly synthetic: SyntheticPort | null; readonly signal: AbortSignal }
+  readonly #gates: Gates
   readonly #targets: Targets
   readonly #publisher: Publisher
   readonly #loop: Loop
@@ -82,6 +85,14 @@ export class Control {
     this.#clock = opened.clock
     this.#residency = new Residency(options.board)
     this.#pager = opened.pager
+    this.#gates = new Gates({
+      ...{ synthetic: options.synthetic ?? null, mirror: options.mirror ?? null, wall },
+      directory: () => dirname(this.#config.file),
+      onReport: (service, gated) => {
+        const keeper = this.#keepers.get(service)
+        if (keeper !== undefined) this.#loop.gated(keeper, gated)
+      },
+    })
     this.#prober = { synthetic: options.synthetic ?? null, signal: this.#closing.signal }
     this.#publisher = new Publisher({
       build: () => this.#buildTable(),
@@ -167,6 +178,7 @@ export class Control {
       if (names.has(name)) continue
       await keeper.settle()
       this.#keepers.delete(name)
+      this.#gates.forget(name)
       this.#note('config', `service ${name} is no longer in the file; its state is kept`)
     }
     const fresh = config.services.filter(({ name }) => !this.#keepers.has(name))
@@ -206,6 +218,7 @@ export class Control {
   /** Stops the loop, saves all evidence and releases the state directory. */
   async close(): Promise<void> {
     this.#closing.abort()
+    await this.#gates.close()
     await this.#loop.stop()
     this.#targets.close()
     for (const keeper of this.#keepers.values()) await keeper.settle()
@@ -237,6 +250,7 @@ export class Control {
       if (!keeper.assign()) this.#log.error({ service: keeper.config.name }, 'no row was published')
       keeper.setLimits()
       this.#loop.survey(keeper)
+      this.#gates.follow(keeper.document.state)
       if (!isDamaged) this.#pager.reconcile(keeper.document.state)
     }
     this.#pager.forgetOthers(new Set(this.#keepers.keys()))
@@ -287,6 +301,10 @@ export class Control {
       residency: this.#residency,
       clock: this.#clock,
       publishTable: () => this.#publisher.publish(),
+      followGates: (state) => {
+        // A report finds nobody before the service is open.
+        if (this.#keepers.has(state.service)) this.#gates.follow(state)
+      },
       closeTunnels: (slot) => {
         this.#edge.closeTunnels(slot, this.#config.timeouts.tunnelDrainMs)
       },

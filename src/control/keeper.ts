@@ -5,7 +5,7 @@
 // replaced, it is left out: that is how an abort overtakes a raise.
 
 import type { Effect, RolloutEvent, ServiceDocument } from '../core/events.ts'
-import type { Refusal } from '../core/service.ts'
+import type { Refusal, ServiceState } from '../core/service.ts'
 import { step } from '../core/rollout.ts'
 import { limitsOf, type Stepped } from '../core/rollout/transition.ts'
 import { frozen } from '../core/rollout/upkeep.ts'
@@ -34,6 +34,8 @@ export interface KeeperParts {
    */
   readonly publishTable: () => Promise<void>
   readonly closeTunnels: (slot: number) => void
+  /** Behind every decision: the gates that its state asks for are those that run. */
+  readonly followGates: (state: ServiceState) => void
 }
 
 export class Keeper {
@@ -97,6 +99,7 @@ export class Keeper {
       const effect = effects[head]
       if (effect === undefined || !this.#runAtOnce(effect, epoch)) break
     }
+    this.#parts.followGates(this.document.state)
     return this.#enqueue(effects.slice(head), epoch)
   }
 
@@ -152,6 +155,7 @@ export class Keeper {
     const { epoch, weight, service } = this.document.state
     this.#weightEpoch = epoch
     this.setLimits()
+    this.#parts.followGates(this.document.state)
     const sentence = `service ${service} is frozen after a fault of Vertex itself: ${text}`
     const entry = { kind: 'hold', service, epoch, text: sentence, by: 'node' } as const
     void journal.append({ ...entry, weight: weight / 100 })

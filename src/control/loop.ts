@@ -9,6 +9,7 @@ import { type Board, waitForWake, wakeControl, wakeCount } from '../board/board.
 import { clearBuckets } from '../board/buckets.ts'
 import { overdue, type TallyDelta, TallyReader } from '../board/tallies.ts'
 import { NO_COUNTS } from '../core/facts.ts'
+import type { GateReport } from '../core/gate.ts'
 import { blameOf, OUTCOMES } from '../core/outcome.ts'
 import { BucketWindows } from './bucket-windows.ts'
 import { type Arms, CleanCounts } from './clean-counts.ts'
@@ -173,6 +174,12 @@ export class Loop {
       const facts = takeFacts(keeper.document, { ...parts, perBucket })
       keeper.decide({ event: 'survey', facts })
     })
+  }
+
+  /** A gate has come to an end; what was counted and seen until now comes first. */
+  gated(keeper: Keeper, gated: { run: string; report: GateReport }): void {
+    this.survey(keeper)
+    this.#guarded(keeper, () => keeper.decide({ event: 'gated', ...gated }))
   }
 
   /** What is decided now is decided by all that was counted. */

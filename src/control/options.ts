@@ -6,7 +6,7 @@ import type { Config } from '../config/config.ts'
 import type { Table } from '../core/table.ts'
 import type { Connect } from './check-request.ts'
 import type { ParseStrategy } from './command-event.ts'
-import type { SyntheticPort } from './gates/ports.ts'
+import type { MirrorPort, SyntheticPort } from './gates/ports.ts'
 
 /** What control asks of the edge threads. */
 export interface EdgePort {
@@ -40,4 +40,6 @@ export interface ControlOptions {
   readonly connect?: Connect
   /** Who runs synthetic transactions; without it none can be run. */
   readonly synthetic?: SyntheticPort
+  /** What mirrored requests have shown; without it gates of that kind fail. */
+  readonly mirror?: MirrorPort
 }

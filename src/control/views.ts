@@ -5,10 +5,17 @@ import type { Board } from '../board/board.ts'
 import { claims, targetInFlight, targetShare } from '../board/tallies.ts'
 import { OUT, WHOLE } from '../core/choose.ts'
 import type { EndedView } from '../core/command.ts'
-import type { RolloutView, ServiceView, TargetView, VersionView } from '../core/command.ts'
+import type {
+  GatesView,
+  RolloutView,
+  ServiceView,
+  TargetView,
+  VersionView,
+} from '../core/command.ts'
 import type { ServiceDocument } from '../core/events.ts'
 import type { TargetHealth } from '../core/health.ts'
 import type { Rollout, ServiceState } from '../core/service.ts'
+import { gateHold, gateUnderWay } from '../core/rollout/gates.ts'
 import { explanationOf } from '../core/rollout/explanation.ts'
 import { triesOf } from '../core/rollout/transition.ts'
 import { holdOf } from '../core/rollout/watch.ts'
@@ -70,6 +77,11 @@ function waitOf(
   document: ServiceDocument,
   { now, rollout }: { now: number; rollout: Rollout },
 ): Pick<RolloutView, 'reason' | 'waitsFor'> {
+  const gate = gateHold(rollout, now)
+  if (gate !== null) {
+    const isPerson = gateUnderWay(rollout)?.kind === 'manual'
+    return { reason: gate.text, waitsFor: isPerson ? 'operator' : 'gate' }
+  }
   if (rollout.pause !== null) return { reason: rollout.pause.reason, waitsFor: 'operator' }
   if (rollout.phase === 'manual') {
     return { reason: 'a weight set by hand; the verdict is armed', waitsFor: 'operator' }
@@ -78,6 +90,19 @@ function waitOf(
   if (hold !== null) return { reason: hold.text, waitsFor: hold.word }
   const next = document.state.weight === FULL_WEIGHT ? 'promoted' : 'raised'
   return { reason: `about to be ${next}`, waitsFor: null }
+}
+
+function gatesView({ gate }: Rollout, { clock }: ViewParts): GatesView | null {
+  if (gate == null) return null
+  const running = gate.reports.length
+  return {
+    before: percentFromWeight(gate.raise.weight),
+    sinceAt: clock.iso(gate.sinceMs),
+    gates: gate.gates.map(({ kind, name }, i) => {
+      const state = i < running ? 'passed' : i === running ? 'running' : 'waiting'
+      return { name, kind, state }
+    }),
+  }
 }
 
 function rolloutView(document: ServiceDocument, parts: ViewParts): RolloutView | null {
@@ -97,6 +122,8 @@ function rolloutView(document: ServiceDocument, parts: ViewParts): RolloutView |
     paused: rollout.pause !== null,
     ...waitOf(document, { now: clock.now(), rollout }),
     startedAt: clock.iso(rollout.startedMs),
+    gates: gatesView(rollout, parts),
+    gateReports: rollout.gate?.reports ?? rollout.gateReports ?? [],
     evidence: named?.evidence ?? [],
     proofs: named?.proofs ?? [],
     residualRisk: named?.residualRisk ?? null,

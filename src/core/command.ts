@@ -3,6 +3,7 @@
 // between threads: plain data, no functions. The admin API adds only HTTP to it.
 
 import type { EvidenceView, Explanation, ProofView, RiskView } from './explanation.ts'
+import type { GateKind, GateResult } from './gate.ts'
 import type { TargetStanding } from './health.ts'
 import type { JournalEntry } from './journal.ts'
 import type { Outcome } from './outcome.ts'
@@ -130,6 +131,21 @@ export interface VersionView {
   readonly tries: number
 }
 
+export interface GateView {
+  readonly name: string
+  readonly kind: GateKind
+  readonly state: 'passed' | 'running' | 'waiting'
+}
+
+/** Gates that are under way. */
+export interface GatesView {
+  /** The weight in percent that they stand before. */
+  readonly before: number
+  /** When the one that is running began. */
+  readonly sinceAt: string
+  readonly gates: readonly GateView[]
+}
+
 export interface RolloutView {
   readonly id: string
   readonly phase: Phase
@@ -142,6 +158,10 @@ export interface RolloutView {
   /** The same as a word: `operator` when only a person can let it go on; null: for nothing. */
   readonly waitsFor: Hold['word'] | 'operator' | null
   readonly startedAt: string
+  /** The gates that the next raise waits for; null while none run. */
+  readonly gates: GatesView | null
+  /** What came of the gates that ran last; their whole reports stand in the journal. */
+  readonly gateReports: readonly GateResult[]
   /** What speaks against the candidate; empty before the first raise. */
   readonly evidence: readonly EvidenceView[]
   /** What has to be shown before the present step, or the bake, ends; empty when nothing has. */

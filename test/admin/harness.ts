@@ -130,6 +130,8 @@ export function serviceView(name: string, change: Partial<ServiceView> = {}): Se
       reason: 'watches for another 12 s',
       waitsFor: 'watching',
       startedAt: '2026-01-01T00:00:00.000Z',
+      gates: null,
+      gateReports: [],
       evidence: [errorsView()],
       proofs: [PROOF],
       residualRisk: RISK,

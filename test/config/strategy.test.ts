@@ -47,3 +47,44 @@ await t.test('mistakes are sentences', async (t) => {
     t.match(parseStrategy(wrong, base), { mistakes: [/^Cannot /] }, JSON.stringify(wrong))
   }
 })
+
+await t.test('gates of a strategy and of its steps', async (t) => {
+  const value = {
+    gate: [
+      { synthetic: 'checkout', timeout: '2m' },
+      { webhook: 'https://ci.example.org/ok', name: 'ci' },
+      { manual: 'release manager' },
+      { mirror: { error_rate: '0.1%', p99_latency: '50ms' } },
+    ],
+    steps: [
+      { weight: 5, gate: [] },
+      { weight: 100, gate: [{ manual: 'again' }] },
+    ],
+  }
+  const mirror = { minRequests: 100, errorRate: 0.001, p99Ms: 50, mismatchRate: null }
+  t.match(parseStrategy(value, base), {
+    strategy: {
+      gates: [
+        { kind: 'synthetic', name: 'checkout', scenario: 'checkout', timeoutMs: 120_000 },
+        { kind: 'webhook', name: 'ci', url: 'https://ci.example.org/ok', tokenFile: null },
+        { kind: 'manual', name: 'release manager', timeoutMs: 86_400_000 },
+        { kind: 'mirror', name: 'mirror', timeoutMs: 300_000, ...mirror },
+      ],
+      steps: [
+        { weight: 500, gates: [] },
+        { weight: 10_000, gates: [{ kind: 'manual', name: 'again' }] },
+      ],
+    },
+  })
+})
+
+await t.test('who may use the API cannot run programs or read files with it', async (t) => {
+  const command = [{ command: ['sh', '-c', 'true'] }]
+  const token = [{ webhook: 'http://127.0.0.1:1/', token_file: '/etc/shadow' }]
+  t.match(parseStrategy({ gate: command }, base), { mistakes: [/^Cannot run a command as a gate/] })
+  const steps = [{ weight: 100, gate: token }]
+  t.match(parseStrategy({ steps }, base), { mistakes: [/^Cannot read a token_file/] })
+  const gates = [{ kind: 'command', name: 'smoke', timeoutMs: 1000, command: ['true'] }] as const
+  const configured = { ...base, gates }
+  t.match(parseStrategy({ bake: '1s' }, configured), { strategy: { gates } }, "the file's stay")
+})

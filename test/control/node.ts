@@ -14,6 +14,7 @@ import { count } from '../../src/board/tallies.ts'
 import type { Config, ReceiverConfig } from '../../src/config/config.ts'
 import type { Connect } from '../../src/control/check-request.ts'
 import { Control } from '../../src/control/control.ts'
+import type { MirrorPort, SyntheticPort } from '../../src/control/gates/ports.ts'
 import type { Answer, Change, ServiceView } from '../../src/core/command.ts'
 import type { HealthRules } from '../../src/core/health.ts'
 import { type JournalEntry, readJournal } from '../../src/core/journal.ts'
@@ -180,9 +181,15 @@ export class TestNode {
 
   static async start(
     config: Config,
-    choices: { slots?: number; targets?: number; connect?: Connect } = {},
+    choices: {
+      slots?: number
+      targets?: number
+      connect?: Connect
+      synthetic?: SyntheticPort
+      mirror?: MirrorPort
+    } = {},
   ): Promise<TestNode> {
-    const { connect = connectToAll, slots = 16, targets = 32 } = choices
+    const { connect = connectToAll, slots = 16, targets = 32, ...ports } = choices
     const board = createBoard({ threads: 2, services: 8, slots, targets, latencyStripes: 8 })
     const node = new TestNode(config, board)
     const quiet = { info: () => {}, warn: () => {}, error: () => {} }
@@ -191,6 +198,7 @@ export class TestNode {
       board,
       log: quiet,
       connect,
+      ...ports,
       monotonic: () => performance.now() + node.#clockMs,
       edge: {
         publish: async (table) => {
