@@ -20,6 +20,7 @@ const TROUBLE = 'test/cli/trouble.test.ts'
 const DOUBT = 'test/cli/doubt.test.ts'
 const VERBS = 'test/cli/verbs.test.ts'
 const CONTROL = 'test/control/control.test.ts'
+const GATES = 'test/cli/gates.test.ts'
 const WHOLE = 'test/whole/rollout.test.ts'
 
 /** The rules that an operator relies on, row by row. */
@@ -29,13 +30,13 @@ const ROWS: Readonly<Record<string, Shown>> = {
     tests: { [STEERING]: ['weight 0 by hand: no request reaches the candidate, sticky or not'] },
   },
   'abort or rollback': {
-    transcripts: ['rollback', 'weight-zero', 'operator'],
+    transcripts: ['rollback', 'weight-zero', 'operator', 'gate-aborted'],
     tests: {
       [STEERING]: ['rollback works in every phase, and after the promotion'],
       [CONTROL]: ['an abort overtakes a raise that still waits for the disk'],
       [WHOLE]: ['a healthy candidate is promoted, and rolled back when asked'],
+      [GATES]: ['a weight by hand waits for its gate unless it is forced; abort waits for none'],
     },
-    later: 'skips all gates: there are none yet',
   },
   quarantine: {
     transcripts: ['quarantine', 'total-failure'],
@@ -68,23 +69,24 @@ const ROWS: Readonly<Record<string, Shown>> = {
     },
   },
   'weight by hand in a rollout': {
-    transcripts: ['manual-weight', 'by-hand'],
+    transcripts: ['manual-weight', 'by-hand', 'gates-and-hands'],
     tests: {
       [STEERING]: ['a weight by hand in a rollout needs the revision and pauses the steps'],
+      [GATES]: ['a weight by hand waits for its gate unless it is forced; abort waits for none'],
     },
-    later: 'a raise runs the gate first unless it is forced: there are none yet',
   },
   promote: {
-    transcripts: ['promote', 'operator'],
-    tests: { [STEERING]: ['promote goes to the next step now; full goes to 100 %'] },
-    later: 'gate included: there are none yet',
+    transcripts: ['promote', 'operator', 'gates-of-a-step', 'gate-person'],
+    tests: {
+      [STEERING]: ['promote goes to the next step now; full goes to 100 %'],
+      [GATES]: ['a gate stands before every raise; promote runs it, promote --full does not'],
+    },
   },
   'first deploy, no stable': {
-    transcripts: ['first-deploy', 'nowhere-else', 'replace-first'],
+    transcripts: ['first-deploy', 'first-deploy-gated', 'nowhere-else', 'replace-first'],
     tests: {
       [TROUBLE]: ['a first deploy has nowhere to go back to: it is told, not rolled back'],
     },
-    later: 'the gate before 100 %: there are none yet',
   },
   'stable has no healthy target': {
     transcripts: ['no-way-back', 'stable-unhealthy'],
@@ -104,9 +106,14 @@ const ROWS: Readonly<Record<string, Shown>> = {
     },
   },
   'restart in a gate': {
-    transcripts: ['restart-in-gate'],
-    tests: { [TROUBLE]: ['a kill -9 before the first raise, and one in a step'] },
-    later: 'that the gate runs again: there are none yet',
+    transcripts: ['restart-in-gate', 'gates-by-file'],
+    tests: {
+      [TROUBLE]: ['a kill -9 before the first raise, and one in a step'],
+      [GATES]: ['a kill -9 amid a gate: nothing was raised, and the gate runs again'],
+      'test/control/gates.test.ts': [
+        'a node that is restarted amid a gate runs it again, and raises once',
+      ],
+    },
   },
   'restart in a step': {
     transcripts: ['restart', 'restart-in-step'],
@@ -155,6 +162,26 @@ const ROWS: Readonly<Record<string, Shown>> = {
   'a budget of user errors': {
     transcripts: ['user-errors'],
     tests: { [DOUBT]: ['so many failures that reached users end a rollout, whatever the rate'] },
+  },
+  'gates before every raise': {
+    transcripts: [
+      'gates-passed',
+      'gate-failed',
+      'gate-silent',
+      'gate-person',
+      'gates-wait-for-holds',
+    ],
+    tests: {
+      [GATES]: [
+        'a gate stands before every raise; promote runs it, promote --full does not',
+        'a person lets it go on with promote',
+        'a gate that fails pauses where the strategy says so, and on-call is told',
+      ],
+      'test/control/gates.test.ts': [
+        'a program that fails ends the rollout with its last words',
+        'gates run in their order, and none behind one that failed',
+      ],
+    },
   },
   'a bad candidate': {
     transcripts: ['total-failure', 'dead-on-arrival', 'slow-candidate', 'reopened', 'shared-fault'],

@@ -1,5 +1,6 @@
-// At 100 % there is no control any more, so on suspicion the comparison with stable is opened again,
-// and closed when the suspicion has gone. When both has happened too often, a person has to look.
+// At 100 % there is no control any more, so on suspicion the comparison with stable is opened
+// again, and closed when the suspicion has gone. When both has happened too often, a person has to
+// look.
 
 import type { Effect, ServiceDocument } from '../events.ts'
 import { type FoldRecord, reopeningRecord, weightRecord } from '../replay/record.ts'
