@@ -3,9 +3,9 @@
 // follow the two things that the verdict sees: how many requests pass a limit, and where the limit
 // is put, since the p99 of a minute is an order statistic and can be drawn without the requests.
 
+import { highestUsOfCell } from '../../src/board/latency.ts'
 import type { TailFigures } from '../../src/core/facts.ts'
 import { REQUESTS_FOR_P99 } from '../../src/core/verdict/anchor.ts'
-import { bucketEdgeUs } from '../../src/core/window.ts'
 import type { Dice } from './calibrate-dice.ts'
 
 export interface Latency {
@@ -68,17 +68,37 @@ export function slower(latency: Latency, times: number): Latency {
 
 /** Down to a millionth of the latency; a histogram's cell is a hundredth. */
 const HALVINGS = 24
+/** The first of them always look at the same places: so many places of a latency are kept. */
+const KEPT = 1024
+const keptTails = new WeakMap<Latency, Float64Array>()
 
-/** The latency that is exceeded with probability `share`. Microseconds. */
-export function quantile(latency: Latency, share: number): number {
+/**
+ * The edge of the histogram's cell in which the latency lies that is exceeded with probability
+ * `share`. Halves the range of latencies until both of its ends lie in one cell. Microseconds.
+ */
+export function edgeOfQuantile(latency: Latency, share: number): number {
+  const kept = keptTails.get(latency) ?? new Float64Array(KEPT).fill(Number.NaN)
+  keptTails.set(latency, kept)
   let low = 0 // logarithms of 1 µs and of 60 s, the ends of the histogram
   let high = Math.log(6e7)
-  for (let i = 0; i < HALVINGS; i++) {
+  let [lowEdge, highEdge] = [edgeUs(low), edgeUs(high)]
+  for (let i = 0, place = 1; i < HALVINGS && lowEdge < highEdge; i++) {
     const middle = (low + high) / 2
-    if (latency.tail(Math.exp(middle)) > share) low = middle
-    else high = middle
+    let tail = kept[place] ?? Number.NaN
+    if (Number.isNaN(tail)) {
+      tail = latency.tail(Math.exp(middle))
+      if (place < KEPT) kept[place] = tail
+    }
+    const isLonger = tail > share
+    place = 2 * place + (isLonger ? 1 : 0)
+    if (isLonger) [low, lowEdge] = [middle, edgeUs(middle)]
+    else [high, highEdge] = [middle, edgeUs(middle)]
   }
-  return Math.exp(high)
+  return highEdge
+}
+
+function edgeUs(logarithm: number): number {
+  return highestUsOfCell(Math.floor(Math.exp(logarithm)))
 }
 
 /** The k-th largest of `n` latencies as a histogram tells it, and how many lie above. */
@@ -87,7 +107,7 @@ function largest(latency: Latency, rank: { k: number; n: number }, dice: Dice) {
   // The k-th smallest of n uniform numbers is distributed Beta(k, n − k + 1).
   const above = dice.gamma(k)
   const share = above / (above + dice.gamma(n - k + 1))
-  const us = bucketEdgeUs(quantile(latency, share))
+  const us = edgeOfQuantile(latency, share)
   const over = dice.binomial(k - 1, Math.min(1, latency.tail(us) / share))
   return { us, over }
 }

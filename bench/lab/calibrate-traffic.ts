@@ -240,21 +240,27 @@ export class Traffic {
     const usual = this.#model.stable.latency
     const latency = pauses === undefined ? usual : bimodal(usual, waiting(pauses.ms * 1000), share)
     if (this.#weatherAt === null) return latency
-    const pieces: { share: number; latency: Latency }[] = []
+    const shares = new Map<number, number>()
     const all = sum(this.#requests)
     for (let from = 0; from < MINUTE_SECONDS; from += PIECE_SECONDS) {
-      const share = sum(this.#requests.subarray(from, from + PIECE_SECONDS)) / all
-      const times = sum(this.#slowness.subarray(from, from + PIECE_SECONDS)) / PIECE_SECONDS
-      pieces.push({ share, latency: slower(latency, times) })
+      const to = from + PIECE_SECONDS
+      const share = sum(this.#requests, from, to) / all
+      const times = sum(this.#slowness, from, to) / PIECE_SECONDS
+      shares.set(times, (shares.get(times) ?? 0) + share)
     }
+    if (shares.size === 1 && shares.has(1)) return latency
+    const pieces = Array.from(shares, ([times, share]) => ({
+      share,
+      latency: slower(latency, times),
+    }))
     return {
       tail: (us) => pieces.reduce((all, piece) => all + piece.share * piece.latency.tail(us), 0),
     }
   }
 }
 
-function sum(values: Float64Array): number {
+function sum(values: Float64Array, from = 0, to = values.length): number {
   let all = 0
-  for (const value of values) all += value
+  for (let i = from; i < to; i++) all += values[i] ?? 0
   return all
 }

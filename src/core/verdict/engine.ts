@@ -7,6 +7,8 @@
 // Two engines: `absolute` bets on the share of bad requests among the candidate's own, against a
 // bound; `relative` bets on which version a bad event falls on, against the proxy's own coin flip.
 
+import { remembered } from './remembered.ts'
+
 /** One score per component, all at least 0. */
 export type Scores = readonly number[]
 
@@ -26,9 +28,10 @@ export function noScores(times: readonly number[]): Scores {
 /** Adds γ to every component: from here on a part of the bet begins now. */
 export function grant(scores: Scores, gamma: number): Scores {
   if (!(gamma > 0)) return scores
-  // A plain loop, here and below: all services that roll out are judged at every tick.
-  const next: number[] = []
-  for (const score of scores) next.push(score + gamma)
+  // A copy of just the right size and a plain loop, here and below: all services that roll out are
+  // judged at every tick, and memory is what that costs.
+  const next = scores.slice()
+  for (let j = 0; j < next.length; j++) next[j] = (next[j] ?? 0) + gamma
   return next
 }
 
@@ -55,59 +58,48 @@ export function relativeFactors(times: number, w: number): { up: number; down: n
 /** Logarithms of the factors of all components of a test; null for one that does not bet. */
 type Factors = readonly ({ readonly up: number; readonly down: number } | null)[]
 
-/** The factors depend on nothing but a bound or a weight, of which there are few at a time. */
-const FACTORS_KEPT = 1024
-const factorsByBound = new Map<number, Factors>()
-const factorsByWeight = new Map<readonly number[], Map<number, Factors>>()
+const absoluteFactorsAt = remembered(
+  (bound): Factors =>
+    ABSOLUTE_TIMES.map((times) => {
+      const share = shareOf(times, bound)
+      return share === null ? null : absoluteFactors(share, bound)
+    }),
+)
 
-function keep(factors: Factors, at: number, known: Map<number, Factors>): Factors {
-  if (known.size >= FACTORS_KEPT) known.clear()
-  known.set(at, factors)
-  return factors
-}
+type Times = readonly number[]
+const factorsByTimes = new WeakMap<Times, (w: number) => Factors>()
 
-function absoluteFactorsAt(bound: number): Factors {
-  const known = factorsByBound.get(bound)
-  if (known !== undefined) return known
-  const factors = ABSOLUTE_TIMES.map((times) => {
-    const share = shareOf(times, bound)
-    return share === null ? null : absoluteFactors(share, bound)
-  })
-  return keep(factors, bound, factorsByBound)
-}
-
-function relativeFactorsAt(times: readonly number[], w: number): Factors {
-  let known = factorsByWeight.get(times)
-  if (known === undefined) {
-    if (factorsByWeight.size >= FACTORS_KEPT) factorsByWeight.clear()
-    known = new Map()
-    factorsByWeight.set(times, known)
+function relativeFactorsAt(times: Times, w: number): Factors {
+  let factorsAt = factorsByTimes.get(times)
+  if (factorsAt === undefined) {
+    factorsAt = remembered((at) => times.map((one) => relativeFactors(one, at)))
+    factorsByTimes.set(times, factorsAt)
   }
-  const factors = known.get(w)
-  if (factors !== undefined) return factors
-  return keep(
-    times.map((one) => relativeFactors(one, w)),
-    w,
-    known,
-  )
+  return factorsAt(w)
 }
 
-/** Scores after `up` events that speak for the bet and `down` that speak against it. */
-function bet(scores: Scores, seen: { up: number; down: number; cap: number }, factors: Factors) {
-  const next: number[] = []
-  for (let j = 0; j < scores.length; j++) {
+/** Scores after γ was granted, `up` events spoke for the bet and `down` spoke against it. */
+function bet(
+  scores: Scores,
+  seen: { gamma: number; up: number; down: number; cap: number },
+  factors: Factors,
+): Scores {
+  const { cap, down, gamma, up } = seen
+  const next = scores.slice()
+  for (let j = 0; j < next.length; j++) {
     const factor = factors[j] ?? null
-    const score = scores[j] ?? 0
-    if (factor === null) next.push(0)
+    if (factor === null) next[j] = 0
     else {
-      const exponent = seen.up * factor.up + seen.down * factor.down
-      next.push(Math.min(seen.cap, scaled(score, exponent)))
+      const exponent = up * factor.up + down * factor.down
+      next[j] = Math.min(cap, scaled((next[j] ?? 0) + gamma, exponent))
     }
   }
   return next
 }
 
 export interface AbsoluteBet {
+  /** What is granted to every component before the requests are seen; nothing when absent. */
+  readonly gamma?: number
   readonly bound: number
   readonly bad: number
   readonly good: number
@@ -124,12 +116,14 @@ function scaled(score: number, exponent: number): number {
  * forgotten.
  */
 export function betAbsolute(scores: Scores, on: AbsoluteBet): Scores {
-  if (on.bad === 0 && on.good === 0) return scores
-  const factors = absoluteFactorsAt(on.bound)
-  return bet(scores, { up: on.bad, down: on.good, cap: on.cap }, factors)
+  const { bad, bound, cap, gamma = 0, good } = on
+  if (bad === 0 && good === 0) return grant(scores, gamma)
+  return bet(scores, { gamma, up: bad, down: good, cap }, absoluteFactorsAt(bound))
 }
 
 export interface RelativeBet {
+  /** What is granted to every component before the events are seen; nothing when absent. */
+  readonly gamma?: number
   readonly times: readonly number[]
   /** The largest weight that may have drawn these events, a fraction. */
   readonly w: number
@@ -140,10 +134,10 @@ export interface RelativeBet {
 
 /** Scores after events on either version were seen. */
 export function betRelative(scores: Scores, on: RelativeBet): Scores {
+  const { candidate, cap, gamma = 0, stable, times, w } = on
   // Without a draw (weight 0) an event says nothing about the draw.
-  if (on.w <= 0 || (on.candidate === 0 && on.stable === 0)) return scores
-  const factors = relativeFactorsAt(on.times, on.w)
-  return bet(scores, { up: on.candidate, down: on.stable, cap: on.cap }, factors)
+  if (w <= 0 || (candidate === 0 && stable === 0)) return grant(scores, gamma)
+  return bet(scores, { gamma, up: candidate, down: stable, cap }, relativeFactorsAt(times, w))
 }
 
 /** E of a relative test. */

@@ -26,7 +26,7 @@ import {
 import { foldTail, type TailTests } from './tail.ts'
 import { foldProof, noProof, type Proof } from './proof.ts'
 import { raiseShare, timeShare } from './schedule.ts'
-import { settle, settled, type Settling, witnesses } from './settle.ts'
+import { settle, settled, type Settling, withUnknown, witnesses } from './settle.ts'
 import { type WarmUp, warmUpAfterRaise } from './warm-up.ts'
 import { largestShare, noteWeight, type WeightLog } from './weights.ts'
 
@@ -157,7 +157,8 @@ export interface Tick {
 function withAnchorCounts(anchor: Anchor | null, stable: ArmCounts): Anchor | null {
   if (anchor === null) return null
   return {
-    ...anchor,
+    stableUs: anchor.stableUs,
+    candidateUs: anchor.candidateUs,
     requests: anchor.requests + stable.good + stable.bad,
     over: anchor.over + stable.exceeded,
   }
@@ -186,22 +187,26 @@ export function foldTick(evidence: Evidence, tick: Tick, trigger: Trigger): Evid
     judged,
     exceeded: candidate.exceeded,
   })
-  // Every field by its name where there are several: what is spread twice is put together slowly,
-  // and this is done for every service that rolls out, at every tick.
+  // Every field by its name, here and in what it calls: what is copied by spreading is put together
+  // slowly, and this is done for every service that rolls out, at every tick.
   return {
-    ...evidence,
+    rollout: evidence.rollout,
     elapsedMs,
+    seenMs: Math.max(evidence.seenMs, tick.nowMs),
+    raises: evidence.raises,
     granted: evidence.granted + gamma,
+    weights: evidence.weights,
     settling: compared.settling,
     unknown: candidate.bad + stable.bad > 0 ? tick.stableSlow : evidence.unknown,
-    seenMs: Math.max(evidence.seenMs, tick.nowMs),
-    absolute: betAbsolute(grant(evidence.absolute, gamma), {
+    absolute: betAbsolute(evidence.absolute, {
+      gamma,
       bad: candidate.bad,
       good: candidate.good,
       bound: evidence.bound,
       cap,
     }),
-    relative: betRelative(grant(evidence.relative, gamma), {
+    relative: betRelative(evidence.relative, {
+      gamma,
       times: ERROR_TIMES,
       w,
       candidate: compared.bad,
@@ -209,11 +214,15 @@ export function foldTick(evidence: Evidence, tick: Tick, trigger: Trigger): Evid
       cap,
     }),
     tail: slow.tail,
-    tailAbsolute: slow.tailAbsolute,
     pace: slow.pace,
     absolutePace: slow.absolutePace,
+    tailAbsolute: slow.tailAbsolute,
+    bound: evidence.bound,
+    tailBound: evidence.tailBound,
     owed: slow.owed,
     anchor: measuring ? withAnchorCounts(anchor, stable) : anchor,
+    noTail: evidence.noTail,
+    warmUp: evidence.warmUp,
     candidate: added(evidence.candidate, candidate, measuring),
     stable: added(evidence.stable, stable, measuring),
     step: added(evidence.step, candidate, measuring),
@@ -227,6 +236,7 @@ export function foldTick(evidence: Evidence, tick: Tick, trigger: Trigger): Evid
       limitUs: measuring ? anchor.candidateUs : null,
     }),
     stepDataMs: evidence.stepDataMs ?? (judged > 0 ? tick.nowMs : null),
+    told: evidence.told,
   }
 }
 
@@ -357,15 +367,6 @@ export function withControl(evidence: Evidence, trigger: Trigger): Evidence {
   return { ...evidence, bound: trigger.errorRateThreshold, tailBound: null, owed: 0 }
 }
 
-/** The scores against stable as they are if all that is unknown of stable fails. */
-function withUnknown({ relative, unknown, weights }: Evidence): Scores {
-  if (unknown === 0) return relative
-  const largest = Math.max(weights.current, ...weights.past.map(({ weight }) => weight))
-  const w = largest / FULL_WEIGHT
-  const bet = { times: ERROR_TIMES, w, candidate: 0, stable: unknown }
-  return betRelative(relative, { ...bet, cap: Number.POSITIVE_INFINITY })
-}
-
 /** The e-values. `errors` is the smaller of the two tests of errors: both must agree. */
 export interface EvidenceValues {
   readonly absolute: number
@@ -375,10 +376,15 @@ export interface EvidenceValues {
   readonly tailAbsolute: number
 }
 
+/** What was read last: after a tick the judge asks first, and then whether a raise is due. */
+let read: { readonly evidence: Evidence; readonly values: EvidenceValues } | null = null
+
+/** The e-values as they stand. */
 export function readEvidence(evidence: Evidence): EvidenceValues {
+  if (read !== null && read.evidence === evidence) return read.values
   const absolute = meanAbsolute(evidence.absolute, evidence.bound)
   const relative = meanScore(withUnknown(evidence))
-  return {
+  const values = {
     absolute,
     relative,
     errors: Math.min(absolute, relative),
@@ -386,4 +392,6 @@ export function readEvidence(evidence: Evidence): EvidenceValues {
     tailAbsolute:
       evidence.tailBound === null ? 0 : meanAbsolute(evidence.tailAbsolute, evidence.tailBound),
   }
+  read = { evidence, values }
+  return values
 }

@@ -78,6 +78,7 @@ export function keepProofPace(
   const { after, elapsedMs, value } = now
   const from = pace ?? { sinceMs: Number.NEGATIVE_INFINITY, began: 1, last: 1 }
   const kept = paced(from, { elapsedMs, value, growth: PROOF_GROWTH, floor: 0 })
+  if (kept.factor === 1) return { pace: kept.pace, logs: after }
   const less = Math.log(kept.factor)
-  return { pace: kept.pace, logs: less === 0 ? after : after.map((log) => log + less) }
+  return { pace: kept.pace, logs: after.map((log) => log + less) }
 }

@@ -17,6 +17,7 @@ import type { Strategy } from '../strategy.ts'
 import { FULL_WEIGHT, type Weight } from '../weight.ts'
 import { relativeFactors } from './engine.ts'
 import { keepProofPace, type Pace } from './pace.ts'
+import { remembered } from './remembered.ts'
 import { witnesses } from './settle.ts'
 
 /** The shares of the bound that the candidate is bet to have: from none of it to a half. */
@@ -72,13 +73,6 @@ export function noProof(nowMs: number): Proof {
   }
 }
 
-/** Events of the two arms and the weight, a fraction, that has drawn them. */
-export interface Events {
-  readonly candidate: number
-  readonly stable: number
-  readonly w: number
-}
-
 /**
  * Logarithms of the factors of an event on the candidate (`up`) and on stable (`down`), for the bet
  * that the ratio of the arms is `part` of `ratio`. With π(x) = xw / (xw + 1 − w), the probability
@@ -91,17 +85,30 @@ export function proofFactors(ratio: number, part: number, w: number): { up: numb
   return { up: bet.up - feared.up, down: bet.down - feared.down }
 }
 
+type Factors = readonly { readonly up: number; readonly down: number }[]
+
+/** The factors of all bets against a ratio, by the weight. */
+function factorsAgainst(ratio: number, parts: readonly number[]): (w: number) => Factors {
+  return remembered((w) => parts.map((part) => proofFactors(ratio, part, w)))
+}
+
+const ERRORS_AT = factorsAgainst(ERROR_RATIO, ERROR_PARTS)
+const WIDE_TAIL_AT = factorsAgainst(WIDE_TAIL_RATIO, TAIL_PARTS)
+const NARROW_TAIL_AT = factorsAgainst(NARROW_TAIL_RATIO, TAIL_PARTS)
+
+/** The products after events of the two arms. */
 function gathered(
   logs: readonly number[],
-  events: Events,
-  bets: { ratio: number; parts: readonly number[] },
+  { candidate, stable }: { candidate: number; stable: number },
+  factors: Factors,
 ): readonly number[] {
-  const { candidate, stable, w } = events
   if (candidate === 0 && stable === 0) return logs
-  return logs.map((log, k) => {
-    const { up, down } = proofFactors(bets.ratio, bets.parts[k] ?? 1, w)
-    return log + candidate * up + stable * down
-  })
+  const next = logs.slice()
+  for (let k = 0; k < next.length; k++) {
+    const { down, up } = factors[k] ?? { down: 0, up: 0 }
+    next[k] = (next[k] ?? 0) + candidate * up + stable * down
+  }
+  return next
 }
 
 export interface ProofTick {
@@ -128,33 +135,41 @@ export function foldProof(proof: Proof, tick: ProofTick): Proof {
   const { candidate, limitUs, memoryMs, nowMs, stable, w } = tick
   const ageMs = nowMs - proof.weightSinceMs
   const compared = w > 0 && w < 1
-  const errors = { candidate: witnesses(candidate), stable: witnesses(stable), w }
-  const slow = { candidate: candidate.exceeded, stable: stable.exceeded, w }
   const comparesErrors = compared && ageMs >= memoryMs
-  const comparesTail = compared && limitUs !== null && ageMs >= tailMemoryMs(limitUs)
-  const tail = (
-    logs: readonly number[],
-    pace: Pace | null,
-    ratio: number,
-  ): { pace: Pace | null; logs: readonly number[] } => {
-    if (!comparesTail || slow.candidate + slow.stable === 0) return { pace, logs }
-    const after = gathered(logs, slow, { ratio, parts: TAIL_PARTS })
-    return keepProofPace(pace, { elapsedMs: tick.elapsedMs, after, value: meanOfLogs(after) })
+  const slow = candidate.exceeded + stable.exceeded
+  const comparesTail = slow > 0 && compared && limitUs !== null && ageMs >= tailMemoryMs(limitUs)
+  let wide = { logs: proof.wideTail, pace: proof.widePace }
+  let narrow = { logs: proof.narrowTail, pace: proof.narrowPace }
+  if (comparesTail) {
+    wide = pacedTail(wide, tick, WIDE_TAIL_AT(w))
+    narrow = pacedTail(narrow, tick, NARROW_TAIL_AT(w))
   }
-  const wide = tail(proof.wideTail, proof.widePace, WIDE_TAIL_RATIO)
-  const narrow = tail(proof.narrowTail, proof.narrowPace, NARROW_TAIL_RATIO)
   return {
-    ...proof,
     requests: proof.requests + candidate.good + candidate.bad,
     errors: proof.errors + candidate.bad,
-    relative: comparesErrors
-      ? gathered(proof.relative, errors, { ratio: ERROR_RATIO, parts: ERROR_PARTS })
-      : proof.relative,
+    relative: comparesErrors ? comparedErrors(proof.relative, tick) : proof.relative,
     wideTail: wide.logs,
-    widePace: wide.pace,
     narrowTail: narrow.logs,
+    widePace: wide.pace,
     narrowPace: narrow.pace,
+    weightSinceMs: proof.weightSinceMs,
   }
+}
+
+function comparedErrors(logs: readonly number[], tick: ProofTick): readonly number[] {
+  const errors = { candidate: witnesses(tick.candidate), stable: witnesses(tick.stable) }
+  return gathered(logs, errors, ERRORS_AT(tick.w))
+}
+
+/** A proof of latency after the slow requests of a tick, held to its pace. */
+function pacedTail(
+  known: { readonly logs: readonly number[]; readonly pace: Pace | null },
+  tick: ProofTick,
+  factors: Factors,
+): { logs: readonly number[]; pace: Pace | null } {
+  const slow = { candidate: tick.candidate.exceeded, stable: tick.stable.exceeded }
+  const after = gathered(known.logs, slow, factors)
+  return keepProofPace(known.pace, { elapsedMs: tick.elapsedMs, after, value: meanOfLogs(after) })
 }
 
 function meanOfLogs(logs: readonly number[]): number {

@@ -65,9 +65,7 @@ export function stepHold(still: Standstill): Hold | null {
   if (still.reopened) {
     return { word: 'reopened', text: 'compares with stable again, as the candidate looks bad' }
   }
-  if (still.restMs > 0) {
-    return { word: 'watching', text: `watches for another ${seconds(still.restMs)}` }
-  }
+  if (still.restMs > 0) return new Watching(still.restMs)
   const ejected = targetsHold(still.facts)
   if (ejected !== null) return ejected
   const { evidence, strategy } = still
@@ -95,8 +93,9 @@ const NO_DATA =
 /** In mode `threshold`: no step ends on a window that is too small to be judged. */
 function thresholdHold({ facts, strategy }: Standstill): Hold | null {
   const { minRequests, mode } = strategy.trigger
+  if (mode === 'evidence') return null
   const few = minRequests - facts.windows.candidate.requests
-  if (mode === 'evidence' || few <= 0) return null
+  if (few <= 0) return null
   const text = `holds as the window needs ${count(few, 'more request')} of the candidate to be judged`
   return { word: 'requests', text }
 }
@@ -119,6 +118,20 @@ function dataHold(still: Standstill): Hold | null {
   const on = { demand, evidence, facts, strategy }
   if (!isErrorsProven(on)) return new ProofHold('errors-proof', on)
   return isTailProven(on) ? null : new ProofHold('latency-proof', on)
+}
+
+/** The first hold of every step: asked for at each tick, and told only when somebody looks. */
+class Watching implements Hold {
+  readonly word = 'watching'
+  readonly #restMs: number
+
+  constructor(restMs: number) {
+    this.#restMs = restMs
+  }
+
+  get text(): string {
+    return `watches for another ${seconds(this.#restMs)}`
+  }
 }
 
 /**

@@ -10,6 +10,9 @@
 // stable had none in flight: see `unknown` in evidence.ts.
 
 import { type ArmCounts, SLOW_BY_DEFAULT_US } from '../facts.ts'
+import { FULL_WEIGHT } from '../weight.ts'
+import { betRelative, ERROR_TIMES, type Scores } from './engine.ts'
+import type { WeightLog } from './weights.ts'
 
 export interface Settling {
   /** None of the first tick counts … */
@@ -68,4 +71,22 @@ export function settled(
     bad: Math.max(0, bad - earlierBad),
     exceeded: Math.max(0, exceeded - earlierExceeded),
   }
+}
+
+/**
+ * The scores against stable as they are if all of its slow requests fail of which nothing is known
+ * yet, whichever weight has drawn them.
+ */
+export function withUnknown(on: {
+  readonly relative: Scores
+  readonly unknown: number
+  readonly weights: WeightLog
+}): Scores {
+  const { relative, unknown, weights } = on
+  if (unknown === 0) return relative
+  let largest = weights.current
+  for (const { weight } of weights.past) if (weight > largest) largest = weight
+  const w = largest / FULL_WEIGHT
+  const cap = Number.POSITIVE_INFINITY
+  return betRelative(relative, { times: ERROR_TIMES, w, candidate: 0, stable: unknown, cap })
 }

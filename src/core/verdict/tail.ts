@@ -40,25 +40,22 @@ export function foldTail(
   tick: TailTick,
 ): TailTests {
   const { absolutePace, owed, pace, tailBound } = known
-  const tail = grant(known.tail, tick.gamma)
-  const tailAbsolute = grant(known.tailAbsolute, tick.gamma)
-  const { cap, compared, elapsedMs, stable, w } = tick
-  if (!tick.isJudged) return { tail, tailAbsolute, pace, absolutePace, owed: 0 }
-  const after = betRelative(tail, {
-    times: TAIL_TIMES,
-    w,
-    candidate: compared,
-    stable,
-    cap,
-  })
+  const { cap, compared, elapsedMs, gamma, stable, w } = tick
+  if (!tick.isJudged) {
+    const tail = grant(known.tail, gamma)
+    const tailAbsolute = grant(known.tailAbsolute, gamma)
+    return { tail, tailAbsolute, pace, absolutePace, owed: 0 }
+  }
+  const bet = { gamma, times: TAIL_TIMES, w, candidate: compared, stable, cap }
+  const after = betRelative(known.tail, bet)
   const relative =
     compared + stable === 0 ? { scores: after, pace } : keepPace(pace, { elapsedMs, after })
   const { exceeded, judged } = tick
   const good = Math.max(0, judged - owed - exceeded)
   const alone =
     tailBound === null
-      ? tailAbsolute
-      : betAbsolute(tailAbsolute, { bad: exceeded, good, bound: tailBound, cap })
+      ? grant(known.tailAbsolute, gamma)
+      : betAbsolute(known.tailAbsolute, { gamma, bad: exceeded, good, bound: tailBound, cap })
   const bounded =
     tailBound === null || exceeded === 0
       ? { scores: alone, pace: absolutePace }
