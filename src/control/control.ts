@@ -19,13 +19,14 @@ import { eventOf, type ParseStrategy } from './command-event.ts'
 import { degradedSentences } from './degraded.ts'
 import { EvidenceLines } from './evidence-lines.ts'
 import { memoryMs } from './facts.ts'
-import type { SyntheticPort } from './gates/ports.ts'
+import type { MirrorPort, SyntheticPort } from './gates/ports.ts'
 import { probe } from './gates/probe.ts'
 import { JournalFile } from './journal-file.ts'
 import { completed } from './complete.ts'
 import { Keeper, type KeeperParts } from './keeper.ts'
 import type { Ledger, Reading } from './ledger.ts'
 import { Loop } from './loop.ts'
+import { Mirroring } from './mirroring.ts'
 import type { ControlOptions, EdgePort, Log } from './options.ts'
 import { Pager, type PagerNote } from './pages/pager.ts'
 import { busy, notHere, refused, unknownService } from './problems.ts'
@@ -57,6 +58,8 @@ export class Control {
   readonly #pager: Pager
   readonly #residency: Residency
   readonly #prober: { readonly synthetic: SyntheticPort | null; readonly signal: AbortSignal }
+  readonly #mirror: MirrorPort | null
+  readonly #mirroring: Mirroring | null
   readonly #targets: Targets
   readonly #publisher: Publisher
   readonly #loop: Loop
@@ -82,6 +85,12 @@ export class Control {
     this.#clock = opened.clock
     this.#residency = new Residency(options.board)
     this.#pager = opened.pager
+    const { board, mirrorTo } = options
+    this.#mirror = options.mirror ?? null
+    this.#mirroring =
+      mirrorTo === undefined
+        ? null
+        : new Mirroring({ board, residency: this.#residency, mirrorTo })
     this.#prober = { synthetic: options.synthetic ?? null, signal: this.#closing.signal }
     this.#publisher = new Publisher({
       build: () => this.#buildTable(),
@@ -166,6 +175,7 @@ export class Control {
     for (const [name, keeper] of this.#keepers) {
       if (names.has(name)) continue
       await keeper.settle()
+      this.#mirroring?.forget(name)
       this.#keepers.delete(name)
       this.#note('config', `service ${name} is no longer in the file; its state is kept`)
     }
@@ -173,7 +183,9 @@ export class Control {
     const known = config.services.filter(({ name }) => this.#keepers.has(name))
     for (const service of known) {
       const keeper = this.#keepers.get(service.name)
-      if (keeper !== undefined) keeper.config = service
+      if (keeper === undefined) continue
+      keeper.config = service
+      keeper.lookAtMirror()
     }
     await this.#openServices(fresh)
     this.#note('config', `the file ${config.file} was read again`)
@@ -236,6 +248,7 @@ export class Control {
       this.#keepers.set(keeper.config.name, keeper)
       if (!keeper.assign()) this.#log.error({ service: keeper.config.name }, 'no row was published')
       keeper.setLimits()
+      keeper.lookAtMirror()
       this.#loop.survey(keeper)
       if (!isDamaged) this.#pager.reconcile(keeper.document.state)
     }
@@ -285,6 +298,7 @@ export class Control {
       evidence: this.#evidence,
       pager: this.#pager,
       residency: this.#residency,
+      mirroring: this.#mirroring,
       clock: this.#clock,
       publishTable: () => this.#publisher.publish(),
       closeTunnels: (slot) => {
@@ -356,7 +370,7 @@ export class Control {
 
   #view(keeper: Keeper) {
     const parts = { board: this.#board, clock: this.#clock, residency: this.#residency }
-    return serviceView(keeper.document, parts)
+    return serviceView(keeper.document, { ...parts, mirror: this.#mirror })
   }
 
   #note(kind: 'start' | 'config' | 'thread', text: string): void {

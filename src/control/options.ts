@@ -6,7 +6,8 @@ import type { Config } from '../config/config.ts'
 import type { Table } from '../core/table.ts'
 import type { Connect } from './check-request.ts'
 import type { ParseStrategy } from './command-event.ts'
-import type { SyntheticPort } from './gates/ports.ts'
+import type { MirrorPort, SyntheticPort } from './gates/ports.ts'
+import type { MirrorTo } from './mirroring.ts'
 
 /** What control asks of the edge threads. */
 export interface EdgePort {
@@ -40,4 +41,8 @@ export interface ControlOptions {
   readonly connect?: Connect
   /** Who runs synthetic transactions; without it none can be run. */
   readonly synthetic?: SyntheticPort
+  /** Who knows what mirrored requests have shown; without it nothing is known. */
+  readonly mirror?: MirrorPort
+  /** Is told what is to be mirrored; without it nothing is. */
+  readonly mirrorTo?: MirrorTo
 }

@@ -14,6 +14,7 @@ import { triesOf } from '../core/rollout/transition.ts'
 import { holdOf } from '../core/rollout/watch.ts'
 import { FULL_WEIGHT, percentFromWeight, type Weight } from '../core/weight.ts'
 import type { Clock } from './clock.ts'
+import type { MirrorPort } from './gates/ports.ts'
 import { Gauge } from './gauge.ts'
 import { withNames } from './named-failures.ts'
 import type { Residency } from './residency.ts'
@@ -22,6 +23,7 @@ export interface ViewParts {
   readonly board: Board
   readonly clock: Clock
   readonly residency: Residency
+  readonly mirror: MirrorPort | null
 }
 
 function targetView(
@@ -81,7 +83,7 @@ function waitOf(
 }
 
 function rolloutView(document: ServiceDocument, parts: ViewParts): RolloutView | null {
-  const { rollout, service } = document.state
+  const { candidate, rollout, service } = document.state
   if (rollout === null) return null
   const { clock } = parts
   const explanation = explanationOf(document)
@@ -100,6 +102,7 @@ function rolloutView(document: ServiceDocument, parts: ViewParts): RolloutView |
     evidence: named?.evidence ?? [],
     proofs: named?.proofs ?? [],
     residualRisk: named?.residualRisk ?? null,
+    mirror: candidate === null ? null : (parts.mirror?.tally(service, candidate) ?? null),
   }
 }
 

@@ -3,6 +3,7 @@
 // between threads: plain data, no functions. The admin API adds only HTTP to it.
 
 import type { EvidenceView, Explanation, ProofView, RiskView } from './explanation.ts'
+import type { MirrorTally } from './gate.ts'
 import type { TargetStanding } from './health.ts'
 import type { JournalEntry } from './journal.ts'
 import type { Outcome } from './outcome.ts'
@@ -148,6 +149,8 @@ export interface RolloutView {
   readonly proofs: readonly ProofView[]
   /** How bad the candidate may be in spite of all that was seen; null before the first raise. */
   readonly residualRisk: RiskView | null
+  /** What mirrored requests have shown of the candidate; null: none was mirrored. */
+  readonly mirror: MirrorTally | null
 }
 
 export interface EndedView {
