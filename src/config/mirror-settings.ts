@@ -1,5 +1,5 @@
-// The table of settings, fifth part: shadow mode (the block `mirror` of a service). The rules of the
-// table stand in node-settings.ts.
+// The table of settings, fifth part: shadow mode (the block `mirror` of a service). The rules of
+// the table stand in node-settings.ts.
 
 import { isJsonPath } from '../core/mirror/json-path.ts'
 import { count, duration, flag, percentage, setting } from './setting.ts'

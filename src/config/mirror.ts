@@ -55,7 +55,7 @@ function reportContradictions(
     at.report(`${pointer}/bodies`, `Cannot mirror bodies as ${rule}`, 'key')
   }
   if (!rules.bodies && withBody.length > 0) {
-    const index = at.document.methods?.findIndex((method) => method === withBody[0]) ?? 0
+    const index = at.document.methods?.indexOf(withBody[0]) ?? 0
     const rule = 'its requests have bodies, which are not mirrored: set mirror.bodies, too'
     at.report(`${pointer}/methods/${index}`, `Cannot mirror ${withBody[0]} as ${rule}`)
   }

@@ -88,9 +88,7 @@ export class Control {
     const { board, mirrorTo } = options
     this.#mirror = options.mirror ?? null
     this.#mirroring =
-      mirrorTo === undefined
-        ? null
-        : new Mirroring({ board, residency: this.#residency, mirrorTo })
+      mirrorTo === undefined ? null : new Mirroring({ board, residency: this.#residency, mirrorTo })
     this.#prober = { synthetic: options.synthetic ?? null, signal: this.#closing.signal }
     this.#publisher = new Publisher({
       build: () => this.#buildTable(),

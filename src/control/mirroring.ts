@@ -1,7 +1,8 @@
-// When a candidate gets copies of live requests: while a rollout runs that has it at weight 0, before
-// its first raise or after it was lowered. Who was aborted, rolled back or quarantined gets none, nor
-// does anybody in a service that is frozen. Which targets, and by which rules, is an order; its number
-// on the board is the switch, stored in the same turn as the decision that it follows from.
+// When a candidate gets copies of live requests: while a rollout runs that has it at weight 0,
+// before its first raise or after it was lowered. Who was aborted, rolled back or quarantined gets
+// none, nor does anybody in a service that is frozen. Which targets, and by which rules, is an
+// order; its number on the board is the switch, stored in the same turn as the decision that it
+// follows from.
 
 import type { Board } from '../board/board.ts'
 import { setMirrorOrder } from '../board/mirror.ts'

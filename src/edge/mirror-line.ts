@@ -1,6 +1,7 @@
 // An edge thread's line to the mirror thread: copies of requests go out in small batches, since a
-// message costs more than what is in it, and nothing comes back. What may be under way is bounded by
-// credits in shared memory (board/mirror-credits.ts); beyond them a request is not copied at all.
+// message costs more than what is in it, and nothing comes back. What may be under way is bounded
+// by credits in shared memory (board/mirror-credits.ts); beyond them a request is not copied at
+// all.
 
 import type { MessagePort } from 'node:worker_threads'
 import { countDropped, createCredits, returnCredit, takeCredit } from '../board/mirror-credits.ts'

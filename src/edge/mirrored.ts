@@ -1,10 +1,11 @@
-// What an exchange keeps of itself for the mirror: its head and body as they go to stable, and what
-// the comparison needs of stable's answer. When the answer is whole the copy is handed over, and the
-// exchange knows nothing of what becomes of it. A request without a whole answer of stable is not
-// mirrored: there would be nothing to compare with, and a client that went away wants nothing.
+// What an exchange keeps of itself for the mirror: its head and body as they go to stable, and
+// what the comparison needs of stable's answer. When the answer is whole the copy is handed over,
+// and the exchange knows nothing of what becomes of it. A request without a whole answer of stable
+// is not mirrored: there would be nothing to compare with, and a client that went away wants
+// nothing.
 //
-// Without a copy each of these is one look at a null. What is no evidence for the verdict (overrides
-// and excluded paths) is no evidence here either.
+// Without a copy each of these is one look at a null. What is no evidence for the verdict
+// (overrides and excluded paths) is no evidence here either.
 
 import { mirrorOrder } from '../board/mirror.ts'
 import { COMPARED_BYTES, type MirrorRules } from '../core/mirror/order.ts'

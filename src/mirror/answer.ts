@@ -46,7 +46,10 @@ function listOf(value: string | readonly string[] | undefined): string | null {
 
 /** @param coding the value of Content-Encoding; a list was applied in its order */
 function bodyOf(bytes: Buffer, coding: string): AnswerBody {
-  const codings = coding.toLowerCase().split(',').map((name) => name.trim())
+  const codings = coding
+    .toLowerCase()
+    .split(',')
+    .map((name) => name.trim())
   let plain = bytes
   // An answer to HEAD, or a 304, may name a coding and has no body.
   if (bytes.length > 0) {

@@ -1,6 +1,6 @@
 // What was counted of a rollout's mirrored requests, and its tally. Latency goes into an HDR
-// histogram, of answers until their head has come and of time-outs until they were given up, so that
-// a candidate that hangs is slow and not absent.
+// histogram, of answers until their head has come and of time-outs until they were given up, so
+// that a candidate that hangs is slow and not absent.
 
 import { build } from 'hdr-histogram-js'
 import type { Difference } from '../core/mirror/compare.ts'
@@ -53,7 +53,9 @@ export class Counts {
   #isError(ended: Exclude<Ended, { is: 'void' }>): boolean {
     if (ended.is === 'failed') return true
     const outcome = outcomeOfStatus(ended.status)
-    return outcome === 'serverError' || (outcome === 'clientError' && this.#order.countsClientErrors)
+    return (
+      outcome === 'serverError' || (outcome === 'clientError' && this.#order.countsClientErrors)
+    )
   }
 
   dropped(times: number): void {

@@ -1,6 +1,7 @@
-// The main thread's side of shadow mode: starts the mirror thread when there is something to mirror
-// for the first time, hands it orders and the lines of the edge threads, and keeps the tallies. When
-// the thread dies it is started again and counts anew: what is not known any more is no evidence.
+// The main thread's side of shadow mode: starts the mirror thread when there is something to
+// mirror for the first time, hands it orders and the lines of the edge threads, and keeps the
+// tallies. When the thread dies it is started again and counts anew: what is not known any more is
+// no evidence.
 
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import type { MirrorTally } from '../core/gate.ts'

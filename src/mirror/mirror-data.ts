@@ -19,6 +19,4 @@ export interface FromMirror {
 }
 
 /** The first message of a line says where its credits are counted. */
-export type FromLine =
-  | { readonly credits: Credits }
-  | { readonly copies: readonly MirrorCopy[] }
+export type FromLine = { readonly credits: Credits } | { readonly copies: readonly MirrorCopy[] }

@@ -44,8 +44,8 @@ export function outgoing(copy: MirrorCopy): Outgoing | null {
 }
 
 /**
- * A body without its chunk framing. The edge has seen that it is strict and whole, and may have kept
- * its trailers back.
+ * A body without its chunk framing. The edge has seen that it is strict and whole, and may have
+ * kept its trailers back.
  */
 export function withoutChunks(bytes: Buffer): Buffer {
   const decoder = new ChunkedDecoder()

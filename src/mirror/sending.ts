@@ -1,6 +1,7 @@
-// One request of the mirror on its way, over undici: when it began, what came back, and that it ends
-// once: with an answer, with the candidate's fault, or with ours. Of an answer's body as much is read
-// as is compared; then its connection is closed, since a download is of no use to anybody here.
+// One request of the mirror on its way, over undici: when it began, what came back, and that it
+// ends once: with an answer, with the candidate's fault, or with ours. Of an answer's body as much
+// is read as is compared; then its connection is closed, since a download is of no use to anybody
+// here.
 
 import { errors, type Dispatcher } from 'undici'
 import { COMPARED_BYTES } from '../core/mirror/order.ts'

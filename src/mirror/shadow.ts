@@ -1,8 +1,8 @@
-// The mirroring of one service: takes copies, sends each to a target of the candidate, counts how it
-// ended, and compares the answers; some requests also go to stable once more, so that noise is told
-// from difference (core/mirror/noise.ts). Nothing waits here: a copy is sent when it comes, and what
-// is under way is bounded by the credits of the edge threads. The steps of a copy stand in their
-// order.
+// The mirroring of one service: takes copies, sends each to a target of the candidate, counts how
+// it ended, and compares the answers; some requests also go to stable once more, so that noise is
+// told from difference (core/mirror/noise.ts). Nothing waits here: a copy is sent when it comes,
+// and what is under way is bounded by the credits of the edge threads. The steps of a copy stand
+// in their order.
 
 import { Pool } from 'undici'
 import { type Credits, returnCredit } from '../board/mirror-credits.ts'
@@ -155,7 +155,9 @@ export class Shadow {
     }
   }
 
-  /** Learns what differs between two answers of stable, and counts what else the candidate's does. */
+  /**
+   * Learns what differs between two answers of stable, and counts what else the candidate's does.
+   */
   #onStable({ copy, found, order, shape }: Doubted, ended: Ended): void {
     // Without a second answer, or with one of another status, the pair is no evidence.
     if (this.#order?.number !== copy.order || ended.is !== 'answered') return

@@ -1,7 +1,7 @@
-// The entry of the mirror thread: copies of requests come in over the lines of the edge threads, and
-// tallies go to the main thread. It has a thread of its own so that sockets to a candidate that hangs
-// or floods, and the comparison of bodies, take no time from the loop that serves customers; and on
-// Linux it gives way to those threads when the cores are busy.
+// The entry of the mirror thread: copies of requests come in over the lines of the edge threads,
+// and tallies go to the main thread. It has a thread of its own so that sockets to a candidate
+// that hangs or floods, and the comparison of bodies, take no time from the loop that serves
+// customers; and on Linux it gives way to those threads when the cores are busy.
 
 import { setPriority } from 'node:os'
 import { type MessagePort, parentPort } from 'node:worker_threads'

@@ -95,6 +95,19 @@ export class MirrorLab {
     return this.tally
   }
 
+  /** The tally once it shows these numbers, or as it is after a time limit. */
+  async shows(wanted: Partial<MirrorTally>): Promise<MirrorTally> {
+    const until = performance.now() + 6000
+    const isThere = (): boolean => {
+      const now: Readonly<Record<string, unknown>> = { ...this.tally }
+      return Object.entries(wanted).every(([name, value]) => now[name] === value)
+    }
+    while (!isThere() && performance.now() < until) {
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    return this.tally
+  }
+
   async close(): Promise<void> {
     await this.host.stop()
     await this.lab.close()

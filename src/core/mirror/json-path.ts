@@ -1,6 +1,7 @@
-// Paths into a JSON value, as an operator writes them and as differences are told: `$.order.total`,
-// `$.items[*].id`, `$["odd name"]`. An index is always `[*]`, since what is said of one item of a
-// list is meant of all of them. The subset of RFC 9535 that names one place in each of many answers.
+// Paths into a JSON value, as an operator writes them and as differences are told:
+// `$.order.total`, `$.items[*].id`, `$["odd name"]`. An index is always `[*]`, since what is said
+// of one item of a list is meant of all of them. The subset of RFC 9535 that names one place in
+// each of many answers.
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_-]*$/
 const PATH = /^\$(?:\.[A-Za-z_][A-Za-z0-9_-]*|\[\*\]|\["(?:[^"\\\0-\x1f]|\\["\\])*"\])*$/

@@ -1,8 +1,9 @@
 // What differs between two answers of stable to the same request says nothing about the candidate:
-// times, ids, the order of a set. So some requests are sent a second time, to stable, and the places
-// at which its two answers differ are learned. Which requests, is decided here: the first ones, then
-// those whose answers differ in more than is known, and a few others so that what was learned stays
-// true. All of them together are bounded by a budget, since stable carries the customers.
+// times, ids, the order of a set. So some requests are sent a second time, to stable, and the
+// places at which its two answers differ are learned. Which requests, is decided here: the first
+// ones, then those whose answers differ in more than is known, and a few others so that what was
+// learned stays true. All of them together are bounded by a budget, since stable carries the
+// customers.
 //
 // What is learned of one kind of request must not hide a fault of another, so it is kept by the
 // request's shape: its method and path, with numbers and ids made equal. A place is noise while it
