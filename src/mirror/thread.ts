@@ -3,7 +3,7 @@
 // that hangs or floods, and the comparison of bodies, take no time from the loop that serves
 // customers; and on Linux it gives way to those threads when the cores are busy.
 
-import { setPriority } from 'node:os'
+import { getPriority, setPriority } from 'node:os'
 import { type MessagePort, parentPort } from 'node:worker_threads'
 import { type Credits, returnCredit, takeDropped } from '../board/mirror-credits.ts'
 import type { FromLine, FromMirror, ToMirror } from './mirror-data.ts'
@@ -12,11 +12,12 @@ import { Shadow } from './shadow.ts'
 const SWEEP_MS = 25
 /** Tallies are told at most so often. */
 const REPORT_MS = 100
-/** As nice(1): a tenth of what a customer's thread gets when both want the core. */
-const NICENESS = 10
+/** Behind a customer's thread: a tenth of what that gets when both want the core. */
+const NICER_BY = 10
+const NICEST = 19
 
 // Elsewhere the call would be about the whole process.
-if (process.platform === 'linux') setPriority(0, NICENESS)
+if (process.platform === 'linux') setPriority(0, Math.min(NICEST, getPriority(0) + NICER_BY))
 
 const shadows = new Map<string, Shadow>()
 const byCell = new Map<number, Shadow>()
