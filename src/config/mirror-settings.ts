@@ -26,7 +26,7 @@ export const MIRROR = {
     default: '64',
     why:
       'Mirrored requests that an edge thread may have under way; beyond it they are dropped and ' +
-      'counted. 64 carry 1,000 req/s of 50 ms, in at most 13 MiB of copies.',
+      'counted. 64 carry 1,000 req/s of 50 ms, in at most 16 MiB.',
   }),
   timeoutMs: duration('mirror.timeout', {
     min: '10ms',

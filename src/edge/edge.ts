@@ -195,7 +195,7 @@ export class Edge {
     if (now - this.tickedMs > STANDSTILL_MS) setImmediate(() => this.wheel.advance(now))
     else this.wheel.advance(now)
     this.tickedMs = now
-    this.mirror?.flush()
+    this.mirror?.tick(now)
     this.#readDribbles()
     if (now - this.#dateMs >= 500) {
       this.#dateMs = now

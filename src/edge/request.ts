@@ -163,6 +163,7 @@ export class Exchange extends Relay {
 
   onRequestEnd(): void {
     this.#sentWhole = true
+    this.copyIsWhole()
     this.#upstream?.endRequest()
   }
 

@@ -4,7 +4,7 @@
 // here.
 
 import { errors, type Dispatcher } from 'undici'
-import { COMPARED_BYTES } from '../core/mirror/order.ts'
+import { COMPARED_BYTES, isStream } from '../core/mirror/order.ts'
 import type { Outgoing } from './outgoing.ts'
 
 export interface Answered {
@@ -97,6 +97,10 @@ export class Sending implements Dispatcher.DispatchHandler {
     this.#status = status
     this.#headers = headers
     this.#headMs = this.#sinceMs
+    const contentType = headers['content-type']
+    if (typeof contentType === 'string' && isStream(contentType)) {
+      this.#end(this.#answered(null), ENOUGH)
+    }
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {

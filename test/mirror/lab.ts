@@ -73,6 +73,12 @@ export class MirrorLab {
     await eventually(() => this.tally.requests === 1, 20_000)
   }
 
+  /** The order in force. */
+  get last(): MirrorOrder {
+    if (this.#last === null) throw new Error('nothing has been mirrored yet')
+    return this.#last
+  }
+
   order(order: MirrorOrder): void {
     this.#last = order
     this.host.follow('default', { rollout: order.rollout, order })

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net'
 import t from 'tap'
 import { eventually } from '../edge/harness.ts'
 import { chunked, get, post } from '../edge/wire.ts'
-import { says, startMirrorLab } from './lab.ts'
+import { RULES, says, startMirrorLab } from './lab.ts'
 
 const mirror = await startMirrorLab()
 const { lab } = mirror
@@ -100,7 +100,7 @@ await t.test('a share is a share', async (t) => {
 await t.test('a candidate that hangs costs its budget and a time-out, nobody else', async (t) => {
   const { candidate } = await mirror.mirror({
     ...{ stable: says('a'), candidate: () => undefined },
-    rules: { inFlight: 5, timeoutMs: 300 },
+    rules: { inFlight: 5, timeoutMs: 1500 },
   })
   const client = await lab.client()
   for (let i = 0; i < 30; i++) t.equal((await client.ask(get())).status, 200)
@@ -183,4 +183,77 @@ await t.test('a client that goes away is mirrored to nobody', async (t) => {
   await next.answer()
   t.match(await mirror.counted(1), { requests: 1, dropped: 0 }, 'its budget came back')
   t.match(candidate.requests, [/^GET \/second /])
+})
+
+await t.test('a stream is compared by its head, and holds nothing', async (t) => {
+  const stream = (socket: Socket): void => {
+    const head = 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n'
+    socket.write(`${head}data: 1\n\n`)
+  }
+  const { candidate } = await mirror.mirror({ stable: stream, candidate: stream })
+  const client = await lab.client()
+  client.send(get())
+  const wanted = { requests: 1, errors: 0, compared: 1, mismatched: 0 }
+  t.match(await mirror.shows(wanted), wanted, 'while the customer still listens')
+  t.equal(client.closed, false)
+  client.destroy()
+  await eventually(() => candidate.connections.size === 0)
+})
+
+await t.test('an answer of stable that takes too long is not waited for', async (t) => {
+  const sockets: Socket[] = []
+  const { candidate } = await mirror.mirror({
+    ...{ stable: (socket: Socket) => sockets.push(socket), candidate: says('a') },
+    rules: { inFlight: 1, timeoutMs: 100 },
+  })
+  const client = await lab.client()
+  client.send(get())
+  t.match(await mirror.shows({ dropped: 1 }), { requests: 0, dropped: 1 })
+  sockets[0]?.write('HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na')
+  t.equal((await client.answer()).body, 'a')
+  t.equal(candidate.requests.length, 0)
+})
+
+await t.test('part of a body is never mirrored as a whole one', async (t) => {
+  const rules = { ...RULES, methods: ['POST'], bodies: true }
+  const { candidate } = await mirror.mirror({ stable: says('a'), candidate: says('a'), rules })
+  const early = await lab.origin(() => undefined)
+  await lab.serve({ stable: [early.port], service: { mirror: rules } })
+  const client = await lab.client()
+  client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf')
+  await eventually(() => early.connections.size === 1)
+  for (const socket of early.connections) {
+    socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na')
+  }
+  t.equal((await client.answer()).body, 'a')
+  client.destroy()
+  const next = await lab.client()
+  next.send(post('a whole one'))
+  await eventually(() => early.requests.length === 1)
+  for (const socket of early.connections) {
+    socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na')
+  }
+  await next.answer()
+  t.match(await mirror.counted(1), { requests: 1, dropped: 0 })
+  t.match(candidate.requests, [/a whole one$/])
+  t.equal(candidate.requests.length, 1)
+})
+
+await t.test('a mirror thread that dies is replaced, and customers see nothing', async (t) => {
+  const { candidate } = await mirror.mirror({ stable: says('a'), candidate: says('a') })
+  const order = { ...mirror.last, rollout: 'default-x' }
+  mirror.order({ ...order, number: 1_000_000, candidate: ['no address'] })
+  t.equal((await lab.ask(get())).body, 'a')
+  await eventually(() => mirror.deaths.length > 0, 6000)
+  t.match(mirror.deaths[0], /mirror thread is being started again/)
+  mirror.order({ ...order, number: 1_000_001 })
+  const client = await lab.client()
+  const until = performance.now() + 20_000
+  while (mirror.tally.requests === 0 && performance.now() < until) {
+    const { status } = await client.ask(get())
+    if (status !== 200) t.fail(`a customer got ${status}`)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  t.ok(mirror.tally.requests > 0)
+  t.ok(candidate.requests.length > 0)
 })

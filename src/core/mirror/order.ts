@@ -57,7 +57,7 @@ export interface MirrorCopy {
   readonly headers: readonly (string | null)[]
   /** Of the answer, or ''. */
   readonly contentEncoding: string
-  /** The body of the answer as it came, latin1; null: not kept, or longer than the bound. */
+  /** The body of the answer as it came, latin1; null: not kept, too long, or a stream. */
   readonly answer: string | null
   /** Whether it came with chunk framing, which is still in `answer`. */
   readonly isChunked: boolean
@@ -65,6 +65,11 @@ export interface MirrorCopy {
 
 /** The largest body of an answer that is kept to be compared, of either version. */
 export const COMPARED_BYTES = 65_536
+
+/** Whether a body of this Content-Type goes on for as long as somebody listens. */
+export function isStream(contentType: string | null): boolean {
+  return contentType !== null && /^text\/event-stream\b/i.test(contentType)
+}
 
 /** Methods whose requests may be sent a second time to stable: they change nothing there. */
 export function isSafeMethod(method: string): boolean {
