@@ -29,6 +29,8 @@ const ALL = [
   { name: 'drain', quick: 1 },
   { name: 'cold', quick: 1 },
   { name: 'poison', quick: 1 },
+  // Shadow mode.
+  { name: 'mirror', quick: 1 },
 ]
 
 const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false } } })

@@ -4,6 +4,7 @@
 // small.
 
 import type { NodeView, ServiceView, VersionView } from '../core/command.ts'
+import type { MirrorTally } from '../core/gate.ts'
 import type { JournalKind } from '../core/journal.ts'
 import { OUTCOMES } from '../core/outcome.ts'
 
@@ -94,6 +95,18 @@ function* phases(from: Measured): Generator<Sample> {
   }
 }
 
+function mirrored(value: (tally: MirrorTally) => number | null) {
+  return function* (from: Measured): Generator<Sample> {
+    for (const { name, rollout } of from.services) {
+      const tally = rollout?.mirror ?? null
+      const known = tally === null ? null : value(tally)
+      if (tally !== null && known !== null) {
+        yield [{ service: name, version: tally.version }, known]
+      }
+    }
+  }
+}
+
 function node(value: (from: Measured) => number) {
   return (from: Measured): Sample[] => [[{}, value(from)]]
 }
@@ -164,6 +177,42 @@ const METRICS: readonly Metric[] = [
     type: 'counter',
     help: 'Candidates that became stable.',
     samples: decided(['promoted']),
+  },
+  {
+    name: 'vertex_mirror_requests',
+    type: 'gauge',
+    help: 'Requests mirrored to a candidate since its rollout began.',
+    samples: mirrored(({ requests }) => requests),
+  },
+  {
+    name: 'vertex_mirror_errors',
+    type: 'gauge',
+    help: 'Mirrored requests that failed.',
+    samples: mirrored(({ errors }) => errors),
+  },
+  {
+    name: 'vertex_mirror_dropped',
+    type: 'gauge',
+    help: 'Requests that were not mirrored as the budget was used up.',
+    samples: mirrored(({ dropped }) => dropped),
+  },
+  {
+    name: 'vertex_mirror_compared',
+    type: 'gauge',
+    help: "Pairs of stable's and the candidate's answers that were compared.",
+    samples: mirrored(({ compared }) => compared),
+  },
+  {
+    name: 'vertex_mirror_mismatched',
+    type: 'gauge',
+    help: 'Compared pairs that differed in more than noise.',
+    samples: mirrored(({ mismatched }) => mismatched),
+  },
+  {
+    name: 'vertex_mirror_latency_p99_seconds',
+    type: 'gauge',
+    help: 'The 99th percentile of the latency of mirrored requests.',
+    samples: mirrored(({ p99Ms }) => (p99Ms === null ? null : p99Ms / 1000)),
   },
   {
     name: 'vertex_rollout_moving',

@@ -196,6 +196,21 @@ const GateResultSchema = Type.Object({
   startedAt: Type.String({ format: 'date-time' }),
   durationMs: Type.Number({ minimum: 0 }),
 })
+const MirrorSchema = Type.Object(
+  {
+    service: Type.String(),
+    version: Type.String(),
+    requests: Count,
+    errors: Count,
+    dropped: Count,
+    p50Ms: Milliseconds,
+    p99Ms: Milliseconds,
+    compared: Count,
+    mismatched: Count,
+    differences: Type.Array(Type.Object({ text: Type.String(), count: Count })),
+  },
+  { description: 'What mirrored requests have shown of the candidate since its rollout began' },
+)
 
 const RolloutSchema = Type.Object({
   id: Type.String(),
@@ -215,6 +230,7 @@ const RolloutSchema = Type.Object({
   evidence: Type.Array(EvidenceSchema, { description: 'What speaks against the candidate' }),
   proofs: Type.Array(ProofSchema, { description: 'What the end of the step or bake waits for' }),
   residualRisk: nullable(RiskSchema),
+  mirror: nullable(MirrorSchema),
 })
 
 const viewMembers = {

@@ -6,7 +6,8 @@
 //
 //   header        wake
 //   threads       heartbeat, acknowledged table revision, connections  one row a thread
-//   services      number of the current assignment row, ring of rows   one row a service
+//   services      number of the current assignment row, mirror order,  one row a service
+//                 ring of rows
 //   buckets       bitmaps of affinity buckets that had an error        four maps a service
 //   slots         latency limit, latency stripe                        one row a version
 //   tallies       outcomes, evidence, rescued, exceeded, claims        one row a thread and slot

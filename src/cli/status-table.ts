@@ -4,6 +4,7 @@
 
 import type { RolloutView, ServiceView, VersionView } from '../core/command.ts'
 import { align, bar, type Cell, noteLines, painted, type Paper } from './status-cells.ts'
+import { mirrorText } from './status-mirror.ts'
 import { evidenceLine, evidenceRows, failuresText, movedText } from './status-evidence.ts'
 
 const HEAD = ['', 'VERSION', 'WEIGHT', 'REQ/S', 'ERRORS', 'P50', 'P90', 'P99', 'OPEN', 'TARGETS']
@@ -104,13 +105,14 @@ function rolloutNotes(
   service: ServiceView,
   { look, rollout }: { look: Look; rollout: RolloutView },
 ): Cell[] {
-  const { evidence, residualRisk } = rollout
+  const { evidence, mirror, residualRisk } = rollout
   const failed = failuresText(evidence)
   const moved = movedText(rollout, beforeOf(look, service))
   const texts = look.watching
     ? [moved === '' ? '' : `since the last look: ${moved}`]
     : evidence.map(({ text }) => text)
-  return [...texts, residualRisk?.text ?? '', failed === '' ? '' : `failed: ${failed}`]
+  const mirrored = mirror === null ? '' : mirrorText(mirror)
+  return [...texts, mirrored, residualRisk?.text ?? '', failed === '' ? '' : `failed: ${failed}`]
     .filter((text) => text !== '')
     .map((text) => ({ text, paint: 'dim' }))
 }

@@ -3,6 +3,7 @@
 
 import type { Strategy } from '../core/strategy.ts'
 import type { HealthRules } from '../core/health.ts'
+import type { MirrorRules } from '../core/mirror/order.ts'
 import type { Affinity, EvidenceRules, Match, Replay, RescueBudget } from '../core/table.ts'
 import type { Weight } from '../core/weight.ts'
 
@@ -140,6 +141,8 @@ export interface ServiceConfig {
   readonly health: HealthRules
   /** Active checks, or null: then only the requests themselves tell. */
   readonly healthCheck: HealthCheckConfig | null
+  /** What is mirrored to a candidate at weight 0, or null: nothing. */
+  readonly mirror: MirrorRules | null
 }
 
 export interface Config {

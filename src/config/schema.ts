@@ -8,6 +8,7 @@ import { ADMIN_TOKEN, LIMITS, NODE, TIMEOUTS } from './node-settings.ts'
 import { TRUSTED_PROXY, UPGRADE_PROTOCOL } from './node-settings.ts'
 import * as evidence from './evidence-settings.ts'
 import * as gate from './gate-settings.ts'
+import * as mirror from './mirror-settings.ts'
 import * as page from './page-settings.ts'
 import * as service from './service-settings.ts'
 import * as wire from './wire-settings.ts'
@@ -96,6 +97,15 @@ export function serviceParts(leaf: Leaf): Record<string, TSchema> {
     verdict: mapping({
       exclude: Type.Array(leaf(evidence.VERDICT_EXCLUDE)),
       ...keysOf(evidence.VERDICT, leaf),
+    }),
+    mirror: mapping({
+      ...keysOf(mirror.MIRROR, leaf),
+      methods: Type.Array(leaf(mirror.MIRROR_METHOD), { minItems: 1 }),
+      compare: mapping({
+        headers: Type.Array(leaf(mirror.COMPARE_HEADER)),
+        ...keysOf(mirror.COMPARE, leaf),
+        ignore: Type.Array(leaf(mirror.COMPARE_IGNORE)),
+      }),
     }),
     rescue_budget: mapping(keysOf(wire.RESCUE_BUDGET, leaf)),
     replay: mapping(keysOf(wire.REPLAY, leaf)),
@@ -196,10 +206,21 @@ export interface ServiceDocument {
   readonly verdict?: Readonly<Record<string, unknown>> & {
     readonly exclude?: readonly (string | undefined)[]
   }
+  readonly mirror?: MirrorDocument
   readonly rescue_budget?: Texts
   readonly replay?: Texts
   readonly health?: Texts
   readonly health_check?: Texts
+}
+
+export interface MirrorDocument {
+  readonly [key: string]: unknown
+  readonly methods?: readonly (string | undefined)[]
+  readonly compare?: Readonly<Record<string, unknown>> & {
+    readonly body?: string
+    readonly headers?: readonly (string | undefined)[]
+    readonly ignore?: readonly (string | undefined)[]
+  }
 }
 
 export interface ReceiverPart {

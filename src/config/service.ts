@@ -8,6 +8,7 @@ import { FULL_WEIGHT, percentFromWeight } from '../core/weight.ts'
 import type { HealthCheckConfig, RoutingConfig, ServiceConfig, VersionConfig } from './config.ts'
 import { agreedHealth, agreedHealthCheck } from './contradictions.ts'
 import { VERDICT, VERDICT_EXCLUDE } from './evidence-settings.ts'
+import { mirrorOf } from './mirror.ts'
 import { quote, type Report, under } from './mistake.ts'
 import type { ServiceDocument, Texts } from './schema.ts'
 import {
@@ -53,6 +54,7 @@ export function resolveService(document: ServiceDocument, at: ServicePlace): Ser
     replay: valuesFrom(REPLAY, document.replay),
     health: healthOf(document.health, at),
     healthCheck: healthCheckOf(document.health_check, at),
+    mirror: mirrorOf(document.mirror, at),
   }
 }
 

@@ -20,14 +20,15 @@ import { eventOf, type ParseStrategy } from './command-event.ts'
 import { degradedSentences } from './degraded.ts'
 import { EvidenceLines } from './evidence-lines.ts'
 import { memoryMs } from './facts.ts'
-import type { SyntheticPort } from './gates/ports.ts'
 import { Gates } from './gates/gates.ts'
+import type { MirrorPort, SyntheticPort } from './gates/ports.ts'
 import { probe } from './gates/probe.ts'
 import { JournalFile } from './journal-file.ts'
 import { completed } from './complete.ts'
 import { Keeper, type KeeperParts } from './keeper.ts'
 import type { Ledger, Reading } from './ledger.ts'
 import { Loop } from './loop.ts'
+import { Mirroring } from './mirroring.ts'
 import type { ControlOptions, EdgePort, Log } from './options.ts'
 import { Pager, type PagerNote } from './pages/pager.ts'
 import { busy, notHere, refused, unknownService } from './problems.ts'
@@ -60,6 +61,8 @@ export class Control {
   readonly #residency: Residency
   readonly #prober: { readonly synthetic: SyntheticPort | null; readonly signal: AbortSignal }
   readonly #gates: Gates
+  readonly #mirror: MirrorPort | null
+  readonly #mirroring: Mirroring | null
   readonly #targets: Targets
   readonly #publisher: Publisher
   readonly #loop: Loop
@@ -74,7 +77,8 @@ export class Control {
 
   private constructor(options: ControlOptions, opened: Opened) {
     const { wall = Date.now, random = Math.random, connect = connectOnce } = options
-    this.#board = options.board
+    const { board, mirror = null, mirrorTo, synthetic = null } = options
+    this.#board = board
     this.#edge = options.edge
     this.#log = options.log
     this.#parseStrategy = options.parseStrategy
@@ -83,17 +87,20 @@ export class Control {
     this.#journal = opened.journal
     this.#evidence = new EvidenceLines(opened.journal)
     this.#clock = opened.clock
-    this.#residency = new Residency(options.board)
+    this.#residency = new Residency(board)
     this.#pager = opened.pager
     this.#gates = new Gates({
-      ...{ synthetic: options.synthetic ?? null, mirror: options.mirror ?? null, wall },
+      ...{ synthetic, mirror, wall },
       directory: () => dirname(this.#config.file),
       onReport: (service, gated) => {
         const keeper = this.#keepers.get(service)
         if (keeper !== undefined) this.#loop.gated(keeper, gated)
       },
     })
-    this.#prober = { synthetic: options.synthetic ?? null, signal: this.#closing.signal }
+    this.#mirror = mirror
+    this.#mirroring =
+      mirrorTo === undefined ? null : new Mirroring({ board, residency: this.#residency, mirrorTo })
+    this.#prober = { synthetic, signal: this.#closing.signal }
     this.#publisher = new Publisher({
       build: () => this.#buildTable(),
       publish: (table) => options.edge.publish(table),
@@ -177,6 +184,7 @@ export class Control {
     for (const [name, keeper] of this.#keepers) {
       if (names.has(name)) continue
       await keeper.settle()
+      this.#mirroring?.forget(name)
       this.#keepers.delete(name)
       this.#gates.forget(name)
       this.#note('config', `service ${name} is no longer in the file; its state is kept`)
@@ -185,7 +193,9 @@ export class Control {
     const known = config.services.filter(({ name }) => this.#keepers.has(name))
     for (const service of known) {
       const keeper = this.#keepers.get(service.name)
-      if (keeper !== undefined) keeper.config = service
+      if (keeper === undefined) continue
+      keeper.config = service
+      keeper.lookAtMirror()
     }
     await this.#openServices(fresh)
     this.#note('config', `the file ${config.file} was read again`)
@@ -249,6 +259,7 @@ export class Control {
       this.#keepers.set(keeper.config.name, keeper)
       if (!keeper.assign()) this.#log.error({ service: keeper.config.name }, 'no row was published')
       keeper.setLimits()
+      keeper.lookAtMirror()
       this.#loop.survey(keeper)
       this.#gates.follow(keeper.document.state)
       if (!isDamaged) this.#pager.reconcile(keeper.document.state)
@@ -299,6 +310,7 @@ export class Control {
       evidence: this.#evidence,
       pager: this.#pager,
       residency: this.#residency,
+      mirroring: this.#mirroring,
       clock: this.#clock,
       publishTable: () => this.#publisher.publish(),
       followGates: (state) => {
@@ -374,7 +386,7 @@ export class Control {
 
   #view(keeper: Keeper) {
     const parts = { board: this.#board, clock: this.#clock, residency: this.#residency }
-    return serviceView(keeper.document, parts)
+    return serviceView(keeper.document, { ...parts, mirror: this.#mirror })
   }
 
   #note(kind: 'start' | 'config' | 'thread', text: string): void {

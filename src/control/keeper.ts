@@ -15,6 +15,7 @@ import type { EvidenceLines } from './evidence-lines.ts'
 import type { JournalFile } from './journal-file.ts'
 import { namedIn } from './named-failures.ts'
 import type { Ledger } from './ledger.ts'
+import type { Mirroring } from './mirroring.ts'
 import type { Pager } from './pages/pager.ts'
 import type { Residency, Row } from './residency.ts'
 
@@ -28,6 +29,7 @@ export interface KeeperParts {
   readonly evidence: EvidenceLines
   readonly pager: Pager
   readonly residency: Residency
+  readonly mirroring: Mirroring | null
   readonly clock: Clock
   /**
    * Brings the table up to date; resolves when every thread serves from it, or after a time limit.
@@ -100,7 +102,13 @@ export class Keeper {
       if (effect === undefined || !this.#runAtOnce(effect, epoch)) break
     }
     this.#parts.followGates(this.document.state)
+    this.lookAtMirror()
     return this.#enqueue(effects.slice(head), epoch)
+  }
+
+  /** Mirrors what there is to mirror by what was decided. */
+  lookAtMirror(): void {
+    this.#parts.mirroring?.look(this)
   }
 
   /** Publishes a row, else the document's; false when a version is not resident yet. */
@@ -152,6 +160,7 @@ export class Keeper {
       if (residency.assign(this.config.name, row)) this.#inForce = row
     }
     this.document = frozen(this.document, text, clock.now())
+    this.lookAtMirror()
     const { epoch, weight, service } = this.document.state
     this.#weightEpoch = epoch
     this.setLimits()
@@ -170,6 +179,7 @@ export class Keeper {
   lookedAt(): void {
     if (this.fault === null) return
     this.fault = null
+    this.lookAtMirror()
     const { clock, pager } = this.#parts
     const text = `service ${this.config.name}: an operator has looked`
     pager.resolve({ incident: this.#faultId, text, at: clock.iso(clock.now()) })

@@ -7,6 +7,7 @@ import type { Table } from '../core/table.ts'
 import type { Connect } from './check-request.ts'
 import type { ParseStrategy } from './command-event.ts'
 import type { MirrorPort, SyntheticPort } from './gates/ports.ts'
+import type { MirrorTo } from './mirroring.ts'
 
 /** What control asks of the edge threads. */
 export interface EdgePort {
@@ -42,4 +43,6 @@ export interface ControlOptions {
   readonly synthetic?: SyntheticPort
   /** What mirrored requests have shown; without it gates of that kind fail. */
   readonly mirror?: MirrorPort
+  /** Is told what is to be mirrored; without it nothing is. */
+  readonly mirrorTo?: MirrorTo
 }

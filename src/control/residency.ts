@@ -6,6 +6,7 @@
 import { NO_SLOT, publishAssignment } from '../board/assignment.ts'
 import type { Board } from '../board/board.ts'
 import { setLatencyStripe, takeLatency } from '../board/latency.ts'
+import { setMirrorOrder } from '../board/mirror.ts'
 import {
   claims,
   clearTargetFailures,
@@ -206,6 +207,7 @@ export class Residency {
       candidateSlot: NO_SLOT,
       weight: 0,
     })
+    setMirrorOrder(this.#board, index, 0)
     const service: ResidentService = { index, versions: new Map() }
     this.#services.set(name, service)
     return service
@@ -237,6 +239,7 @@ export class Residency {
       replay: config.replay,
       bodyLimitBytes: config.bodyLimitBytes,
       verdict: config.verdict,
+      mirror: config.mirror,
       versions,
     }
   }

@@ -21,6 +21,7 @@ import { triesOf } from '../core/rollout/transition.ts'
 import { holdOf } from '../core/rollout/watch.ts'
 import { FULL_WEIGHT, percentFromWeight, type Weight } from '../core/weight.ts'
 import type { Clock } from './clock.ts'
+import type { MirrorPort } from './gates/ports.ts'
 import { Gauge } from './gauge.ts'
 import { withNames } from './named-failures.ts'
 import type { Residency } from './residency.ts'
@@ -29,6 +30,7 @@ export interface ViewParts {
   readonly board: Board
   readonly clock: Clock
   readonly residency: Residency
+  readonly mirror: MirrorPort | null
 }
 
 function targetView(
@@ -106,7 +108,7 @@ function gatesView({ gate }: Rollout, { clock }: ViewParts): GatesView | null {
 }
 
 function rolloutView(document: ServiceDocument, parts: ViewParts): RolloutView | null {
-  const { rollout, service } = document.state
+  const { candidate, rollout, service } = document.state
   if (rollout === null) return null
   const { clock } = parts
   const explanation = explanationOf(document)
@@ -127,6 +129,7 @@ function rolloutView(document: ServiceDocument, parts: ViewParts): RolloutView |
     evidence: named?.evidence ?? [],
     proofs: named?.proofs ?? [],
     residualRisk: named?.residualRisk ?? null,
+    mirror: candidate === null ? null : (parts.mirror?.tally(service, candidate) ?? null),
   }
 }
 

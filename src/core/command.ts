@@ -4,6 +4,7 @@
 
 import type { EvidenceView, Explanation, ProofView, RiskView } from './explanation.ts'
 import type { GateKind, GateResult } from './gate.ts'
+import type { MirrorTally } from './gate.ts'
 import type { TargetStanding } from './health.ts'
 import type { JournalEntry } from './journal.ts'
 import type { Outcome } from './outcome.ts'
@@ -168,6 +169,8 @@ export interface RolloutView {
   readonly proofs: readonly ProofView[]
   /** How bad the candidate may be in spite of all that was seen; null before the first raise. */
   readonly residualRisk: RiskView | null
+  /** What mirrored requests have shown of the candidate; null: none was mirrored. */
+  readonly mirror: MirrorTally | null
 }
 
 export interface EndedView {

@@ -2,6 +2,8 @@
 // targets sit in which cells of the board. It is built by the control side, frozen, and sent whole
 // to every thread; weights are not in it, they live in the board's assignment rows.
 
+import type { MirrorRules } from './mirror/order.ts'
+
 /** Where a request must have come to belong to a service. */
 export interface Match {
   /** Lower-case host without port; `*.example.org` matches any subdomain; null matches any host. */
@@ -74,6 +76,8 @@ export interface TableService {
   /** The largest request body in bytes, or null for no limit. */
   readonly bodyLimitBytes: number | null
   readonly verdict: EvidenceRules
+  /** What is mirrored while the board says that something is; null: nothing ever. */
+  readonly mirror: MirrorRules | null
   readonly versions: readonly TableVersion[]
 }
 

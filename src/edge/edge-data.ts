@@ -1,5 +1,6 @@
 // What passes between the main thread and an edge thread: plain data that can be posted.
 
+import type { MessagePort } from 'node:worker_threads'
 import type { SharedBoard } from '../board/board.ts'
 import type {
   Accept,
@@ -36,6 +37,8 @@ export interface EdgeData {
 export type ToEdge =
   | { readonly do: 'table'; readonly table: Table }
   | { readonly do: 'settings'; readonly settings: EdgeSettings }
+  /** Copies of requests go here from now on; the port is in the transfer list. */
+  | { readonly do: 'mirror'; readonly port: MessagePort }
   | { readonly do: 'listen'; readonly address: Address; readonly reusePort: boolean }
   /** Close the tunnels of a version, `afterMs` from now. */
   | { readonly do: 'closeTunnels'; readonly slot: number; readonly afterMs: number }

@@ -4,6 +4,7 @@
 
 import { BlockList, isIPv6 } from 'node:net'
 import { randomBytes } from 'node:crypto'
+import type { MessagePort } from 'node:worker_threads'
 import type { Board } from '../board/board.ts'
 import { acknowledgeTable, beat } from '../board/liveness.ts'
 import { count } from '../board/tallies.ts'
@@ -17,6 +18,7 @@ import type { ClientConnection } from './client.ts'
 import type { EdgeSettings, FromEdge } from './edge-data.ts'
 import { FailedRequests } from './failed-requests.ts'
 import { LatencyLimits } from './latency-limits.ts'
+import { MirrorLine } from './mirror-line.ts'
 import type { Judgement } from './record.ts'
 import { buildRoutes, NO_ROUTES, type Routes, type Target } from './routes.ts'
 import type { Tunnel } from './tunnel.ts'
@@ -49,6 +51,8 @@ export class Edge {
   requestLimits: RequestLimits
   forwarding: ForwardingRules
   accessLog: AccessLog | null
+  /** Where copies of requests go; null until the first mirroring. */
+  mirror: MirrorLine | null = null
   /** Tells the main thread what it should know. */
   tell: (word: FromEdge) => void = () => undefined
   readonly failedRequests = new FailedRequests((failed) => this.tell({ say: 'failed', ...failed }))
@@ -113,6 +117,12 @@ export class Edge {
     if (JSON.stringify(accessLog) === before) return this.accessLog?.reopen()
     void this.accessLog?.close(LOG_CLOSE_MS)
     this.accessLog = this.#openLog()
+  }
+
+  /** Copies go to another mirror thread from now on. */
+  useMirror(port: MessagePort): void {
+    this.mirror?.close()
+    this.mirror = new MirrorLine(port, this.board.layout.services)
   }
 
   #openLog(): AccessLog | null {
@@ -185,6 +195,7 @@ export class Edge {
     if (now - this.tickedMs > STANDSTILL_MS) setImmediate(() => this.wheel.advance(now))
     else this.wheel.advance(now)
     this.tickedMs = now
+    this.mirror?.tick(now)
     this.#readDribbles()
     if (now - this.#dateMs >= 500) {
       this.#dateMs = now

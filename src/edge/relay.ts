@@ -10,14 +10,14 @@ import type { ResponseHead } from '../http1/response-head.ts'
 import { passingTrailers } from '../http1/trailers.ts'
 import type { ClientSide } from './client-side.ts'
 import type { Edge } from './edge.ts'
-import { Logged } from './logged.ts'
+import { Mirrored } from './mirrored.ts'
 
 /** A small body joins its head in one write. */
 const JOIN_BYTES = 8192
 const CHUNK_END = Buffer.from('\r\n')
 const LAST_CHUNK = '0\r\n\r\n'
 
-export class Relay extends Logged {
+export class Relay extends Mirrored {
   readonly isHead: boolean
   /** Whether chunk framing of the answer goes on to the client as it came. */
   readonly framedOut: boolean
@@ -75,6 +75,7 @@ export class Relay extends Logged {
     this.#named = head.named
     this.answerBegun = true
     this.logStatus(head.status)
+    this.copyHead(head, head.framing === CHUNKED && this.framedOut)
   }
 
   /**
@@ -84,6 +85,7 @@ export class Relay extends Logged {
    */
   protected relayBody(bytes: Buffer, from: number, to: number): boolean {
     this.logBytesOut(to - from)
+    this.copyAnswer(bytes, from, to)
     const size = this.framedOut && this.#encodeChunks ? `${(to - from).toString(16)}\r\n` : ''
     const text = this.#out + size
     this.#out = ''
@@ -118,6 +120,7 @@ export class Relay extends Logged {
   protected endAnswer(): void {
     if (this.#encodeChunks) this.#out += LAST_CHUNK
     this.flush()
+    this.handOver()
   }
 
   /** Answers a fault ourselves; the exchange must be finished before. */

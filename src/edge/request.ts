@@ -109,6 +109,7 @@ export class Exchange extends Relay {
     const { keptBodyBytes } = edge.settings.limits
     this.#copy = new RequestCopy(head, out, service.replay, keptBodyBytes)
     this.logRequestId(head, requestId)
+    if (service.mirror !== null && this.upgrade === '') this.beginCopy(head, out)
     const target = targetIn(edge, this.#claimed as Version)
     const fault = typeof target === 'string' ? target : this.#attempt(target)
     if (fault === null) return
@@ -151,6 +152,7 @@ export class Exchange extends Relay {
   onRequestBody(bytes: Buffer, from: number, to: number): void {
     this.#copy?.keep(bytes, from, to)
     this.logBytesIn(to - from)
+    this.copyRequestBody(bytes, from, to)
     if (this.#upstream?.sendBody(bytes, from, to) === false) this.client.pauseRequest()
   }
 
@@ -161,6 +163,7 @@ export class Exchange extends Relay {
 
   onRequestEnd(): void {
     this.#sentWhole = true
+    this.copyIsWhole()
     this.#upstream?.endRequest()
   }
 
@@ -385,6 +388,7 @@ export class Exchange extends Relay {
   #finish(): void {
     if (this.#done) return
     this.#done = true
+    this.dropCopy()
     this.#endAttempt()
     this.#release()
     if (this.#rescueSlot >= 0) this.edge.addRescue(this.#rescueSlot, -1)

@@ -5,6 +5,7 @@ import type { Board } from '../board/board.ts'
 import { targetInFlight, targetShare } from '../board/tallies.ts'
 import { type Choice, OUT } from '../core/choose.ts'
 import { Router } from '../core/match.ts'
+import type { MirrorRules } from '../core/mirror/order.ts'
 import type { Affinity, Replay, RescueBudget, Table, TableTarget } from '../core/table.ts'
 import { normalisePath } from '../http1/path.ts'
 import type { UpstreamConnection } from './upstream.ts'
@@ -83,6 +84,8 @@ export interface Service {
   readonly rescueBudget: RescueBudget
   readonly replay: Replay
   readonly bodyLimitBytes: number
+  /** What is mirrored while there is an order to; null: nothing ever. */
+  readonly mirror: MirrorRules | null
   /** Finds the paths, of any host, whose requests are no evidence; null when all are. */
   readonly excluded: Router<true> | null
   readonly countsClientErrors: boolean
@@ -126,6 +129,7 @@ export function buildRoutes(board: Board, table: Table, known: Map<number, Targe
       rescueBudget: row.rescueBudget,
       replay: row.replay,
       bodyLimitBytes: row.bodyLimitBytes ?? Number.POSITIVE_INFINITY,
+      mirror: row.mirror,
       excluded: routerOf(row.verdict.exclude),
       countsClientErrors: row.verdict.clientErrors === 'count',
       slowIsErrorMs: row.verdict.slowIsErrorMs ?? Number.POSITIVE_INFINITY,

@@ -5,7 +5,7 @@
 // meanwhile.
 
 import { createServer } from 'node:net'
-import { Worker } from 'node:worker_threads'
+import { type MessagePort, Worker } from 'node:worker_threads'
 import { type Board, shareBoard } from '../board/board.ts'
 import { clearConnections, connections, heartbeat, waitForTable } from '../board/liveness.ts'
 import { releaseThread } from '../board/tallies.ts'
@@ -62,6 +62,7 @@ export class Supervisor {
   readonly #threads: Thread[] = []
   #settings: EdgeSettings
   #table: Table | null = null
+  #connectMirror: (() => MessagePort) | null = null
   #listen: Address | null = null
   #draining = false
   #stopping = false
@@ -104,6 +105,16 @@ export class Supervisor {
   useSettings(settings: EdgeSettings): void {
     this.#settings = settings
     this.#tellAll({ do: 'settings', settings })
+  }
+
+  /**
+   * Gives every thread a line to the mirror thread, those that are started later too.
+   *
+   * @param connect makes a line and returns the edge thread's end of it
+   */
+  useMirror(connect: () => MessagePort): void {
+    this.#connectMirror = connect
+    for (const { worker } of this.#threads) tellMirror(worker, connect())
   }
 
   /**
@@ -240,6 +251,7 @@ export class Supervisor {
     worker.on('exit', () => this.#onExit(number, worker, reason))
     worker.on('message', (word: FromEdge) => this.#hear(number, word))
     if (this.#table !== null) worker.postMessage({ do: 'table', table: this.#table } as ToEdge)
+    if (this.#connectMirror !== null) tellMirror(worker, this.#connectMirror())
     if (this.#draining) worker.postMessage({ do: 'drain' } as ToEdge)
     if (this.#listen !== null) this.#listenAgain(worker, this.#listen)
     return worker
@@ -298,6 +310,10 @@ export class Supervisor {
       thread.heardMs = performance.now() + START_MS - SILENT_MS
     }, delayMs)
   }
+}
+
+function tellMirror(worker: Worker, port: MessagePort): void {
+  worker.postMessage({ do: 'mirror', port } satisfies ToEdge, [port])
 }
 
 function hasExited(worker: Worker): boolean {

@@ -59,6 +59,8 @@ parentPort?.on('message', (message: ToEdge) => {
       return edge.useTable(message.table)
     case 'settings':
       return edge.useSettings(message.settings)
+    case 'mirror':
+      return edge.useMirror(message.port)
     case 'listen': {
       const { host, port } = message.address
       server.listen({ host, port, backlog: BACKLOG, reusePort: message.reusePort })

@@ -135,6 +135,7 @@ export function serviceView(name: string, change: Partial<ServiceView> = {}): Se
       evidence: [errorsView()],
       proofs: [PROOF],
       residualRisk: RISK,
+      mirror: null,
     },
     ended: null,
     previous: null,

@@ -131,6 +131,7 @@ export function configOf(choices: ConfigChoices): Config {
       rescue: true,
       bodyLimitBytes: null,
       verdict: { exclude: [], clientErrors: 'ignore', slowIsErrorMs: null },
+      mirror: null,
       rescueBudget: { share: 0.2, atLeast: 16 },
       replay: { putDelete: false, idempotencyKey: false },
       health: HEALTH,

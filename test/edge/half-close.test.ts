@@ -203,6 +203,7 @@ function serviceAt(port: number): TableService {
     salt: 'salt',
     versionOverride: null,
     rescue: true,
+    mirror: null,
     rescueBudget: { share: 0.2, atLeast: 16 },
     replay: { putDelete: false, idempotencyKey: false },
     bodyLimitBytes: null,

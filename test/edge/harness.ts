@@ -145,6 +145,7 @@ const PLAIN_SERVICE: Omit<TableService, 'versions'> = {
   salt: 'salt',
   versionOverride: null,
   rescue: true,
+  mirror: null,
   rescueBudget: { share: 0.2, atLeast: 16 },
   replay: { putDelete: false, idempotencyKey: false },
   bodyLimitBytes: null,

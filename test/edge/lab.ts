@@ -77,6 +77,7 @@ export class Lab {
       affinity: null,
       versionOverride: null,
       rescue: true,
+      mirror: null,
       rescueBudget: { share: 0.2, atLeast: 16 },
       replay: { putDelete: false, idempotencyKey: false },
       bodyLimitBytes: null,

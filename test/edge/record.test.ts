@@ -55,6 +55,7 @@ const TABLE: Table = {
       salt: '',
       versionOverride: null,
       rescue: true,
+      mirror: null,
       rescueBudget: { share: 0.2, atLeast: 16 },
       replay: { putDelete: false, idempotencyKey: false },
       bodyLimitBytes: null,

@@ -248,6 +248,7 @@ const SERVICE: Omit<TableService, 'name' | 'index' | 'matches' | 'versions'> = {
   salt: 'salt',
   versionOverride: null,
   rescue: false,
+  mirror: null,
   rescueBudget: { share: 0.2, atLeast: 16 },
   replay: { putDelete: false, idempotencyKey: false },
   bodyLimitBytes: null,

@@ -1,0 +1,129 @@
+// What does mirroring cost the customers? 1,000 requests a second go through one node, in slices
+// that take turns: nothing is mirrored, or all of it is, to a candidate that never answers,
+// refuses connections, takes half a second, or is well. A slice is held against the plain one
+// before it. The rollout is brought to weight 0 by hand before the load begins, so that the
+// candidate gets copies and nothing else.
+
+import { sleep, until } from './lab/clock.ts'
+import { runLoad, summarise } from './lab/load.ts'
+import type { Behaviour } from './lab/origin.ts'
+import { type Pair, startPair } from './lab/pair.ts'
+import { memoryBytes } from './lab/proc.ts'
+import { bench, progress } from './lab/report.ts'
+import { add, spread } from './lab/statistics.ts'
+
+const MIB = 1024 * 1024
+const RATE = 1000
+const SLICE_MS = 5000
+const RATIO_MAX = 1.1
+const GROWTH_MAX_MIB = 64
+const SAMPLE_MS = 50
+/** An app of 5 ms: what the proxy adds to it shows. */
+const APP: Behaviour = { latency: { kind: 'fixed', floorMs: 5 } }
+
+const KINDS = {
+  hangs: { hangRate: 1 },
+  refuses: {},
+  'is slow': { latency: { kind: 'fixed', floorMs: 500 } },
+  'is well': APP,
+} as const satisfies Record<string, Behaviour>
+type Kind = keyof typeof KINDS
+const NAMES = Object.keys(KINDS) as readonly Kind[]
+
+interface Slice {
+  readonly p50Ms: number
+  readonly p99Ms: number
+  /** Those that the proxy has seen; what found no free connection says only how busy we are. */
+  readonly failed: number
+}
+
+async function slice(pair: Pair): Promise<Slice> {
+  const { port } = pair.vertex
+  const load = await runLoad({ port, rate: RATE, connections: 64, durationMs: SLICE_MS })
+  const { failed, p50Ms, p99Ms, unsent } = summarise(load)
+  return { p50Ms, p99Ms, failed: failed - unsent }
+}
+
+/** Runs a slice with all of it mirrored to a candidate of this kind; returns what was mirrored. */
+async function mirrored(
+  pair: Pair,
+  { kind, version }: { kind: Kind; version: string },
+): Promise<Slice & { mirrored: number; dropped: number }> {
+  const { candidate, vertex } = pair
+  await vertex.deploy(version, [candidate.url])
+  await until(async () => ((await vertex.service()).candidate?.weight ?? 0) > 0 || null, {
+    what: `${version} is raised, so that its weight can be taken back`,
+    withinMs: 20_000,
+  })
+  await vertex.setWeight(0)
+  await candidate.behave(KINDS[kind])
+  if (kind === 'refuses') await candidate.refuse()
+  const measured = await slice(pair)
+  await sleep(300) // tallies are told a few times a second
+  const tally = (await vertex.service()).rollout?.mirror
+  await vertex.change('POST', '/v1/services/default/rollout/abort')
+  if (kind === 'refuses') await candidate.accept()
+  return { ...measured, mirrored: tally?.requests ?? 0, dropped: tally?.dropped ?? 0 }
+}
+
+await bench(
+  'mirror',
+  { title: 'live p99 while all of 1,000 req/s is mirrored', runs: 10, limitMs: 1_200_000 },
+  async (runs) => {
+    const pair = await startPair({
+      ...{ behaviour: APP, record: false, latency: false },
+      more: { mirror: { share: '100%', timeout: '2s' } },
+    })
+    // The first mirrored slice starts the mirror's thread and is no measurement.
+    await mirrored(pair, { kind: 'is well', version: 'v2-warm' })
+    const baseline = memoryBytes(pair.vertex.pid).rss
+    let highest = baseline
+    const timer = setInterval(() => {
+      highest = Math.max(highest, memoryBytes(pair.vertex.pid).rss)
+    }, SAMPLE_MS)
+    const series: Record<string, number[]> = {}
+    let failed = 0
+    let idle = 0
+    for (let run = 1; run <= runs; run++) {
+      for (const kind of NAMES) {
+        const plain = await slice(pair)
+        const now = await mirrored(pair, { kind, version: `v2-${run}-${kind.replace(' ', '-')}` })
+        failed += plain.failed + now.failed
+        if (now.mirrored === 0) idle++
+        add(series, 'plain: p99, ms', plain.p99Ms)
+        add(series, `${kind}: p99, ms`, now.p99Ms)
+        add(series, `${kind}: p99 of plain`, now.p99Ms / plain.p99Ms)
+        add(series, `${kind}: p50 of plain`, now.p50Ms / plain.p50Ms)
+        add(series, `${kind}: mirrored`, now.mirrored)
+        add(series, `${kind}: dropped`, now.dropped)
+        const counts = `${now.mirrored} mirrored, ${now.dropped} dropped, ${now.failed} failed`
+        const p99s = `p99 ${plain.p99Ms.toFixed(2)} and ${now.p99Ms.toFixed(2)} ms`
+        progress(`run ${run}, ${kind}: ${p99s}, ${counts}`)
+      }
+    }
+    clearInterval(timer)
+    await pair.end()
+    const growth = (highest - baseline) / MIB
+    const ratios = NAMES.map((kind) => {
+      const { median } = spread(series[`${kind}: p99 of plain`] ?? [])
+      return {
+        what: `a candidate that ${kind}: live p99 at most ${RATIO_MAX} of plain, in the median`,
+        value: median.toFixed(3),
+        pass: median <= RATIO_MAX,
+      }
+    })
+    return {
+      series,
+      checks: [
+        ...ratios,
+        { what: 'no live request failed', value: String(failed), pass: failed === 0 },
+        { what: 'every mirrored slice mirrored', value: `${idle} did not`, pass: idle === 0 },
+        {
+          what: `resident memory grows by less than ${GROWTH_MAX_MIB} MiB`,
+          value: `${growth.toFixed(1)} MiB at most`,
+          pass: growth < GROWTH_MAX_MIB,
+        },
+      ],
+    }
+  },
+)

@@ -1,0 +1,76 @@
+// The entry of the mirror thread: copies of requests come in over the lines of the edge threads,
+// and tallies go to the main thread. It has a thread of its own so that sockets to a candidate
+// that hangs or floods, and the comparison of bodies, take no time from the loop that serves
+// customers; and on Linux it gives way to those threads when the cores are busy.
+
+import { getPriority, setPriority } from 'node:os'
+import { type MessagePort, parentPort } from 'node:worker_threads'
+import { type Credits, returnCredit, takeDropped } from '../board/mirror-credits.ts'
+import type { FromLine, FromMirror, ToMirror } from './mirror-data.ts'
+import { Shadow } from './shadow.ts'
+
+const SWEEP_MS = 25
+/** Tallies are told at most so often. */
+const REPORT_MS = 100
+/** Behind a customer's thread: a tenth of what that gets when both want the core. */
+const NICER_BY = 10
+const NICEST = 19
+
+// Elsewhere the call would be about the whole process.
+if (process.platform === 'linux') setPriority(0, Math.min(NICEST, getPriority(0) + NICER_BY))
+
+const shadows = new Map<string, Shadow>()
+const byCell = new Map<number, Shadow>()
+const lines = new Set<Credits>()
+
+parentPort?.on('message', (message: ToMirror) => {
+  if (message.do === 'edge') openLine(message.port)
+  else follow(message)
+})
+
+function follow({ order, service }: Extract<ToMirror, { do: 'follow' }>): void {
+  const shadow = shadows.get(service) ?? new Shadow(service)
+  shadows.set(service, shadow)
+  if (shadow.cell !== null) byCell.delete(shadow.cell)
+  report(shadow)
+  shadow.follow(order)
+  if (order !== null) byCell.set(order.cell, shadow)
+}
+
+function openLine(port: MessagePort): void {
+  let credits: Credits | null = null
+  port.on('message', (message: FromLine) => {
+    if ('credits' in message) {
+      credits = message.credits
+      lines.add(credits)
+      return
+    }
+    if (credits === null) return // the first message says where they are
+    for (const copy of message.copies) {
+      const shadow = byCell.get(copy.cell)
+      if (shadow === undefined) returnCredit(credits, copy.cell)
+      else shadow.take(copy, credits)
+    }
+  })
+  port.on('close', () => {
+    if (credits !== null) lines.delete(credits)
+  })
+}
+
+function report(shadow: Shadow): void {
+  const { cell } = shadow
+  if (cell !== null) {
+    for (const credits of lines) shadow.dropped(takeDropped(credits, cell))
+  }
+  const news = shadow.news()
+  if (news !== null) parentPort?.postMessage(news satisfies FromMirror)
+}
+
+setInterval(() => {
+  const nowMs = performance.now()
+  for (const shadow of shadows.values()) shadow.sweep(nowMs)
+}, SWEEP_MS)
+
+setInterval(() => {
+  for (const shadow of shadows.values()) report(shadow)
+}, REPORT_MS)
