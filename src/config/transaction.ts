@@ -163,7 +163,12 @@ function readHeaders(part: Part): Step['headers'] {
       child.refuse('a text of one line')
       return []
     }
-    return [{ name, value: readTemplate(text, { part: child, form: 'text' }) }]
+    const value = readTemplate(text, { part: child, form: 'text' })
+    // A secret out of a file may hold anything; it is not shown.
+    if (value.some((one) => typeof one === 'string' && !HEADER_TEXT.test(one))) {
+      child.report(`Cannot send the header ${quote(key)} as its secret is not one line of text`)
+    }
+    return [{ name, value }]
   })
 }
 

@@ -173,6 +173,11 @@ export class Lane implements Dispatcher.DispatchHandler {
 
   onResponseError(_: unknown, error: Error): void {
     if (this.#step === null) return // it was given up before
+    if ((error as NodeJS.ErrnoException).code === 'UND_ERR_INVALID_ARG') {
+      // A captured value that no request can carry; nothing has been sent.
+      this.#breakOff(`cannot be sent: ${error.message}`)
+      return
+    }
     this.#breakOff(`${this.target} ${troubleOf(error)}`)
   }
 }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { call, obliging, reportView, startAdmin } from './harness.ts'
+import { call, reportView, startAdmin } from './harness.ts'
 
 const admin = await startAdmin()
 t.teardown(() => admin.stop())

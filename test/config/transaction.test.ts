@@ -29,7 +29,7 @@ for (const part of transcript.split(/^== /m).slice(1)) {
   const [text = '', says = ''] = part.slice(name.length + 1).split('----\n')
   await t.test(name, async (t) => {
     t.strictSame(
-      mistakesOf(t, text, { SHORT: 'abc' }),
+      mistakesOf(t, text, { SHORT: 'abc', LINES: 'two\nlines' }),
       says.split('\n').filter((line) => line !== ''),
     )
   })

@@ -172,6 +172,30 @@ await t.test('a target that does not do its work is told with the very reason', 
   }
 })
 
+await t.test('what a captured value makes impossible is told, and is not the target', async (t) => {
+  const target = await TestTarget.start(({ line }, socket) => {
+    const isJump = line.includes('/jump')
+    const location = isJump ? 'nowhere' : 'http://elsewhere.example/next?a=1'
+    socket.write(answer(200, JSON.stringify({ lines: 'a\nb' }), { location }))
+  })
+  t.teardown(() => target.stop())
+  const first = (path: string, more: string): string =>
+    `rate: 10\nduration: 100ms\nsteps: [{ path: ${path}, capture: { a: $.lines, to: { header: location } } }, ${more}]`
+  const lab = startLab(t, {
+    follow: first('/', `{ path: '{{to}}' }`),
+    jump: first('/jump', `{ path: '{{to}}' }`),
+    header: first('/', `{ path: /, headers: { x: '{{a}}' } }`),
+  })
+  t.match(await lab.report('follow', [target.url]), { failed: 0, requests: 2 })
+  t.match(target.seen.at(-1)?.line, 'GET /next?a=1 HTTP/1.1')
+  const [jump, header] = [
+    await lab.report('jump', [target.url]),
+    await lab.report('header', [target.url]),
+  ]
+  t.match(jump.failures, [{ text: /^step 2: cannot be sent: its path must begin with a slash/ }])
+  t.match(header.failures, [{ text: /^step 2: cannot be sent: invalid x header/ }])
+})
+
 await t.test('a target that is not there is told so', async (t) => {
   const target = await TestTarget.start()
   const { url } = target
