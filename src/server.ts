@@ -13,6 +13,7 @@ import type { Answer, Command, NodeView } from './core/command.ts'
 import type { EdgeSettings } from './edge/edge-data.ts'
 import { Supervisor } from './edge/supervisor.ts'
 import { MirrorHost } from './mirror/host.ts'
+import { SyntheticHost } from './synthetic/host.ts'
 
 /** Room for what may be registered by API after the start, besides twice what the file names. */
 const SPARE_SERVICES = 64
@@ -56,6 +57,7 @@ interface Parts {
   readonly control: Control
   readonly supervisor: Supervisor
   readonly mirror: MirrorHost
+  readonly synthetic: SyntheticHost
   readonly log: Log
   readonly listen: Address
   /** What was found wrong at the start, in sentences. */
@@ -66,6 +68,7 @@ export class Server {
   readonly #control: Control
   readonly #supervisor: Supervisor
   readonly #mirror: MirrorHost
+  readonly #synthetic: SyntheticHost
   readonly #log: Log
   readonly #startedAt = new Date()
   #admin: AdminHost | null = null
@@ -82,6 +85,7 @@ export class Server {
     this.#control = parts.control
     this.#supervisor = parts.supervisor
     this.#mirror = parts.mirror
+    this.#synthetic = parts.synthetic
     this.#log = parts.log
     this.#listen = parts.listen
     this.#faults = parts.faults
@@ -111,13 +115,18 @@ export class Server {
       onStart: () => supervisor.useMirror(() => mirror.connect()),
       onDeath: (text) => log.error({}, text),
     })
+    const synthetic = new SyntheticHost({
+      scenarios: config.scenarios,
+      onDeath: (text) => log.error({}, text),
+    })
     control = await Control.open({
-      ...{ config, board, edge: supervisor, log, parseStrategy, mirror },
+      ...{ config, board, edge: supervisor, log, parseStrategy, mirror, synthetic },
       mirrorTo: (service, mirrored) => mirror.follow(service, mirrored),
     })
     const port = await supervisor.listen(config.listen)
     const listen = { host: config.listen.host, port }
-    const server = new Server(config, { control, supervisor, mirror, log, listen, faults })
+    const parts = { control, supervisor, mirror, synthetic, log, listen, faults }
+    const server = new Server(config, parts)
     await server.#serveAdmin(board)
     return server
   }
@@ -172,6 +181,7 @@ export class Server {
     }
     this.#config = config
     this.#supervisor.useSettings(edgeSettings(config))
+    this.#synthetic.useScenarios(config.scenarios)
     await this.#control.reload(config)
   }
 
@@ -194,6 +204,7 @@ export class Server {
     await this.#supervisor.finish({ drainMs, tunnelDrainMs })
     await this.#control.close()
     await this.#mirror.stop()
+    await this.#synthetic.stop()
     await this.#admin?.stop()
   }
 }
