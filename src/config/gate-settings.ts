@@ -27,7 +27,7 @@ export const MANUAL_TIMEOUT = '1d'
 export const GATE_SYNTHETIC: Setting<string> = text(`${AT}.synthetic`, {
   type: 'scenario',
   rule: 'the name of a scenario',
-  pattern: /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/,
+  pattern: /^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/,
   why: "A synthetic transaction straight to the candidate's targets, with the scenario's assertions.",
 })
 

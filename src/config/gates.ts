@@ -5,8 +5,9 @@ import { basename } from 'node:path'
 import type { Gate } from '../core/gate.ts'
 import { GATE, GATE_MIRROR, MANUAL_TIMEOUT } from './gate-settings.ts'
 import { type Report, under } from './mistake.ts'
-import type { GateDocument, Texts } from './schema.ts'
+import type { GateDocument, StrategyDocument, Texts } from './schema.ts'
 import { type Setting, valueFrom } from './setting.ts'
+import { suggest } from './suggest.ts'
 
 const KINDS = ['synthetic', 'command', 'webhook', 'manual', 'mirror'] as const
 /** More than anybody waits for before a raise. */
@@ -96,6 +97,44 @@ function mirrorGate(mirror: Texts, at: Place) {
   }
   const minRequests = valueFrom(GATE_MIRROR.minRequests, mirror.min_requests)
   return { kind: 'mirror', minRequests, ...bounds } as const
+}
+
+/** What the gates of a service count on, and is not there. */
+export function reportMissing(
+  strategy: StrategyDocument | undefined,
+  known: {
+    /** Null: what is wrong with them was reported. */
+    scenarios: readonly string[] | null
+    isMirrored: boolean
+    pointer: string
+    report: Report
+  },
+): void {
+  const { isMirrored, pointer, report, scenarios } = known
+  const lists = [
+    { gates: strategy?.gate ?? [], at: under(pointer, 'gate') },
+    ...(strategy?.steps ?? []).map((step, index) => ({
+      gates: step?.gate ?? [],
+      at: under(under(under(pointer, 'steps'), index), 'gate'),
+    })),
+  ]
+  for (const { at, gates } of lists) {
+    for (const [index, gate] of gates.entries()) {
+      const place = under(at, index)
+      const name = gate?.synthetic
+      if (typeof name === 'string' && scenarios?.includes(name) === false) {
+        const guess = suggest(name, scenarios)
+        const all = scenarios.length === 0 ? 'none' : scenarios.join(', ')
+        const hint = guess === null ? `known are ${all}` : `did you mean ${guess}?`
+        const message = `Cannot run ${JSON.stringify(name)} as a gate as there is no such scenario`
+        report(under(place, 'synthetic'), `${message}: ${hint}`)
+      }
+      if (gate?.mirror !== undefined && !isMirrored) {
+        const rule = 'nothing is mirrored: set mirror for the service, too'
+        report(under(place, 'mirror'), `Cannot judge mirrored requests as ${rule}`, 'key')
+      }
+    }
+  }
 }
 
 /** What only the operator of the node may say: it runs programs and reads files there. */

@@ -27,6 +27,7 @@ import { matchPointer, resolveService } from './service.ts'
 import { keyOf, valueFrom, valuesFrom } from './setting.ts'
 import { ACCEPT, ACCESS_LOG, ACCESS_LOG_REDACT, FORWARDING, HALF_CLOSE } from './wire-settings.ts'
 import { loadTransactions } from './transactions.ts'
+import { reportMissing } from './gates.ts'
 import { isLoopback, isName, NAME_RULE } from './words.ts'
 
 export type Loaded =
@@ -130,6 +131,12 @@ function resolveNode(document: NodeDocument, context: Context): Config {
     report('/admin', `Cannot serve the admin API there as ${rule}`)
   }
   const { listen, admin } = node
+  const before = context.mistakes.length
+  const transactions = loadTransactions(
+    { directory: scenarios, isGiven: document.scenarios !== undefined },
+    context,
+  )
+  const known = context.mistakes.length > before ? null : transactions.map(({ name }) => name)
   if (listen.port !== 0 && listen.port === admin.port && listen.host === admin.host) {
     report('/admin', `Cannot serve the admin API there as listen has that address already`)
   }
@@ -148,11 +155,8 @@ function resolveNode(document: NodeDocument, context: Context): Config {
     halfClose: valueFrom(HALF_CLOSE, document.half_close),
     accessLog: accessLogOf(document, context),
     receivers: receiversOf(document.page, context),
-    scenarios: loadTransactions(
-      { directory: scenarios, isGiven: document.scenarios !== undefined },
-      context,
-    ),
-    services: resolveServices(document, context),
+    scenarios: transactions,
+    services: resolveServices(document, { ...context, scenarios: known }),
   }
 }
 
@@ -235,9 +239,13 @@ const FLAT_KEYS: readonly string[] = [
   'replay',
   'health',
   'health_check',
+  'mirror',
 ]
 
-function resolveServices(document: NodeDocument, context: Context): readonly ServiceConfig[] {
+function resolveServices(
+  document: NodeDocument,
+  context: Context & { readonly scenarios: readonly string[] | null },
+): readonly ServiceConfig[] {
   const { report, keys } = context
   const documents = new Map<string, { document: ServiceDocument; pointer: string }>()
   if (!keys.includes('services')) {
@@ -264,6 +272,10 @@ function resolveServices(document: NodeDocument, context: Context): readonly Ser
   for (const [name, found] of documents) {
     const service = resolveService(found.document, { name, pointer: found.pointer, report })
     services.push(service)
+    reportMissing(found.document.deploy_strategy, {
+      ...{ scenarios: context.scenarios, isMirrored: found.document.mirror !== undefined, report },
+      pointer: under(found.pointer, 'deploy_strategy'),
+    })
     context.warnings.push(...idleSettings(service, found.document))
     claimMatches(service, { ...found, owners, report })
   }
