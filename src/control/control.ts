@@ -21,7 +21,7 @@ import { degradedSentences } from './degraded.ts'
 import { EvidenceLines } from './evidence-lines.ts'
 import { memoryMs } from './facts.ts'
 import { Gates } from './gates/gates.ts'
-import type { MirrorPort, SyntheticPort } from './gates/ports.ts'
+import type { SyntheticPort } from './gates/ports.ts'
 import { probe } from './gates/probe.ts'
 import { JournalFile } from './journal-file.ts'
 import { completed } from './complete.ts'
@@ -37,7 +37,7 @@ import { Residency } from './residency.ts'
 import { routingEvent } from './routing.ts'
 import { StateDirectory } from './state-directory.ts'
 import { Targets } from './targets.ts'
-import { serviceView } from './views.ts'
+import { serviceView, type ViewParts } from './views.ts'
 import { wantedOf } from './wanted.ts'
 
 interface Opened {
@@ -61,7 +61,7 @@ export class Control {
   readonly #residency: Residency
   readonly #prober: { readonly synthetic: SyntheticPort | null; readonly signal: AbortSignal }
   readonly #gates: Gates
-  readonly #mirror: MirrorPort | null
+  readonly #views: ViewParts
   readonly #mirroring: Mirroring | null
   readonly #targets: Targets
   readonly #publisher: Publisher
@@ -97,7 +97,7 @@ export class Control {
         if (keeper !== undefined) this.#loop.gated(keeper, gated)
       },
     })
-    this.#mirror = mirror
+    this.#views = { board, clock: this.#clock, residency: this.#residency, mirror }
     this.#mirroring =
       mirrorTo === undefined ? null : new Mirroring({ board, residency: this.#residency, mirrorTo })
     this.#prober = { synthetic, signal: this.#closing.signal }
@@ -385,8 +385,7 @@ export class Control {
   }
 
   #view(keeper: Keeper) {
-    const parts = { board: this.#board, clock: this.#clock, residency: this.#residency }
-    return serviceView(keeper.document, { ...parts, mirror: this.#mirror })
+    return serviceView(keeper.document, this.#views)
   }
 
   #note(kind: 'start' | 'config' | 'thread', text: string): void {
