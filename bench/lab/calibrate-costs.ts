@@ -42,6 +42,7 @@ export class Costs {
 
   /** The costliest rows, and what all of the planned rollouts of all rows that were played cost. */
   lines(): readonly string[] {
+    if (this.#costs.size === 0) return []
     const whole = [...this.#costs.values()].map((cost) => {
       const perRollout = cost.cpuMs / cost.rollouts
       const of = cost.kind === 'rollouts' ? ROWS[cost.row] : RIVAL_ROWS[cost.row]
