@@ -12,7 +12,7 @@
 
 import { parseArgs } from 'node:util'
 import type { Measured } from './lab/calibrate-bars.ts'
-import { comparisonLine, RIVAL_ROWS } from './lab/calibrate-comparison.ts'
+import { type Compared, comparisonTables, RIVAL_ROWS } from './lab/calibrate-comparison.ts'
 import { Costs } from './lab/calibrate-costs.ts'
 import { exactMerge, identities } from './lab/calibrate-identities.ts'
 import { mutationsTurnRed } from './lab/calibrate-mutations.ts'
@@ -107,7 +107,7 @@ async function play(order: Order): Promise<{ seen: Seen; missing: string }> {
 }
 
 function rowLines(seen: Seen, order: Order): readonly Line[] {
-  return ROWS.flatMap((row, i) => {
+  const lines = ROWS.flatMap((row, i) => {
     const played = seen.rows.get(i) ?? []
     if (played.length === 0) return []
     const wanted = countOf(row.count, order.part)
@@ -117,13 +117,15 @@ function rowLines(seen: Seen, order: Order): readonly Line[] {
     const told = whole ? measured : measured.map((one) => ({ ...one, pass: false }))
     return linesOf(row, told, played.length)
   })
+  // Rows that joined the table later stand at its end, whatever their test.
+  return lines.toSorted((one, other) => one.test - other.test)
 }
 
-function comparisonLines({ own, rivals }: Seen): readonly string[] {
+function compared({ own, rivals }: Seen): readonly Compared[] {
   return RIVAL_ROWS.flatMap((row, i) => {
     const [played, others] = [own.get(i), rivals.get(i)]
     if (played === undefined || others === undefined) return []
-    return [comparisonLine(row, { own: played, rivals: others })]
+    return [{ row, own: played, rivals: others }]
   })
 }
 
@@ -175,7 +177,7 @@ async function main(): Promise<boolean> {
   ]
   print(lines)
   const seconds = (performance.now() - began) / 1000
-  const comparison = comparisonLines(seen)
+  const comparison = comparisonTables(compared(seen))
   if (test === null && !onlyMutations && part === 1) {
     const cpuSeconds = seen.costs.seconds
     saveReport(reportText({ lines, comparison, seconds, cpuSeconds, part, missing }))

@@ -4,7 +4,6 @@
 import { writeFileSync } from 'node:fs'
 import os from 'node:os'
 import type { Measured } from './calibrate-bars.ts'
-import { COMPARISON_HEAD } from './calibrate-comparison.ts'
 import type { Row } from './calibrate-rows.ts'
 
 export const TITLES: Readonly<Record<number, string>> = {
@@ -82,6 +81,7 @@ function tableOf(test: number, lines: readonly Line[]): readonly string[] {
 
 export interface Report {
   readonly lines: readonly Line[]
+  /** Tables beside other rules; empty without. */
   readonly comparison: readonly string[]
   readonly seconds: number
   /** CPU time of the rollouts. */
@@ -117,9 +117,7 @@ export function reportText(report: Report): string {
         lines.filter((line) => line.test === test),
       ),
     ),
-    ...(comparison.length === 0
-      ? []
-      : ['## Beside other rules', '', ...COMPARISON_HEAD, ...comparison, '']),
+    ...comparison,
   ].join('\n')
 }
 
