@@ -7,10 +7,13 @@
 //   npm run calibrate -- --test 3      one test; nothing is saved
 //   npm run calibrate -- --mutations   only that mutations of the rule turn tests red
 //   npm run calibrate -- --minutes 30  more time, on a machine that is busy with other things
+//
+// It ends with what it has cost, and what a part of it says the whole costs.
 
 import { parseArgs } from 'node:util'
 import type { Measured } from './lab/calibrate-bars.ts'
-import { comparisonLine, RIVAL_ROWS } from './lab/calibrate-comparison.ts'
+import { type Compared, comparisonTables, RIVAL_ROWS } from './lab/calibrate-comparison.ts'
+import { Costs } from './lab/calibrate-costs.ts'
 import { exactMerge, identities } from './lab/calibrate-identities.ts'
 import { mutationsTurnRed } from './lab/calibrate-mutations.ts'
 import type { Played } from './lab/calibrate-play.ts'
@@ -44,6 +47,11 @@ interface Seen {
   readonly rows: Map<number, Played[]>
   readonly own: Map<number, Played[]>
   readonly rivals: Map<number, RivalRun[]>
+  readonly costs: Costs
+}
+
+function nothingSeen(): Seen {
+  return { rows: new Map(), own: new Map(), rivals: new Map(), costs: new Costs() }
 }
 
 function countOf(count: number, part: number): number {
@@ -72,7 +80,7 @@ function add<T>(to: Map<number, T[]>, row: number, more: readonly T[]): void {
 
 /** Plays all rollouts; the text says what is missing when the time is over. */
 async function play(order: Order): Promise<{ seen: Seen; missing: string }> {
-  const seen: Seen = { rows: new Map(), own: new Map(), rivals: new Map() }
+  const seen = nothingSeen()
   const jobs = jobsOf(order)
   let done = 0
   let toldAtMs = performance.now()
@@ -83,8 +91,10 @@ async function play(order: Order): Promise<{ seen: Seen; missing: string }> {
   }
   const whole = await workOff(
     jobs,
-    ({ job, played, rivals }) => {
+    (piece) => {
+      const { job, played, rivals } = piece
       done++
+      seen.costs.add(piece)
       if (job.kind === 'rollouts') add(seen.rows, job.row, played)
       if (job.kind === 'own') add(seen.own, job.row, played)
       if (job.kind === 'rivals') add(seen.rivals, job.row, rivals)
@@ -97,7 +107,7 @@ async function play(order: Order): Promise<{ seen: Seen; missing: string }> {
 }
 
 function rowLines(seen: Seen, order: Order): readonly Line[] {
-  return ROWS.flatMap((row, i) => {
+  const lines = ROWS.flatMap((row, i) => {
     const played = seen.rows.get(i) ?? []
     if (played.length === 0) return []
     const wanted = countOf(row.count, order.part)
@@ -107,13 +117,15 @@ function rowLines(seen: Seen, order: Order): readonly Line[] {
     const told = whole ? measured : measured.map((one) => ({ ...one, pass: false }))
     return linesOf(row, told, played.length)
   })
+  // Rows that joined the table later stand at its end, whatever their test.
+  return lines.toSorted((one, other) => one.test - other.test)
 }
 
-function comparisonLines({ own, rivals }: Seen): readonly string[] {
+function compared({ own, rivals }: Seen): readonly Compared[] {
   return RIVAL_ROWS.flatMap((row, i) => {
     const [played, others] = [own.get(i), rivals.get(i)]
     if (played === undefined || others === undefined) return []
-    return [comparisonLine(row, { own: played, rivals: others })]
+    return [{ row, own: played, rivals: others }]
   })
 }
 
@@ -156,9 +168,7 @@ async function main(): Promise<boolean> {
   const order = { test, part, endMs: began + limitMs }
   const wants = (number: number): boolean => !onlyMutations && (test === null || test === number)
   const mutations = onlyMutations || wants(11) ? await mutationsTurnRed() : []
-  const { seen, missing } = onlyMutations
-    ? { seen: { rows: new Map(), own: new Map(), rivals: new Map() }, missing: '' }
-    : await play(order)
+  const { seen, missing } = onlyMutations ? { seen: nothingSeen(), missing: '' } : await play(order)
   const lines: readonly Line[] = [
     ...(wants(1) ? identities().map((one) => lineOf(1, 'all', one)) : []),
     ...rowLines(seen, order),
@@ -167,11 +177,13 @@ async function main(): Promise<boolean> {
   ]
   print(lines)
   const seconds = (performance.now() - began) / 1000
-  const comparison = comparisonLines(seen)
+  const comparison = comparisonTables(compared(seen))
   if (test === null && !onlyMutations && part === 1) {
-    saveReport(reportText({ lines, comparison, seconds, part, missing }))
+    const cpuSeconds = seen.costs.seconds
+    saveReport(reportText({ lines, comparison, seconds, cpuSeconds, part, missing }))
   } else for (const line of comparison) console.log(line)
   const passed = missing === '' && lines.every(({ pass }) => pass !== false)
+  for (const line of seen.costs.lines()) console.log(line)
   if (missing !== '') console.log(`FAIL  ${missing}`)
   console.log(`${passed ? 'PASS' : 'FAIL'}  calibrate in ${seconds.toFixed(0)} s`)
   return passed

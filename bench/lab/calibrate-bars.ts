@@ -38,21 +38,29 @@ function rolledBack(played: readonly Played[]): readonly Played[] {
   return played.filter(({ ending }) => ending === 'rolled-back')
 }
 
-function counted(what: string, hits: number, on: { of: number; limit: number | null }): Measured {
-  const { limit, of } = on
+function counted(
+  what: string,
+  hits: number,
+  on: { of: number; limit: number | null; aim?: string },
+): Measured {
+  const { aim = 'published', limit, of } = on
   return {
     what,
     result: `${hits} of ${of} (${percent(hits, of)})`,
-    limit: limit === null ? 'published' : `≤ ${limit}`,
+    limit: limit === null ? aim : `≤ ${limit}`,
     pass: limit === null ? null : hits <= limit,
   }
 }
 
-/** At most as many rolled back as the probability `alpha` and chance allow; null: published. */
-export function falseRollbacks(alpha: number | null): Bar {
+/**
+ * At most as many rolled back as the probability `alpha` and chance allow; null: published.
+ *
+ * @param aim what is said in the place of a limit
+ */
+export function falseRollbacks(alpha: number | null, aim = 'published'): Bar {
   return (played) => {
     const limit = alpha === null ? null : chanceLimit(played.length, alpha)
-    return counted('rolled back', rolledBack(played).length, { of: played.length, limit })
+    return counted('rolled back', rolledBack(played).length, { of: played.length, limit, aim })
   }
 }
 

@@ -1,11 +1,11 @@
-// The table in which Vertex's verdict stands beside what others do: which scenarios, at which
+// The tables in which Vertex's verdict stands beside what others do: which scenarios, at which
 // rates, how often. All rules meet the same kind of traffic; each plays it with chances of its own.
 
 import { defaultStrategy } from '../../src/config/strategy.ts'
 import { median } from './calibrate-bars.ts'
 import type { Played, Setup } from './calibrate-play.ts'
 import { RIVALS, type Rival, type RivalRun } from './calibrate-rivals.ts'
-import { SCENARIOS, type ScenarioName } from './calibrate-scenarios.ts'
+import { HARMLESS, SCENARIOS, type ScenarioName } from './calibrate-scenarios.ts'
 
 export interface RivalRow {
   readonly scenario: ScenarioName
@@ -34,7 +34,7 @@ export const RIVAL_ROWS: readonly RivalRow[] = COMPARED.flatMap((scenario, i) =>
     scenario,
     rate,
     seed: FIRST_SEED + RATES.length * i + j,
-    count: 100,
+    count: 200,
   })),
 )
 
@@ -68,29 +68,57 @@ function short(value: number): string {
   return String(Number(value.toFixed(value < 10 ? 1 : 0)))
 }
 
-function cellText({ errors, runs, stops }: Cell): string {
-  const share = `${Number(((100 * stops.length) / runs).toFixed(1))} %`
-  if (stops.length === 0) return `${share} · ${short(median(errors))} e`
+function shareText({ runs, stops }: Cell): string {
+  return `${Number(((100 * stops.length) / runs).toFixed(1))} %`
+}
+
+function powerText(cell: Cell): string {
+  const { errors, stops } = cell
+  const cost = `${short(median(errors))} err`
+  if (stops.length === 0) return `${shareText(cell)} · ${cost}`
   const seconds = short(median(stops.map(({ atMs }) => atMs)) / 1000)
   const requests = short(median(stops.map((stop) => stop.requests)))
-  return `${share} · ${seconds} s · ${requests} r · ${short(median(errors))} e`
+  return `${shareText(cell)} · ${seconds} s · ${requests} req · ${cost}`
 }
 
-/** One line of the table. */
-export function comparisonLine(
-  row: RivalRow,
-  seen: { own: readonly Played[]; rivals: readonly RivalRun[] },
-): string {
-  const others = RIVALS.map((rival) => cellText(rivalCell(seen.rivals, rival)))
-  const cells = [row.scenario, String(row.rate), ...others, `**${cellText(ownCell(seen.own))}**`]
-  return `| ${cells.join(' | ')} |`
+/** What the rules did in the rollouts of one row. */
+export interface Compared {
+  readonly row: RivalRow
+  readonly own: readonly Played[]
+  readonly rivals: readonly RivalRun[]
 }
 
-export const COMPARISON_HEAD = [
-  'Each cell: share rolled back · median seconds until then · median requests of the candidate until',
-  'then · median errors of the candidate over all runs. The others run 5 %, 25 %, 100 % for a minute',
-  'each; Vertex takes its defaults.',
-  '',
-  '| scenario | req/s | threshold, n ≥ 0 | threshold, n ≥ 100 | Flagger, 5 of 10 s | Kayenta, Mann–Whitney | Vertex |',
+function line({ own, rivals, row }: Compared, tell: (cell: Cell) => string): string {
+  const others = RIVALS.map((rival) => tell(rivalCell(rivals, rival)))
+  return `| ${[row.scenario, row.rate, ...others, `**${tell(ownCell(own))}**`].join(' | ')} |`
+}
+
+const HEAD = [
+  '| scenario | req/s | threshold | threshold, n ≥ 100 | Flagger, 5 of 10 s | Kayenta, Mann–Whitney | Vertex |',
   '| --- | --- | --- | --- | --- | --- | --- |',
 ]
+
+/** The rules beside each other, as Markdown; empty when nothing was compared. */
+export function comparisonTables(compared: readonly Compared[]): readonly string[] {
+  if (compared.length === 0) return []
+  const isHarmless = ({ row }: Compared): boolean => Object.hasOwn(HARMLESS, row.scenario)
+  return [
+    '## Beside other rules',
+    '',
+    `${compared[0]?.own.length ?? 0} rollouts a cell. The others run 5 %, 25 %, 100 % for a minute each, with the same two limits`,
+    "(0.1 % errors, p99 20 % above stable's), and nobody asks them to prove anything before a raise;",
+    'Vertex takes its defaults.',
+    '',
+    'Nothing is wrong with the candidate: the share of rollouts that were rolled back all the same.',
+    '',
+    ...HEAD,
+    ...compared.filter(isHarmless).map((one) => line(one, shareText)),
+    '',
+    'The candidate is bad: the share rolled back · median time until then · median requests of the',
+    'candidate until then · median errors of the candidate in all rollouts, rolled back or not.',
+    '',
+    ...HEAD,
+    ...compared.filter((one) => !isHarmless(one)).map((one) => line(one, powerText)),
+    '',
+  ]
+}

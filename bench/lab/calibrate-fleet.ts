@@ -68,10 +68,15 @@ class Node {
 
   message(stableSlow: number): NodeCounters {
     this.#number++
-    const [candidate, stable] = [this.#candidate, this.#stable]
-    const { name: node } = this
-    const id = { node, run: this.#run, number: this.#number, rollout: ROLLOUT }
-    return { ...id, candidate, stable, stableSlow }
+    return {
+      node: this.name,
+      run: this.#run,
+      number: this.#number,
+      rollout: ROLLOUT,
+      candidate: this.#candidate,
+      stable: this.#stable,
+      stableSlow,
+    }
   }
 }
 

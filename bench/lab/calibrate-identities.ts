@@ -26,6 +26,7 @@ import {
 import type { Measured } from './calibrate-bars.ts'
 import { Dice } from './calibrate-dice.ts'
 import { fleetOf, PERFECT } from './calibrate-fleet.ts'
+import { grantsOfWeeks } from './calibrate-grants.ts'
 import { playRollout } from './calibrate-play.ts'
 import { HARMFUL, HARMLESS } from './calibrate-scenarios.ts'
 
@@ -110,6 +111,13 @@ function largestGrant(paths: number): number {
   return largest
 }
 
+/** The same of the whole state machine, in which raises are paused, resumed and made by hand. */
+function grantsByHand(): Measured {
+  const { largest, raises } = grantsOfWeeks(50)
+  const what = `Σγ over 50 random weeks of pauses, resumptions, restarts and ${raises} raises`
+  return measured(what, largest, 1)
+}
+
 /** Test 1. */
 export function identities(): readonly Measured[] {
   return [
@@ -117,6 +125,7 @@ export function identities(): readonly Measured[] {
     measured('mean of the absolute factors − 1, all bounds', absoluteMeans(), PRECISION),
     measured('mean of the proofs’ factors − 1, all weights', proofMeans(), PRECISION),
     measured('Σγ over 100 random weeks', largestGrant(100), 1),
+    grantsByHand(),
   ]
 }
 

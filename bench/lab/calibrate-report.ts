@@ -4,7 +4,6 @@
 import { writeFileSync } from 'node:fs'
 import os from 'node:os'
 import type { Measured } from './calibrate-bars.ts'
-import { COMPARISON_HEAD } from './calibrate-comparison.ts'
 import type { Row } from './calibrate-rows.ts'
 
 export const TITLES: Readonly<Record<number, string>> = {
@@ -82,8 +81,11 @@ function tableOf(test: number, lines: readonly Line[]): readonly string[] {
 
 export interface Report {
   readonly lines: readonly Line[]
+  /** Tables beside other rules; empty without. */
   readonly comparison: readonly string[]
   readonly seconds: number
+  /** CPU time of the rollouts. */
+  readonly cpuSeconds: number
   /** What part of the planned rollouts was played: 1 for all. */
   readonly part: number
   /** What kept the run from being whole; empty when nothing did. */
@@ -92,7 +94,7 @@ export interface Report {
 
 /** The report as Markdown. */
 export function reportText(report: Report): string {
-  const { comparison, lines, missing, part, seconds } = report
+  const { comparison, cpuSeconds, lines, missing, part, seconds } = report
   const barred = lines.filter(({ pass }) => pass !== null)
   const passed = barred.filter(({ pass }) => pass === true).length
   const tests = [...new Set(lines.map(({ test }) => test))].sort((one, other) => one - other)
@@ -105,7 +107,8 @@ export function reportText(report: Report): string {
     'standard deviations of chance. Lines marked "published" have no limit.',
     '',
     `${passed} of ${barred.length} bars passed, ${barred.length - passed} failed. ` +
-      `${seconds.toFixed(0)} s on ${os.availableParallelism()} cores, Node ${process.version}.${size}`,
+      `${seconds.toFixed(0)} s on ${os.availableParallelism()} cores, ` +
+      `${cpuSeconds.toFixed(0)} s of CPU for the rollouts, Node ${process.version}.${size}`,
     ...(missing === '' ? [] : ['', `**Not whole: ${missing}.**`]),
     '',
     ...tests.flatMap((test) =>
@@ -114,9 +117,7 @@ export function reportText(report: Report): string {
         lines.filter((line) => line.test === test),
       ),
     ),
-    ...(comparison.length === 0
-      ? []
-      : ['## Beside other rules', '', ...COMPARISON_HEAD, ...comparison, '']),
+    ...comparison,
   ].join('\n')
 }
 

@@ -137,6 +137,9 @@ const DEPENDENT: readonly ScenarioName[] = [
   'blips: both fail for a second',
 ]
 
+/** Which customers the hash gives to the candidate is one draw for all of a rollout. */
+const AIM = 'published, aim ≤ 1 %'
+
 /** Longer than the window in which a tenant testifies once. */
 const AFFINE = { count: 300, untilS: 900 }
 
@@ -154,8 +157,8 @@ const DEPENDENCE: readonly Row[] = [
     [falseRollbacks(null)],
     PAUSING,
   ),
-  row(5, 'affinity, 2 % of 1,000 tenants fail', [falseRollbacks(null)], AFFINE),
-  row(5, 'affinity, 2 % of 10,000 tenants fail', [falseRollbacks(null)], AFFINE),
+  row(5, 'affinity, 2 % of 1,000 tenants fail', [falseRollbacks(null, AIM)], AFFINE),
+  row(5, 'affinity, 2 % of 10,000 tenants fail', [falseRollbacks(null, AIM)], AFFINE),
 ]
 
 const HELD_AT_5 = { strategy: holding(500), how: 'held at 5 %', count: 400, untilS: 1200 }
@@ -186,7 +189,7 @@ const LATE: readonly Row[] = [
   row(7, 'errors 5 % from 7,200 s', [errorsToRollback(25)], {
     ...HELD_AT_5,
     countFromMs: 7_200_000,
-    count: 60,
+    count: 200,
     untilS: 8400,
   }),
   row(7, 'errors 5 % from 300 s', [errorsToRollback(30)], { ...AT_FULL, count: 400 }),
@@ -242,31 +245,41 @@ const FAST: readonly Row[] = [3000, 10_000, 30_000].map((rate) =>
 const LOW_TRAFFIC: readonly Row[] = [1, 2, 5, 10, 20].map((rate) =>
   row(9, 'identical versions', [onlyProven(), timeToFull(null)], {
     rate,
-    count: 40,
+    count: 200,
     untilS: 3600,
   }),
 )
 
+const WILDLY = { network: WILD, how: 'wild network', count: 300 }
+
+function wildlyCalibrated(scenario: ScenarioName, of: 'absolute' | 'relative' | 'tail'): Row {
+  const bars = LEVELS.map((a) => calibrated(of, a))
+  return row(10, scenario, bars, { ...EVERY, ...WILDLY, how: 'held at 25 %, wild network' })
+}
+
 const FLEET: readonly Row[] = [
-  row(10, 'identical versions', [SOUND, reachesFull(0.97)], {
-    network: WILD,
-    how: 'wild network',
-    count: 300,
+  row(10, 'identical versions', [rolledBackAtMost(5 / 2000), reachesFull(0.97)], {
+    ...WILDLY,
+    count: 2000,
   }),
-  row(10, 'errors at the threshold', [SOUND], { network: WILD, how: 'wild network', count: 300 }),
-  row(10, 'both at 0.5 % errors', [SOUND], { network: WILD, how: 'wild network', count: 300 }),
-  row(10, 'p99 exactly 20 % higher', [SOUND], { network: WILD, how: 'wild network', count: 300 }),
-  row(
-    10,
-    'both at 0.5 % errors',
-    LEVELS.map((a) => calibrated('relative', a)),
-    {
-      ...EVERY,
-      network: WILD,
-      how: 'held at 25 %, wild network',
-      count: 300,
-    },
-  ),
+  row(10, 'errors at the threshold', [SOUND], WILDLY),
+  row(10, 'both at 0.5 % errors', [SOUND], WILDLY),
+  row(10, 'p99 exactly 20 % higher', [SOUND], WILDLY),
+  wildlyCalibrated('both at 0.5 % errors', 'relative'),
+]
+
+// What joined the table later stands at its end, as a row's seed is its place.
+
+const MORE_DEPENDENCE: readonly Row[] = [row(5, 'bimodal latency, p99 in the second mode', [SOUND])]
+
+const MORE_FLEET: readonly Row[] = [
+  row(10, 'both at 0.5 %, stable fails after 5 s', [SOUND], WILDLY),
+  row(10, 'both at 0.5 %, candidate fails after 5 s', [SOUND], WILDLY),
+  row(10, 'both at 2 % errors', [SOUND], WILDLY),
+  row(10, 'candidate at 0.5 %, stable at 1 %', [SOUND], WILDLY),
+  row(10, 'everything at its limit', [SOUND], WILDLY),
+  wildlyCalibrated('errors at the threshold', 'absolute'),
+  wildlyCalibrated('p99 exactly 20 % higher', 'tail'),
 ]
 
 export const ROWS: readonly Row[] = [
@@ -280,6 +293,8 @@ export const ROWS: readonly Row[] = [
   ...FAST,
   ...LOW_TRAFFIC,
   ...FLEET,
+  ...MORE_DEPENDENCE,
+  ...MORE_FLEET,
 ]
 
 /** How one rollout of a row is played; `index` is its number within the row. */

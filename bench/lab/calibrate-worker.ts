@@ -22,7 +22,8 @@ export interface Done {
   readonly job: Job
   readonly played: readonly Played[]
   readonly rivals: readonly RivalRun[]
-  readonly ms: number
+  /** The thread's own CPU time, which does not grow with what else the machine does. */
+  readonly cpuMs: number
 }
 
 /** The rollouts of a row, or Vertex's of a row of the comparison. */
@@ -58,10 +59,11 @@ function rivals({ from, row, to }: Job): readonly RivalRun[] {
 
 /** Plays what a job asks for. */
 export function work(job: Job): Done {
-  const began = performance.now()
+  const began = process.threadCpuUsage()
   const played = job.kind === 'rivals' ? [] : rollouts(job)
   const others = job.kind === 'rivals' ? rivals(job) : []
-  return { job, played, rivals: others, ms: performance.now() - began }
+  const { system, user } = process.threadCpuUsage(began)
+  return { job, played, rivals: others, cpuMs: (system + user) / 1000 }
 }
 
 parentPort?.on('message', (job: Job) => parentPort?.postMessage(work(job)))

@@ -101,13 +101,24 @@ export function mergeCounters(counters: FleetCounters, message: NodeCounters): M
   const stable = difference(message.stable, before?.stable ?? NO_COUNTS)
   if (!hasGrown(candidate) || !hasGrown(stable)) return unchanged
   const { number, run, stableSlow } = message
-  const sums = { candidate: message.candidate, stable: message.stable }
-  const newest = { run, number, ...sums, stableSlow }
-  const kept = [newest, ...known.filter((one) => one.run !== run)]
+  const newest = {
+    run,
+    number,
+    candidate: message.candidate,
+    stable: message.stable,
+    stableSlow,
+  }
+  const nodes = { ...counters.nodes, [message.node]: withRun(known, newest) }
+  return { counters: { rollout: counters.rollout, nodes }, added: { candidate, stable } }
+}
+
+/** The runs of a node with what one of them has told now; the newest first. */
+function withRun(known: readonly Run[], told: Run): readonly Run[] {
+  // Nearly always it is the only run there is.
+  if (known.length === 1 && known[0]?.run === told.run) return [told]
+  return [told, ...known.filter(({ run }) => run !== told.run)]
     .toSorted((one, other) => other.run - one.run)
     .slice(0, RUNS_KEPT)
-  const nodes = { ...counters.nodes, [message.node]: kept }
-  return { counters: { ...counters, nodes }, added: { candidate, stable } }
 }
 
 /** Stable's requests in flight in the whole fleet, as far as the nodes have told. */
