@@ -41,12 +41,11 @@ function isEntry(value: unknown): value is JournalEntry {
 
 /** The entry of a block; null when it has none, for which the place is moved on all the same. */
 function entryOf({ id, data, comment }: Block, place: Place): JournalEntry | null {
-  // The greeting alone is no sign of life: a node that greets and hangs up would be asked for ever.
-  if (comment === 'heartbeat' || data !== null) place.failures = 0
+  const entry: unknown = data === null ? null : JSON.parse(data)
+  if (entry !== null && !isEntry(entry)) throw new SyntaxError('an event is no entry of a journal')
   if (id !== null && /^\d{1,15}$/.test(id)) place.seen = Number(id)
-  if (data === null) return null
-  const entry: unknown = JSON.parse(data)
-  if (!isEntry(entry)) throw new SyntaxError('an event is no entry of a journal')
+  // The greeting alone is no sign of life: a node that greets and hangs up would be asked for ever.
+  if (comment === 'heartbeat' || entry !== null) place.failures = 0
   return entry
 }
 

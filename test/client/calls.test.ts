@@ -1,10 +1,10 @@
 // Every call of the SDK against a real admin server: what it asks, that the contract has it, and
 // that the contract has nothing more; and every way in which a call can fail.
 
-import { createServer, type RequestListener } from 'node:http'
+import type { RequestListener } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { inspect } from 'node:util'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import {
   type ClientOptions,
   VertexClient,
@@ -12,6 +12,7 @@ import {
   VertexUnreachable,
 } from '../../src/client/client.ts'
 import { nodeView, serviceView, startAdmin } from '../admin/harness.ts'
+import { errorOf, serve } from './failure.ts'
 import { answerWithReports, REPORT } from './report.ts'
 
 const admin = await startAdmin()
@@ -28,15 +29,6 @@ function recorded(options: ClientOptions = {}) {
   }
   const client = new VertexClient({ url: admin.url, service: 'shop', fetch: recording, ...options })
   return { calls, client }
-}
-
-/** What a call rejects with. */
-async function errorOf(call: Promise<unknown>): Promise<unknown> {
-  try {
-    return new Error(`it was answered with ${inspect(await call)}`)
-  } catch (error) {
-    return error
-  }
 }
 
 /** One call of each method, with all that it takes. */
@@ -200,17 +192,6 @@ await t.test('a node that is not ready is no error, with its reason', async (t) 
   t.same(await client.readyz(), { ready: false, detail })
   t.equal(await client.livez(), undefined)
 })
-
-/** A server that answers so, and its address. */
-async function serve(t: Test, listener: RequestListener): Promise<string> {
-  const server = createServer(listener)
-  t.teardown(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-}
 
 await t.test('the token opens the door and is found in no message', async (t) => {
   const token = 'tell-nobody-4711'
