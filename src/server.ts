@@ -12,6 +12,7 @@ import type { Log } from './control/options.ts'
 import type { Answer, Command, NodeView } from './core/command.ts'
 import type { EdgeSettings } from './edge/edge-data.ts'
 import { Supervisor } from './edge/supervisor.ts'
+import { SyntheticHost } from './synthetic/host.ts'
 
 /** Room for what may be registered by API after the start, besides twice what the file names. */
 const SPARE_SERVICES = 64
@@ -54,6 +55,7 @@ function edgeSettings(config: Config): EdgeSettings {
 interface Parts {
   readonly control: Control
   readonly supervisor: Supervisor
+  readonly synthetic: SyntheticHost
   readonly log: Log
   readonly listen: Address
   /** What was found wrong at the start, in sentences. */
@@ -63,6 +65,7 @@ interface Parts {
 export class Server {
   readonly #control: Control
   readonly #supervisor: Supervisor
+  readonly #synthetic: SyntheticHost
   readonly #log: Log
   readonly #startedAt = new Date()
   #admin: AdminHost | null = null
@@ -78,6 +81,7 @@ export class Server {
     this.#started = config
     this.#control = parts.control
     this.#supervisor = parts.supervisor
+    this.#synthetic = parts.synthetic
     this.#log = parts.log
     this.#listen = parts.listen
     this.#faults = parts.faults
@@ -103,10 +107,15 @@ export class Server {
       onFailed: (failed) => control?.noteFailure(failed),
     })
     warnOfResets(config, log)
-    control = await Control.open({ config, board, edge: supervisor, log, parseStrategy })
+    const synthetic = new SyntheticHost({
+      scenarios: config.scenarios,
+      onDeath: (text) => log.error({}, text),
+    })
+    const edge = supervisor
+    control = await Control.open({ config, board, edge, log, parseStrategy, synthetic })
     const port = await supervisor.listen(config.listen)
     const listen = { host: config.listen.host, port }
-    const server = new Server(config, { control, supervisor, log, listen, faults })
+    const server = new Server(config, { control, supervisor, synthetic, log, listen, faults })
     await server.#serveAdmin(board)
     return server
   }
@@ -161,6 +170,7 @@ export class Server {
     }
     this.#config = config
     this.#supervisor.useSettings(edgeSettings(config))
+    this.#synthetic.useScenarios(config.scenarios)
     await this.#control.reload(config)
   }
 
@@ -182,6 +192,7 @@ export class Server {
     await new Promise((resolve) => setTimeout(resolve, drainDelayMs))
     await this.#supervisor.finish({ drainMs, tunnelDrainMs })
     await this.#control.close()
+    await this.#synthetic.stop()
     await this.#admin?.stop()
   }
 }

@@ -1,7 +1,8 @@
 // The admin thread's end of the line to the control thread: every question gets a number, every
-// answer finds its asker by it. An answer that takes longer than 5 s becomes a 503 for that asker;
-// it may still come and is then dropped. The number of open questions is bounded, so that a control
-// thread that stands still does not collect an endless queue.
+// answer finds its asker by it. An answer that takes longer than 5 s (a synthetic transaction may
+// take minutes) becomes a 503 for that asker; it may still come and is then dropped. The number of
+// open questions is bounded, so that a control thread that stands still does not collect an
+// endless queue.
 
 import type { MessagePort } from 'node:worker_threads'
 import type { Answer, Ask, Command, Tell } from '../core/command.ts'
@@ -10,6 +11,8 @@ import type { Problem } from '../core/problem.ts'
 
 /** How long an operator waits before being told that the control thread is silent. */
 export const ANSWER_LIMIT_MS = 5000
+/** The longest run of a synthetic transaction, behind others that it may have to wait for. */
+export const SYNTHETIC_LIMIT_MS = 1_800_000
 /** More open questions than a person and a few scrapers can have. */
 const OPEN_LIMIT = 256
 
@@ -60,19 +63,20 @@ export class ControlLink {
     open.settle(answer)
   }
 
-  /** Resolves within `ANSWER_LIMIT_MS`; never rejects. */
+  /** Resolves within the command's limit; never rejects. */
   ask(command: Command): Promise<Answer> {
     if (this.#open.size >= OPEN_LIMIT) {
       const detail = `Cannot ask the control thread as ${OPEN_LIMIT} questions are open already`
       return Promise.resolve(silent(detail))
     }
     const id = this.#nextId++
+    const limitMs = command.do === 'synthetic' ? SYNTHETIC_LIMIT_MS : ANSWER_LIMIT_MS
     return new Promise((settle) => {
       const timer = setTimeout(() => {
-        const seconds = ANSWER_LIMIT_MS / 1000
+        const seconds = limitMs / 1000
         const detail = `Cannot carry out "${command.do}" as the control thread did not answer within ${seconds} s: the change may still happen`
         this.#settle(id, silent(detail))
-      }, ANSWER_LIMIT_MS)
+      }, limitMs)
       this.#open.set(id, { settle, timer })
       this.#port.postMessage({ id, command } satisfies Ask)
     })

@@ -14,6 +14,7 @@ import { journalRoutes } from './journal-routes.ts'
 import { nodeRoutes } from './node-routes.ts'
 import { JSON_TYPE, problemDocument, problemOfError, sendProblem } from './problem-document.ts'
 import { serviceRoutes } from './service-routes.ts'
+import { syntheticRoutes } from './synthetic-routes.ts'
 
 /** A strategy with a hundred steps fits many times. */
 const BODY_BYTES = 64 * 1024
@@ -172,6 +173,7 @@ export async function createServer(
   await describe(app, data.version)
   nodeRoutes(app, { link, feed, board: data.board })
   serviceRoutes(app, link)
+  syntheticRoutes(app, link)
   journalRoutes(app, { feed, link, stateDir: data.stateDir })
   dashboardRoutes(app)
   await app.ready()

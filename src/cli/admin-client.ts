@@ -5,11 +5,14 @@
 import { Agent, request } from 'undici'
 import type { NodeView, ServiceView } from '../core/command.ts'
 import type { JournalEntry } from '../core/journal.ts'
+import type { SyntheticReport } from '../core/synthetic.ts'
 import { EXIT, failure, type Result, success } from './exit.ts'
 
 const CONNECT_LIMIT_MS = 3000
 /** Longer than the admin API waits for the control thread, so that its own sentence arrives. */
 const ANSWER_LIMIT_MS = 10_000
+/** A synthetic transaction is answered when it has ended; the admin API gives up before this. */
+const SYNTHETIC_LIMIT_MS = 1_860_000
 /** Far more than a page of the journal. */
 const ANSWER_BYTES = 64 * 1024 * 1024
 
@@ -34,6 +37,8 @@ export interface ChangeRequest {
   readonly path: string
   readonly body?: unknown
   readonly ifMatch?: number | undefined
+  /** How long the answer may take; default 10 s. */
+  readonly limitMs?: number
 }
 
 interface Wire {
@@ -96,6 +101,7 @@ export class AdminClient {
         headers,
         body: change === undefined ? null : JSON.stringify(change.body ?? {}),
         dispatcher: this.#agent,
+        headersTimeout: change?.limitMs ?? ANSWER_LIMIT_MS,
       })
       return success({ status: statusCode, text: await body.text() })
     } catch (error) {
@@ -130,6 +136,12 @@ export class AdminClient {
 
   change(service: string, change: ChangeRequest): Promise<Result<Changed>> {
     return this.#json(`/v1/services/${encodeURIComponent(service)}${change.path}`, change)
+  }
+
+  /** Runs a synthetic transaction; `body` is what the API takes. */
+  synthetic(service: string, body: object): Promise<Result<SyntheticReport>> {
+    const path = `/v1/services/${encodeURIComponent(service)}/synthetic`
+    return this.#json(path, { method: 'POST', path, body, limitMs: SYNTHETIC_LIMIT_MS })
   }
 
   journal(query: Readonly<Record<string, string>>): Promise<Result<JournalPage>> {

@@ -8,6 +8,13 @@ import type { Word } from './completion.ts'
 import type { Context, GlobalFlags } from './context.ts'
 import { readDuration } from './duration.ts'
 import { EXIT } from './exit.ts'
+import {
+  PROBE_HELP,
+  type ProbeFlags,
+  readAssertion,
+  readRate,
+  readRunDuration,
+} from './probe-options.ts'
 import type { SimulateFlags } from './simulate.ts'
 import { vertexVersion } from './version.ts'
 
@@ -279,6 +286,23 @@ function versionVerbs(program: Command): void {
     )
 }
 
+function probeVerb(program: Command): void {
+  program
+    .command('probe')
+    .description('run a synthetic transaction against a version and print its report')
+    .usage('[service] <version> --scenario <name> [options]')
+    .argument('<version...>', 'the version, after its service if there are several', oneOrTwo)
+    .requiredOption('--scenario <name>', 'which scenario')
+    .option('--assert <metric=bound>', 'also p99_latency=50ms and so on; repeatable', readAssertion)
+    .option('--rate <n>', 'transactions a second, instead of what the scenario says', readRate)
+    .option('--duration <time>', 'how long, instead of what the scenario says', readRunDuration)
+    .addHelpText('after', PROBE_HELP)
+    .action(async (words: readonly string[], flags: ProbeFlags, command: Command) => {
+      const { probe } = await import('./probe.ts')
+      await speak(command, (context) => probe(context, words, flags))
+    })
+}
+
 const SIMULATE_HELP = `
 A journal without a strategy is replayed as it was: exit 1 when the decisions differ. With -c and a
 journal or scenario the strategy is that of the config file. A scenario is a YAML file:
@@ -351,6 +375,7 @@ function makeProgram(): Command {
   splitVerbs(program)
   postVerbs(program)
   versionVerbs(program)
+  probeVerb(program)
   simulateVerb(program)
   return program
 }

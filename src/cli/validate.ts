@@ -32,11 +32,13 @@ export async function validate(options: ValidateOptions): Promise<number> {
 }
 
 function summaryOf(config: Config, file: string): string {
-  const { listen, admin, services, threads } = config
+  const { listen, admin, scenarios, services, threads } = config
+  const names = scenarios.map(({ name }) => name).join(', ')
   return [
     `${file} is valid`,
     `  listen ${listen.host}:${listen.port}, admin ${admin.host}:${admin.port}, threads ${threads}`,
     ...services.map(lineOf),
+    ...(names === '' ? [] : [`  scenarios ${names}`]),
   ].join('\n')
 }
 

@@ -4,6 +4,7 @@
 import type { Strategy } from '../core/strategy.ts'
 import type { HealthRules } from '../core/health.ts'
 import type { Affinity, EvidenceRules, Match, Replay, RescueBudget } from '../core/table.ts'
+import type { Transaction } from '../core/transaction/transaction.ts'
 import type { Weight } from '../core/weight.ts'
 
 export interface Address {
@@ -164,6 +165,8 @@ export interface Config {
   /** What a client that ends its side after a whole request is. */
   readonly halfClose: 'gone' | 'serve'
   readonly accessLog: AccessLogConfig | null
+  /** The scenarios of synthetic transactions, by their files' names in order. */
+  readonly scenarios: readonly Transaction[]
   /** Who is told when somebody must look; empty: nobody. */
   readonly receivers: readonly ReceiverConfig[]
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'

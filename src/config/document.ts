@@ -18,6 +18,10 @@ export interface SourceDocument {
   readonly mistakes: readonly Mistake[]
   /** Scalars whose variables could not be filled in; nothing more is to be said about them. */
   readonly unfilled: ReadonlySet<string>
+  /**
+   * Whether the scalar at this pointer stands in quotes or in a block: it is text, not a number.
+   */
+  readonly isQuoted: (pointer: string) => boolean
   /** Whether the key at this pointer stands in the file, whatever its value is. */
   readonly isWritten: (pointer: string) => boolean
   /** Where a part stands in the file; the nearest part around it when it is not written. */
@@ -38,6 +42,7 @@ interface Reading {
   readonly keys: Map<string, number>
   readonly values: Map<string, number>
   readonly unfilled: Set<string>
+  readonly quoted: Set<string>
   readonly resolve: (node: Node) => Node | undefined
   readonly say: (offset: number, message: string) => void
   nodes: number
@@ -75,6 +80,7 @@ export function readDocument(
     keys: new Map(),
     values: new Map(),
     unfilled: new Set(),
+    quoted: new Set(),
     resolve: (node) => (isAlias(node) ? node.resolve(yaml) : node),
     say,
     nodes: 0,
@@ -86,6 +92,7 @@ export function readDocument(
     value,
     mistakes,
     unfilled,
+    isQuoted: (pointer) => reading.quoted.has(pointer),
     isWritten: (pointer) => reading.keys.has(pointer),
     placeOf: (pointer, part) => placeAt(offsetOf(reading, pointer, part)),
   }
@@ -154,9 +161,10 @@ const FORM = /^([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s
 
 function scalar(
   reading: Reading,
-  node: { value: unknown; range?: readonly number[] | null },
+  node: { value: unknown; type?: string; range?: readonly number[] | null },
   pointer: string,
 ): Plain {
+  if (node.type !== 'PLAIN') reading.quoted.add(pointer)
   const [start = 0, end = start] = node.range ?? []
   if (start === end) return null
   const text = String(node.value)

@@ -26,6 +26,7 @@ import type { NodeDocument, ServiceDocument } from './schema.ts'
 import { matchPointer, resolveService } from './service.ts'
 import { keyOf, valueFrom, valuesFrom } from './setting.ts'
 import { ACCEPT, ACCESS_LOG, ACCESS_LOG_REDACT, FORWARDING, HALF_CLOSE } from './wire-settings.ts'
+import { loadTransactions } from './transactions.ts'
 import { isLoopback, isName, NAME_RULE } from './words.ts'
 
 export type Loaded =
@@ -40,6 +41,8 @@ interface Context {
   readonly keys: readonly string[]
   readonly isWritten: (pointer: string) => boolean
   readonly report: Report
+  /** Those of other files are put here; `report` is about this one. */
+  readonly mistakes: Mistake[]
   readonly warnings: string[]
 }
 
@@ -70,9 +73,9 @@ export function loadConfig(source: { readonly file: string; readonly env: Enviro
   if (typeof document.value !== 'object' || Array.isArray(document.value)) return { mistakes }
   const warnings: string[] = []
   const { isWritten } = document
-  const context = { file: resolve(file), env, keys, isWritten, report, warnings }
+  const context = { file: resolve(file), env, keys, isWritten, report, mistakes, warnings }
   const config = resolveNode(document.value as unknown as NodeDocument, context)
-  if (mistakes.length > 0) return { mistakes: inOrder(mistakes) }
+  if (mistakes.length > 0) return { mistakes: inOrder(mistakes, file) }
   warnOfNeverSlow(config, warnings)
   return { config: freeze(config), warnings }
 }
@@ -85,12 +88,17 @@ function readText(file: string): { text: string } | { failed: string } {
   }
 }
 
-/** As an operator walks through a file; each sentence once a place. */
-function inOrder(mistakes: readonly Mistake[]): readonly Mistake[] {
-  const sorted = mistakes.toSorted((a, b) => a.line - b.line || a.column - b.column)
+/** As an operator walks through a file, the config first; each sentence once a place. */
+function inOrder(mistakes: readonly Mistake[], config: string): readonly Mistake[] {
+  const fileOf = (mistake: Mistake) => (mistake.file === config ? '' : mistake.file)
+  const sorted = mistakes.toSorted((a, b) => {
+    if (fileOf(a) !== fileOf(b)) return fileOf(a) < fileOf(b) ? -1 : 1
+    return a.line - b.line || a.column - b.column
+  })
   return sorted.filter((mistake, index) => {
     const before = sorted[index - 1]
     const samePlace = before?.line === mistake.line && before.column === mistake.column
+    if (before?.file !== mistake.file) return true
     return !samePlace || before.message !== mistake.message
   })
 }
@@ -105,7 +113,10 @@ function freeze<T>(value: T): T {
 
 function resolveNode(document: NodeDocument, context: Context): Config {
   const { report, warnings, keys } = context
-  const { state, threads, ...node } = valuesFrom(NODE, withEnvironment(document, context))
+  const { scenarios, state, threads, ...node } = valuesFrom(
+    NODE,
+    withEnvironment(document, context),
+  )
   const cores = availableParallelism()
   if (threads !== 'auto' && threads > cores) {
     warnings.push(
@@ -137,6 +148,7 @@ function resolveNode(document: NodeDocument, context: Context): Config {
     halfClose: valueFrom(HALF_CLOSE, document.half_close),
     accessLog: accessLogOf(document, context),
     receivers: receiversOf(document.page, context),
+    scenarios: loadTransactions(scenarios, context),
     services: resolveServices(document, context),
   }
 }

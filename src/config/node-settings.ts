@@ -35,6 +35,15 @@ export const NODE = {
     pattern: /^[^\0]+$/,
     why: 'Where weights, rollouts and the journal survive a restart; relative to the config file.',
   }),
+  scenarios: text('scenarios', {
+    default: 'scenarios',
+    type: 'directory',
+    rule: 'the path of a directory',
+    pattern: /^[^\0]+$/,
+    why:
+      'Where the scenarios of synthetic transactions are, one NAME.yaml each; relative to the ' +
+      'config file. Only the default one may be missing.',
+  }),
   logLevel: word('log_level', {
     words: ['trace', 'debug', 'info', 'warn', 'error', 'silent'],
     default: 'info',

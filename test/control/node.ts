@@ -107,6 +107,7 @@ export function configOf(choices: ConfigChoices): Config {
     },
     trustedProxies: [],
     upgradeProtocols: ['websocket'],
+    scenarios: [],
     accept: { nonAsciiTarget: false, doubleQuestionMark: false },
     forwarding: { via: 'vertex', forwarded: false, proxyAuthorization: false },
     halfClose: 'gone',

@@ -1,0 +1,26 @@
+// What goes between the main thread and the thread that runs synthetic transactions: a run with
+// everything it needs, and its report.
+
+import type { SyntheticOrder, SyntheticReport } from '../core/synthetic.ts'
+import type { Transaction } from '../core/transaction/transaction.ts'
+
+/** A run with its numbers settled: nothing is left to the scenario. */
+export interface RunOrder {
+  /** Unique; the value of `x-vertex-synthetic`. */
+  readonly run: string
+  readonly order: SyntheticOrder
+  readonly transaction: Transaction
+  /** Transactions a second. */
+  readonly rate: number
+  readonly durationMs: number
+}
+
+export type ToThread =
+  | { readonly do: 'run'; readonly run: RunOrder }
+  /** Ends a run at once, without a report. */
+  | { readonly do: 'stop'; readonly run: string }
+
+export interface FromThread {
+  readonly run: string
+  readonly report: SyntheticReport
+}

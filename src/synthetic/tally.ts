@@ -1,0 +1,81 @@
+// What a run counts: requests and errors by step, latencies in HDR histograms (microseconds, three
+// digits), and the kinds of failure with how often each was seen. A latency is counted for what was
+// answered, and for what was given up after its time: who never answers must not look fast. What
+// was refused at once is an error without a latency.
+
+import { Int32Histogram } from 'hdr-histogram-js'
+
+const MOST_KINDS = 200
+/** One hour, far above any time limit; what is slower counts as that. */
+const HIGHEST_US = 3_600_000_000
+const SENTENCE = 300
+const OTHERS = 'failures of further kinds'
+
+function histogram(): Int32Histogram {
+  return new Int32Histogram(1, HIGHEST_US, 3)
+}
+
+export class StepTally {
+  readonly name: string
+  requests = 0
+  errors = 0
+  answered = 0
+  readonly #latency = histogram()
+
+  constructor(name: string) {
+    this.name = name
+  }
+
+  record(ms: number): void {
+    this.#latency.recordValue(Math.min(HIGHEST_US, Math.max(1, Math.round(ms * 1000))))
+  }
+
+  get latency(): Int32Histogram {
+    return this.#latency
+  }
+}
+
+/** The secret as it is, in a JSON string, and in a URL; the longest first. */
+function formsOf(secret: string): readonly string[] {
+  const escaped = JSON.stringify(secret).slice(1, -1)
+  return [secret, escaped, encodeURIComponent(secret.toWellFormed())]
+}
+
+export class Tally {
+  readonly steps: readonly StepTally[]
+  /** Transactions that have ended. */
+  transactions = 0
+  failed = 0
+  /** Requests answered as expected while transactions became due. */
+  goodInTime = 0
+  readonly #kinds = new Map<string, number>()
+  readonly #secrets: readonly string[]
+
+  constructor(steps: readonly string[], secrets: readonly string[]) {
+    this.steps = steps.map((name) => new StepTally(name))
+    this.#secrets = secrets.flatMap(formsOf).toSorted((one, other) => other.length - one.length)
+  }
+
+  /** Counts a failure. What it says is freed of secrets first, and then cut. */
+  fail(text: string): void {
+    let told = text
+    for (const secret of this.#secrets) told = told.replaceAll(secret, '***')
+    if (told.length > SENTENCE) told = `${told.slice(0, SENTENCE)}…`
+    const known = this.#kinds.get(told)
+    if (known === undefined && this.#kinds.size >= MOST_KINDS) told = OTHERS
+    this.#kinds.set(told, (this.#kinds.get(told) ?? 0) + 1)
+  }
+
+  /** Most frequent first. */
+  failures(): readonly { readonly text: string; readonly count: number }[] {
+    const kinds = [...this.#kinds].map(([text, count]) => ({ text, count }))
+    return kinds.toSorted((one, other) => other.count - one.count)
+  }
+
+  /** All steps together. */
+  latency(): Int32Histogram {
+    const all = histogram()
+    for (const step of this.steps) all.add(step.latency)
+    return all
+  }
+}
