@@ -46,19 +46,22 @@ export function reportText(report: SyntheticReport, { colour }: { colour: boolea
   const [word, paint]: [string, Paint] = result.healthy
     ? ['healthy', 'green']
     : ['NOT healthy', 'red']
+  // Missed assertions have a table of their own, and the commonest failures stand in the sentence.
+  const untold = result.failures.filter(
+    (said) => !report.assertions.some(({ text }) => text === said),
+  )
+  const kinds = report.failures.filter(({ text }) => !untold.some((said) => said.includes(text)))
   const lines = [
     `${service} ${version}: scenario ${scenario}, ${transactions} transactions in ${duration(durationMs)}, ${failed} failed`,
     ...noteLines({ text: word, paint }, paper),
-    ...result.failures.flatMap((text) => noteLines({ text, paint: 'red' }, paper)),
+    ...untold.flatMap((text) => noteLines({ text, paint: 'red' }, paper)),
     '',
     ...align(stepRows(report), { colour, left: [true, false, false, false, false, false, false] }),
     '',
     ...align(assertionRows(report), { colour, left: [true, true] }),
     ...(report.assertions.length === 0 ? [] : ['']),
     ...align(spectrumRows(report), { colour, left: [false, false, false, true] }),
-    ...report.failures.flatMap(({ count, text }) =>
-      noteLines({ text: `${count} × ${text}` }, paper),
-    ),
+    ...kinds.flatMap(({ count, text }) => noteLines({ text: `${count} × ${text}` }, paper)),
   ]
   return lines.join('\n').trimEnd()
 }

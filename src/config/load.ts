@@ -148,7 +148,10 @@ function resolveNode(document: NodeDocument, context: Context): Config {
     halfClose: valueFrom(HALF_CLOSE, document.half_close),
     accessLog: accessLogOf(document, context),
     receivers: receiversOf(document.page, context),
-    scenarios: loadTransactions(scenarios, context),
+    scenarios: loadTransactions(
+      { directory: scenarios, isGiven: document.scenarios !== undefined },
+      context,
+    ),
     services: resolveServices(document, context),
   }
 }

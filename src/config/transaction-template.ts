@@ -68,7 +68,8 @@ function secretOf(kind: string, name: string, part: Part): { value: string } | {
     try {
       text = readFileSync(resolve(dirname(file), name), 'utf8').trim()
     } catch (error) {
-      return { rule: `the system refuses: ${(error as Error).message}` }
+      const { code, message } = error as NodeJS.ErrnoException
+      return { rule: `the system refuses: ${code ?? message}` }
     }
   }
   if (text.length >= LEAST_SECRET && text.length <= MOST_SECRET) return { value: text }

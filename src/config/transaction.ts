@@ -38,6 +38,7 @@ const OWN_HEADERS: readonly string[] = [
 ]
 /** No space, control or `#` in what stands literally in a path. */
 const PATH_TEXT = /^[!-"$-~]*$/
+const ONE_CAPTURE = /^\{\{\s*[A-Za-z_]\w*\s*\}\}$/
 const HEADER_TEXT = /^[\t -~\u0080-\u00ff]*$/
 
 /** Reads one scenario file; its name is that of the file without `.yaml`. */
@@ -117,8 +118,13 @@ function readStep(part: Part, index: number): Step {
     expect: readExpectation(part.child('expect')),
     captures: readCaptures(part.child('capture')),
   }
-  for (const capture of step.captures) part.file.captured.add(capture.name)
+  // Also those that were refused: what follows from a mistake is none of its own.
+  for (const name of namesIn(part.child('capture'))) part.file.captured.add(name)
   return step
+}
+
+function namesIn({ value }: Part): readonly string[] {
+  return typeof value === 'object' && value !== null ? Object.keys(value) : []
 }
 
 function readPath(part: Part, step: Part): Template {
@@ -128,9 +134,9 @@ function readPath(part: Part, step: Part): Template {
     if (isMapping) step.report(`Cannot read ${step.name} as it needs the key path`, 'key')
     return ['/']
   }
-  const whole = readTemplate(text ?? '', { part, form: 'text' })
   // A path that is one captured value, such as a Location, is taken as it is.
-  if (whole.length === 1 && typeof whole[0] === 'object') return whole
+  if (text !== undefined && ONE_CAPTURE.test(text))
+    return readTemplate(text, { part, form: 'text' })
   const literal = (text ?? '').replaceAll(/\{\{[^{}]*\}\}/g, '')
   if (!PATH_TEXT.test(literal) || !text?.startsWith('/')) {
     part.refuse('a path that begins with a slash, without spaces and #')
@@ -157,7 +163,12 @@ function readHeaders(part: Part): Step['headers'] {
       child.refuse('a text of one line')
       return []
     }
-    return [{ name, value: readTemplate(text, { part: child, form: 'text' }) }]
+    const value = readTemplate(text, { part: child, form: 'text' })
+    // A secret out of a file may hold anything; it is not shown.
+    if (value.some((one) => typeof one === 'string' && !HEADER_TEXT.test(one))) {
+      child.report(`Cannot send the header ${quote(key)} as its secret is not one line of text`)
+    }
+    return [{ name, value }]
   })
 }
 

@@ -16,16 +16,23 @@ interface Context {
   /** The config's absolute path. */
   readonly file: string
   readonly env: Environment
-  readonly isWritten: (pointer: string) => boolean
   readonly report: Report
   readonly mistakes: Mistake[]
 }
 
-/** @param directory as in the config; relative to it */
-export function loadTransactions(directory: string, context: Context): readonly Transaction[] {
+/**
+ * Reads all scenarios of a directory and reports what is wrong with them.
+ *
+ * @param directory relative to the config
+ * @param isGiven whether the config names it: the default one may be missing
+ */
+export function loadTransactions(
+  { directory, isGiven }: { readonly directory: string; readonly isGiven: boolean },
+  context: Context,
+): readonly Transaction[] {
   const path = resolve(dirname(context.file), directory)
   const transactions: Transaction[] = []
-  for (const entry of filesIn(path, context)) {
+  for (const entry of filesIn(path, { isGiven, report: context.report })) {
     // As short as the operator would write it, and clickable where the config's own path is.
     const short = relative(process.cwd(), join(path, entry))
     const file = short.startsWith('..') ? join(path, entry) : short
@@ -45,14 +52,17 @@ export function loadTransactions(directory: string, context: Context): readonly 
 }
 
 /** The names of the scenario files, in order. */
-function filesIn(path: string, { isWritten, report }: Context): readonly string[] {
+function filesIn(
+  path: string,
+  { isGiven, report }: { isGiven: boolean; report: Report },
+): readonly string[] {
   let entries: readonly string[]
   try {
     entries = readdirSync(path)
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' && !isWritten('/scenarios')) return []
-    report('/scenarios', `Cannot read the scenarios as the system refuses: ${message}`)
+    if (code === 'ENOENT' && !isGiven) return []
+    report('/scenarios', `Cannot read the scenarios as the system refuses: ${code ?? message}`)
     return []
   }
   const files = entries.filter((name) => /\.ya?ml$/.test(name) && !name.startsWith('.')).toSorted()

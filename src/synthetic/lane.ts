@@ -37,6 +37,7 @@ export class Lane implements Dispatcher.DispatchHandler {
   #step: PreparedStep | null = null
   #trace = ''
   #dueMs = 0
+  #sentMs = 0
   #freeSinceMs = 0
   #status = 0
   #headers: Record<string, string | string[] | undefined> = {}
@@ -48,7 +49,7 @@ export class Lane implements Dispatcher.DispatchHandler {
     this.#plan = plan
     this.#client = new Client(target, {
       pipelining: 1,
-      // The lane watches the time itself, from when a request was due.
+      // The lane watches the time itself.
       headersTimeout: 0,
       bodyTimeout: 0,
       // Only so that what was given up is closed some time.
@@ -62,17 +63,18 @@ export class Lane implements Dispatcher.DispatchHandler {
   }
 
   /** Begins a transaction that was due at this time. */
-  begin(dueMs: number): void {
+  begin(dueMs: number, nowMs: number): void {
     const [first] = this.#plan.steps
     if (first === undefined) throw new Error('a transaction without steps')
     this.#trace = newTrace()
     this.#captured.clear()
-    this.#send(first, dueMs)
+    this.#send(first, { dueMs, sentMs: nowMs })
   }
 
-  #send(step: PreparedStep, dueMs: number): void {
+  #send(step: PreparedStep, { dueMs, sentMs }: { dueMs: number; sentMs: number }): void {
     this.#step = step
     this.#dueMs = dueMs
+    this.#sentMs = sentMs
     this.#readBytes = 0
     if (this.#chunks.length > 0) this.#chunks = []
     const counts = this.#plan.tally.steps[step.index]
@@ -85,7 +87,7 @@ export class Lane implements Dispatcher.DispatchHandler {
   /** Gives up what has waited too long. */
   giveUpIfLate(nowMs: number): void {
     const { timeoutMs } = this.#plan
-    if (this.#step === null || nowMs - this.#dueMs < timeoutMs) return
+    if (this.#step === null || nowMs - this.#sentMs < timeoutMs) return
     this.#count()?.record(nowMs - this.#dueMs)
     this.#breakOff(`${this.target} did not answer within ${timeoutMs} ms`)
   }
@@ -166,11 +168,16 @@ export class Lane implements Dispatcher.DispatchHandler {
     for (const [name, value] of checked.captured) this.#captured.set(name, value)
     const next = this.#plan.steps[step.index + 1]
     if (next === undefined) this.#end(false)
-    else this.#send(next, nowMs)
+    else this.#send(next, { dueMs: nowMs, sentMs: nowMs })
   }
 
   onResponseError(_: unknown, error: Error): void {
     if (this.#step === null) return // it was given up before
+    if ((error as NodeJS.ErrnoException).code === 'UND_ERR_INVALID_ARG') {
+      // A captured value that no request can carry; nothing has been sent.
+      this.#breakOff(`cannot be sent: ${error.message}`)
+      return
+    }
     this.#breakOff(`${this.target} ${troubleOf(error)}`)
   }
 }

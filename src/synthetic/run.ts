@@ -116,7 +116,7 @@ export class Run {
       const lane = this.#laneOf(queue, nowMs)
       if (lane === null) return
       queue.next += step
-      lane.begin(dueMs)
+      lane.begin(dueMs, nowMs)
     }
   }
 

@@ -19,7 +19,9 @@ export function troubleOf(error: Error): string {
   if (code === 'ECONNREFUSED') return `refused the connection (${code})`
   if (UNREACHED.includes(code)) return `cannot be reached (${code})`
   if (CLOSED.includes(code)) return 'closed the connection before its answer was whole'
-  if (code.startsWith('HPE_')) return `answered something that is not HTTP (${code})`
+  if (error.name === 'HTTPParserError') {
+    return `answered something that is not HTTP${code.startsWith('HPE_') ? ` (${code})` : ''}`
+  }
   if (code === 'UND_ERR_HEADERS_OVERFLOW') return `answered with a head that is too large (${code})`
   return `failed: ${error.message}${code === '' ? '' : ` (${code})`}`
 }

@@ -19,6 +19,7 @@ import type {
 } from '../../src/core/command.ts'
 import type { EvidenceView, ProofView, RiskView } from '../../src/core/explanation.ts'
 import type { JournalEntry } from '../../src/core/journal.ts'
+import type { SyntheticReport } from '../../src/core/synthetic.ts'
 
 const OUTCOMES = {
   ok: 900,
@@ -171,6 +172,35 @@ export function entry(seq: number, change: Partial<JournalEntry> = {}): JournalE
   }
 }
 
+/** The report of a healthy version. */
+export function reportView(change: Partial<SyntheticReport> = {}): SyntheticReport {
+  const latency = { min: 1, mean: 4, p50: 3.25, p90: 8, p99: 41.5, p999: 60, max: 1250 }
+  const of = { service: 'shop', version: 'v2', scenario: 'home' }
+  return {
+    ...{ run: 'r-1', startedAt: '2026-01-01T00:00:00.000Z', durationMs: 10_012, ...of },
+    ...{ transactions: 100, failed: 0, requests: 200, errors: 0, errorRate: 0, throughput: 20 },
+    latency,
+    spectrum: [
+      { ms: 3.25, count: 100 },
+      { ms: 41.5, count: 198 },
+      { ms: 1250, count: 200 },
+    ],
+    steps: [
+      { name: 'log in', requests: 100, errors: 0, latency },
+      { name: 'pay', requests: 100, errors: 0, latency: null },
+    ],
+    assertions: [
+      {
+        ...{ metric: 'p99_latency', bound: 50, value: 41.5, passed: true },
+        text: 'p99_latency is 41.5 ms, at most 50 ms is asked',
+      },
+    ],
+    failures: [],
+    result: { healthy: true, ...of, failures: [] },
+    ...change,
+  }
+}
+
 /** Answers like a node with one service `shop` on which every change succeeds. */
 export function obliging(command: Command): Answer {
   if (command.do === 'node') return { ok: true, answer: 'node', node: nodeView() }
@@ -189,6 +219,7 @@ export function obliging(command: Command): Answer {
       },
     }
   }
+  if (command.do === 'synthetic') return { ok: true, answer: 'synthetic', report: reportView() }
   return { ok: true, answer: 'service', service: serviceView('shop'), note: `did ${command.do}` }
 }
 

@@ -86,6 +86,7 @@ await t.test('the OpenAPI document lists the routes that exist, and no others', 
     'POST /v1/services/{service}/rollout/promote',
     'POST /v1/services/{service}/rollout/resume',
     'POST /v1/services/{service}/rollouts',
+    'POST /v1/services/{service}/synthetic',
     'PUT /v1/services/{service}/versions/{version}/targets',
     'PUT /v1/services/{service}/weight',
   ])
@@ -99,7 +100,9 @@ await t.test('the OpenAPI document lists the routes that exist, and no others', 
         ? { targets: ['http://127.0.0.1:1'] }
         : path.endsWith('rollouts')
           ? { version: 'v2' }
-          : {}
+          : path.endsWith('synthetic')
+            ? { version: 'v2', scenario: 'home' }
+            : {}
     const answer = await call(url, method === 'GET' ? {} : { method, body })
     t.equal(answer.status, 200, one)
   }
@@ -121,6 +124,9 @@ await t.test('answers have the form that the OpenAPI document promises', async (
   check(promises(service, 'get', '200'), (await call(shop)).json, 'service')
   const put = await call(`${shop}/weight`, { method: 'PUT', body: { candidate: 5 } })
   check(promises(`${service}/weight`, 'put', '200'), put.json, 'changed')
+  const order = { version: 'v2', scenario: 'home' }
+  const report = await call(`${shop}/synthetic`, { method: 'POST', body: order })
+  check(promises(`${service}/synthetic`, 'post', '200'), report.json, 'report')
   const all = await call(`${admin.url}/v1/services`)
   check(promises('/v1/services', 'get', '200'), all.json, 'services')
   check(promises('/v1/node', 'get', '200'), (await call(`${admin.url}/v1/node`)).json, 'node')

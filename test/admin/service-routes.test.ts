@@ -169,11 +169,22 @@ await t.test('412, 428 and 409 of the control thread are given back as they are'
 
 await t.test('a silent control thread is 503 after 5 s, and others are answered', async (t) => {
   const before = admin.answer
-  admin.answer = (command) => (command.do === 'service' ? null : before(command))
+  const isSilent = ['service', 'synthetic']
+  admin.answer = (command) => (isSilent.includes(command.do) ? null : before(command))
   const waiting = call(shop)
+  // A synthetic transaction may take minutes; this one ends with the thread.
+  let hasEnded = false
+  const body = { version: 'v2', scenario: 'home' }
+  const run = call(`${shop}/synthetic`, { method: 'POST', body })
+  void run
+    .catch(() => undefined)
+    .finally(() => {
+      hasEnded = true
+    })
   t.equal((await call(`${admin.url}/v1/services`)).status, 200)
   const answer = await waiting
   admin.answer = before
   t.equal(answer.status, 503)
   t.match(answer.json, { type: 'urn:vertex:problem:control-silent' })
+  t.equal(hasEnded, false, 'a synthetic transaction is waited for')
 })

@@ -17,8 +17,16 @@ export interface JsonPath {
   readonly segments: readonly (string | number)[]
 }
 
-const SEGMENT =
-  /^(?:\.(?<word>[A-Za-z_][A-Za-z0-9_-]*)|\[(?<index>\d{1,9})\]|\['(?<single>[^'\\]*)'\]|\["(?<double>[^"\\]*)"\])/
+const SEGMENT = new RegExp(
+  [
+    /^\.(?<word>[A-Za-z_][A-Za-z0-9_-]*)/,
+    /^\[(?<index>\d{1,9})\]/,
+    /^\['(?<single>[^'\\]*)'\]/,
+    /^\["(?<double>[^"\\]*)"\]/,
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+)
 
 /** A path, or the end of «Cannot read … as it …». */
 export function readJsonPath(text: string): JsonPath | { readonly complaint: string } {

@@ -82,7 +82,7 @@ export interface Transaction {
   readonly rate: number
   /** How long transactions become due. */
   readonly durationMs: number
-  /** A request that was not answered so long after it was due has failed. */
+  /** What waited so long to be sent, or so long for its answer, has failed. */
   readonly timeoutMs: number
   /** Open connections to all targets together, at most. */
   readonly connections: number

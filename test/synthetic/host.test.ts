@@ -1,0 +1,90 @@
+// Which runs may begin, how they end early, and what the death of their thread costs.
+
+import t from 'tap'
+import { until } from '../../bench/lab/clock.ts'
+import { MOST_RUNS, MOST_WAITING } from '../../src/synthetic/host.ts'
+import { NEVER, order, startLab } from './lab.ts'
+import { answer, ok, TestTarget } from './target.ts'
+
+const HOME = 'rate: 100\nduration: 60s\nsteps: [{ path: / }]'
+
+await t.test('an abort ends a run at once, and its requests with it', async (t) => {
+  const target = await TestTarget.start()
+  t.teardown(() => target.stop())
+  const { host } = startLab(t, { home: HOME })
+  const abort = new AbortController()
+  const running = host.run(order('home', [target.url]), abort.signal)
+  const seen = async (count: number): Promise<unknown> =>
+    until(() => (target.seen.length >= count ? true : null), { what: 'requests', withinMs: 5000 })
+  await seen(10)
+  const atMs = performance.now()
+  abort.abort()
+  const ended = await running
+  t.ok(performance.now() - atMs < 100, 'it did not wait for the thread')
+  t.match(ended, { problem: { status: 503, code: 'synthetic-aborted' } })
+  // Another run in the same thread is behind the order to stop.
+  const again = await host.run(order('home', [target.url], { durationMs: 100 }), NEVER)
+  t.match(again, { report: { transactions: 10, failed: 0 } })
+  const runs = target.seen.map(({ headers }) => headers['x-vertex-synthetic'])
+  t.equal(
+    runs.slice(-10).every((run) => run === runs.at(-1)),
+    true,
+  )
+  t.match(await host.run(order('home', [target.url]), abort.signal), { problem: {} })
+})
+
+await t.test('what cannot be run is a problem', async (t) => {
+  const { host } = startLab(t, { home: HOME, other: HOME })
+  const run = (name: string, more = {}) =>
+    host.run(order(name, ['http://127.0.0.1:1'], more), NEVER)
+  t.match(await run('nope'), {
+    problem: { status: 404, code: 'unknown-scenario', allowed: ['home', 'other'] },
+  })
+  t.match(await run('home', { targets: [] }), { problem: { code: 'no-targets' } })
+  t.match(await run('home', { durationMs: 1 }), { problem: { status: 422 } })
+  const assertions = [{ metric: 'throughput', min: 100_000 }]
+  t.match(await run('home', { assertions }), { problem: { status: 422, detail: /its rate must/ } })
+  host.useScenarios([])
+  t.match(await run('home'), { problem: { code: 'unknown-scenario', allowed: [] } })
+})
+
+await t.test('runs beyond the bounds wait, and beyond those are refused', async (t) => {
+  const target = await TestTarget.start()
+  t.teardown(() => target.stop())
+  const { host } = startLab(t, { home: 'rate: 20\nduration: 100ms\nsteps: [{ path: / }]' })
+  const all = Array.from({ length: MOST_RUNS + MOST_WAITING + 1 }, () =>
+    host.run(order('home', [target.url]), NEVER),
+  )
+  const ended = await Promise.all(all)
+  t.match(ended.at(-1), { problem: { status: 503, code: 'too-many-runs' } })
+  t.equal(ended.filter((one) => 'report' in one && one.report.result.healthy).length, 20)
+  // By the runs of the requests: never more at a time than may be.
+  const spans = new Map<string, [number, number]>()
+  for (const { atMs, headers } of target.seen) {
+    const run = headers['x-vertex-synthetic'] ?? ''
+    spans.set(run, [spans.get(run)?.[0] ?? atMs, atMs])
+  }
+  const together = [...spans.values()].map(([from]) => {
+    return [...spans.values()].filter(([start, end]) => start <= from && from <= end).length
+  })
+  t.ok(Math.max(...together) <= MOST_RUNS, `${Math.max(...together)} at a time`)
+})
+
+await t.test('a thread that is stuck is ended, and the next run has another', async (t) => {
+  const slow = await TestTarget.start((_, socket) => {
+    socket.write(answer(200, `${'a'.repeat(60)}!`))
+  })
+  const target = await TestTarget.start(ok)
+  t.teardown(() => Promise.all([slow.stop(), target.stop()]))
+  // A regular expression that takes for ever: nothing in its thread can stop it.
+  const stuck = `rate: 10\nduration: 100ms\ntimeout: 1s\nsteps: [{ path: /, expect: { body: '/(a+)+$/' } }]`
+  const lab = startLab(
+    t,
+    { stuck, home: 'duration: 100ms\nsteps: [{ path: / }]' },
+    { graceMs: 100 },
+  )
+  const ended = await lab.host.run(order('stuck', [slow.url]), NEVER)
+  t.match(ended, { problem: { status: 503, code: 'synthetic-thread-died' } })
+  t.match(lab.deaths, [/a run of scenario stuck did not end in its time/])
+  t.match(await lab.report('home', [target.url]), { transactions: 1, failed: 0 })
+})
