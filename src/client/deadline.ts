@@ -24,6 +24,37 @@ export function abortedOf(signals: Signals): AbortSignal | undefined {
   return signals.find((signal) => signal.aborted)
 }
 
+interface Listening {
+  readonly stops: Set<() => void>
+  readonly onAbort: () => void
+}
+
+/** One listener a signal, however many calls it ends: Node warns of many, as they may be a leak. */
+const listening = new WeakMap<AbortSignal, Listening>()
+
+function listen(signal: AbortSignal, stop: () => void): void {
+  const known = listening.get(signal)
+  if (known !== undefined) {
+    known.stops.add(stop)
+    return
+  }
+  const stops = new Set([stop])
+  const onAbort = (): void => {
+    for (const one of stops) one()
+  }
+  listening.set(signal, { stops, onAbort })
+  signal.addEventListener('abort', onAbort)
+}
+
+function leave(signal: AbortSignal, stop: () => void): void {
+  const known = listening.get(signal)
+  if (known === undefined) return
+  known.stops.delete(stop)
+  if (known.stops.size > 0) return
+  listening.delete(signal)
+  signal.removeEventListener('abort', known.onAbort)
+}
+
 export class Deadline {
   readonly #controller = new AbortController()
   readonly #signals: Signals
@@ -34,7 +65,7 @@ export class Deadline {
 
   constructor(timeoutMs: number, signals: Signals) {
     this.#signals = signals
-    for (const signal of signals) signal.addEventListener('abort', this.#stop)
+    for (const signal of signals) listen(signal, this.#stop)
     if (abortedOf(signals) !== undefined) this.#stop()
     this.restart(timeoutMs)
   }
@@ -60,7 +91,7 @@ export class Deadline {
   /** Lets go of the timer and of the signals; whoever still waits on its signal is ended. */
   end(): void {
     this.hold()
-    for (const signal of this.#signals) signal.removeEventListener('abort', this.#stop)
+    for (const signal of this.#signals) leave(signal, this.#stop)
     this.#stop()
   }
 }
