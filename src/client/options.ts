@@ -13,7 +13,7 @@ export interface ClientOptions {
   readonly token?: string | null | undefined
   /** The service that calls are about which name none; `default` by default. */
   readonly service?: string | undefined
-  /** For a whole call, in milliseconds; 10,000 by default. Synthetic transactions have their own. */
+  /** For a whole call, in milliseconds; 10,000 by default. Not for synthetic transactions. */
   readonly timeoutMs?: number | undefined
   /** Ends all calls of the client. */
   readonly signal?: AbortSignal | undefined

@@ -1,6 +1,6 @@
-// Server-sent events out of text that arrives in pieces, as the HTML standard has them: fields a
-// line, a blank line ends a block, lines end with LF, CR or CRLF. Blocks without data are given too,
-// since a comment shows that the node lives and an id alone says where to go on. It knows nothing
+// Server-sent events out of text that arrives in pieces, as the HTML standard has them: a field a
+// line, a blank line ends a block, lines end with LF, CR or CRLF. Blocks without data count too, as
+// a comment shows that the node lives and an id alone says where to go on. It knows nothing
 // of connections.
 
 /** Many times the largest entry of a journal, a gate's whole report included. */

@@ -22,10 +22,11 @@ admin.answer = answerWithReports
 /** A client that writes down what it asks. */
 function recorded(options: ClientOptions = {}) {
   const calls: string[] = []
-  const recording: typeof fetch = (url, init) => {
-    const { pathname, search } = new URL(String(url))
-    calls.push(`${init?.method} ${pathname}${search}`)
-    return fetch(url, init)
+  const recording: typeof fetch = (...call) => {
+    const { method, url } = new Request(...call)
+    const { pathname, search } = new URL(url)
+    calls.push(`${method} ${pathname}${search}`)
+    return fetch(...call)
   }
   const client = new VertexClient({ url: admin.url, service: 'shop', fetch: recording, ...options })
   return { calls, client }
@@ -90,9 +91,9 @@ await t.test('there is a call for every path of the contract, and for nothing el
     })),
   )
   const asked = calls.map((call) => call.split('?')[0] ?? call)
-  const ofContract = asked.map((call) => contract.find(({ form }) => form.test(call))?.name)
-  t.notOk(ofContract.includes(undefined), `of the contract: ${asked.join(', ')}`)
-  t.same([...new Set(ofContract)].toSorted(), contract.map(({ name }) => name).toSorted())
+  const ofContract = asked.map((call) => contract.find(({ form }) => form.test(call))?.name ?? '')
+  t.notOk(ofContract.includes(''), `of the contract: ${asked.join(', ')}`)
+  t.same(new Set(ofContract), new Set(contract.map(({ name }) => name)))
   const methods = Object.getOwnPropertyNames(VertexClient.prototype).filter(
     (name) => name !== 'constructor',
   )
@@ -161,7 +162,7 @@ await t.test('a name may hold what has a meaning in addresses', async (t) => {
   const name = 'a/b?c#d e%2f'
   t.match(await errorOf(client.service(name)), {
     code: 'unknown-service',
-    message: new RegExp('a/b\\?c#'),
+    message: /a\/b\?c#/,
   })
 })
 

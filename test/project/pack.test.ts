@@ -126,12 +126,17 @@ await t.test('a program finds the SDK and its types, whatever it takes fetch fro
   t.not(snippet, words)
   writeFileSync(join(directory, 'snippet.ts'), snippet)
   writeFileSync(join(directory, 'program.ts'), PROGRAM)
+  const manual = readFileSync(join(root, 'OPERATING.md'), 'utf8')
+  const [, example = ''] = /^```ts\n(.*?)^```/ms.exec(manual) ?? []
+  writeFileSync(join(directory, 'example.ts'), example)
   writeFileSync(join(directory, 'package.json'), '{ "type": "module" }')
   link({ '@types/node': '', 'undici-types': '' })
+  // The example reads its token from the environment, as programs that run on Node do.
   for (const platform of [{ types: ['node'] }, { types: [], lib: ['es2023', 'dom'] }]) {
+    const files = ['program.ts', 'snippet.ts', ...platform.types.map(() => 'example.ts')]
     const strict = { strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false }
     const compilerOptions = { target: 'es2022', module: 'nodenext', ...strict, ...platform }
-    const config = { compilerOptions, files: ['program.ts', 'snippet.ts'] }
+    const config = { compilerOptions, files }
     writeFileSync(join(directory, 'tsconfig.json'), JSON.stringify(config))
     const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
     await exec('env', ['-u', 'NODE_OPTIONS', tsc, '-p', directory], { env })
