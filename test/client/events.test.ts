@@ -185,9 +185,14 @@ await t.test('a connection that falls silent is replaced, and heartbeats keep on
 })
 
 await t.test('a listener that takes its time is no silence of the node', async (t) => {
+  let more: (() => unknown) | undefined
   const url = await serve(t, (_, answer) => {
     answer.writeHead(200, { 'content-type': 'text/event-stream' })
-    for (const seq of [1, 2]) answer.write(`id: ${seq}\ndata: ${JSON.stringify(entry(seq))}\n\n`)
+    const write = (seq: number): unknown => {
+      return answer.write(`id: ${seq}\ndata: ${JSON.stringify(entry(seq))}\n\n`)
+    }
+    write(1)
+    more = () => write(2)
   })
   const events = follow(new Transport({ url }), {
     path: '/v1/events',
@@ -198,6 +203,7 @@ await t.test('a listener that takes its time is no silence of the node', async (
     silenceMs: 500,
   })
   t.same(await take(events, 1), [1])
+  more?.()
   await once(AbortSignal.timeout(700), 'abort')
   t.same(await take(events, 1), [2])
   await events.return()
