@@ -21,6 +21,7 @@ const ALL = [
   { name: 'cpu', quick: 5 },
   { name: 'log', quick: 5 },
   { name: 'memory', quick: 1 },
+  { name: 'sdk', quick: 1 },
   { name: 'synthetic', quick: 1 },
   // The wire.
   { name: 'soak', quick: 1 },

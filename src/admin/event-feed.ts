@@ -126,7 +126,9 @@ export class EventFeed {
     const stream: Stream = { out, service, sent: after ?? newest, live: after === null }
     this.#streams.add(stream)
     out.on('close', () => this.#streams.delete(stream))
-    this.#write(stream, ': connected\n\n')
+    // With its place, a listener that is cut off before the first entry misses nothing either.
+    const place = after === null && newest > 0 ? `id: ${newest}\n` : ''
+    this.#write(stream, `: connected\n${place}\n`)
     if (after === null) return
     let from: number | null = after
     for (let page = 0; page < REPLAY_PAGES && from !== null; page++) {

@@ -5,35 +5,13 @@
 
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import Type from 'typebox'
-import type { JournalEntry, JournalKind } from '../core/journal.ts'
+import type { JournalEntry } from '../core/journal.ts'
 import type { ControlLink } from './control-link.ts'
 import type { EventFeed, Replay } from './event-feed.ts'
 import { readJournalPage } from './journal-file.ts'
 import { sendProblem, type WebProblem } from './problem-document.ts'
 import * as form from './schemas.ts'
 
-/** A record, so that the compiler notices a kind that is missing. */
-const KINDS: Readonly<Record<JournalKind, true>> = {
-  start: true,
-  config: true,
-  rollout: true,
-  raise: true,
-  weight: true,
-  hold: true,
-  gate: true,
-  pause: true,
-  resume: true,
-  promoted: true,
-  aborted: true,
-  'rolled-back': true,
-  quarantine: true,
-  retry: true,
-  targets: true,
-  evidence: true,
-  target: true,
-  thread: true,
-  page: true,
-}
 /** Entries of a page while a stream catches up: what is written before the reader is waited for. */
 const REPLAY_ENTRIES = 200
 
@@ -41,14 +19,14 @@ const REPLAY_ENTRIES = 200
 function readKinds(list: string | undefined): ReadonlySet<string> | null | WebProblem {
   if (list === undefined) return null
   const kinds = list.split(',').map((kind) => kind.trim())
-  const unknown = kinds.find((kind) => !Object.hasOwn(KINDS, kind))
+  const unknown = kinds.find((kind) => !Object.hasOwn(form.KINDS, kind))
   if (unknown === undefined) return new Set(kinds)
   return {
     status: 400,
     code: 'invalid-query',
     title: 'Invalid query',
     detail: `Cannot read "kind" of the query as it names no kind of entry: current value is ${JSON.stringify(unknown)}`,
-    allowed: Object.keys(KINDS),
+    allowed: Object.keys(form.KINDS),
   }
 }
 

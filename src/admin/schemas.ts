@@ -4,6 +4,7 @@
 
 import Type, { type Static } from 'typebox'
 import type { RolloutView } from '../core/command.ts'
+import type { JournalKind } from '../core/journal.ts'
 import { OUTCOMES } from '../core/outcome.ts'
 import { EvidenceSchema, ExplanationSchema, ProofSchema, RiskSchema } from './explanation-schema.ts'
 import { Count, Milliseconds, nullable, Percent } from './schema-parts.ts'
@@ -256,7 +257,12 @@ const viewMembers = {
   ),
   quarantine: Type.Record(
     Type.String(),
-    Type.Object({ reason: Type.String(), evidence: Type.String(), at: Type.String() }),
+    Type.Object({
+      reason: Type.String(),
+      targets: Type.Optional(Type.Array(Type.String(), { description: 'That it had' })),
+      evidence: Type.String(),
+      at: Type.String({ format: 'date-time' }),
+    }),
   ),
 }
 
@@ -267,10 +273,33 @@ export const ChangedSchema = Type.Object({
 })
 export const ServicesSchema = Type.Object({ services: Type.Array(ServiceSchema) })
 
+/** A record, so that the compiler notices a kind that is missing. */
+export const KINDS: Readonly<Record<JournalKind, true>> = {
+  start: true,
+  config: true,
+  rollout: true,
+  raise: true,
+  weight: true,
+  hold: true,
+  gate: true,
+  pause: true,
+  resume: true,
+  promoted: true,
+  aborted: true,
+  'rolled-back': true,
+  quarantine: true,
+  retry: true,
+  targets: true,
+  evidence: true,
+  target: true,
+  thread: true,
+  page: true,
+}
+
 export const EntrySchema = Type.Object({
   seq: Type.Integer(),
   at: Type.String({ format: 'date-time' }),
-  kind: Type.String(),
+  kind: Type.Enum(Object.keys(KINDS)),
   service: nullable(Type.String()),
   epoch: nullable(Type.Integer()),
   text: Type.String(),

@@ -145,7 +145,7 @@ async function listen(
   } finally {
     abort.abort()
   }
-  const ids = [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id))
+  const ids = [...text.matchAll(/^id: (\d+)\nevent:/gm)].map(([, id]) => Number(id))
   return { ids, text, type: answer.headers['content-type'] }
 }
 
@@ -174,6 +174,7 @@ await t.test('events are told live', async (t) => {
   })
   t.match(type, 'text/event-stream')
   t.same(ids, [20_001, 20_002])
+  t.match(text, /^: connected\nid: 12503\n\n/, 'and where to go on when none had come')
   t.ok(
     text.includes(
       `event: rolled-back\ndata: ${JSON.stringify(entry(20_002, { kind: 'rolled-back' }))}\n`,

@@ -1,0 +1,57 @@
+// The call that the SDK was made for, in its own words (lab/snippet.ts), through the admin API of a
+// running node: 10,000 requests a second against a version with one trivial app server, p99 at
+// most 50 ms. What is shown is the whole way, from the program to the report and back; what the
+// generator can do by itself is another measurement. The app server has one core, Vertex another.
+
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { VertexClient } from '../src/client/client.ts'
+import { startOrigin } from './lab/origin.ts'
+import { bench, progress } from './lab/report.ts'
+import { proveVersion } from './lab/snippet.ts'
+import { add } from './lab/statistics.ts'
+import { labConfig, Vertex } from './lab/vertex.ts'
+
+const SCENARIO = `duration: 5s
+steps:
+  - path: /
+`
+
+await bench(
+  'sdk',
+  { title: 'the snippet of the SDK, as it was asked for', runs: 3, limitMs: 120_000 },
+  async (runs) => {
+    const origin = await startOrigin({ version: 'v1', record: false, core: 1 })
+    const vertex = new Vertex(labConfig({ versions: { v1: [origin.url] }, stable: 'v1' }), {
+      core: 0,
+    })
+    mkdirSync(join(vertex.folder, 'scenarios'))
+    writeFileSync(join(vertex.folder, 'scenarios', 'critical_path.yaml'), SCENARIO)
+    await vertex.start()
+    const vertexClient = new VertexClient({ url: vertex.adminUrl })
+    const series: Record<string, number[]> = {}
+    const failures: string[] = []
+    let healthy = 0
+    for (let run = 1; run <= runs; run++) {
+      const before = await origin.counts()
+      const result = await proveVersion(vertexClient, 'v1')
+      const { requests } = await origin.counts()
+      add(series, 'requests that the app server got', requests - before.requests)
+      if (result.healthy) healthy++
+      failures.push(...result.failures)
+      progress(`run ${run} of ${runs}: ${result.healthy ? 'healthy' : result.failures.join('; ')}`)
+    }
+    await Promise.all([vertex.end(), origin.end()])
+    return {
+      series,
+      notes: failures,
+      checks: [
+        {
+          what: 'a trivial version is healthy: p99 ≤ 50 ms, errors ≤ 0.1 %, ≥ 10,000 req/s',
+          value: `${healthy} of ${runs}`,
+          pass: healthy === runs,
+        },
+      ],
+    }
+  },
+)
