@@ -15,10 +15,23 @@ interface Cost {
   cpuMs: number
 }
 
-const KINDS: Readonly<Record<Job['kind'], string>> = {
-  rollouts: '',
-  own: ', beside others',
-  rivals: ', by other rules',
+interface Planned {
+  readonly name: string
+  readonly count: number
+}
+
+function ownRow(at: number): Planned {
+  const row = ROWS[at]
+  if (row === undefined) throw new Error(`no row ${at}`)
+  const how = row.how === '' ? '' : ` (${row.how})`
+  return { name: `${row.test}. ${row.scenario}${how} at ${row.rate}/s`, count: row.count }
+}
+
+function rivalRow({ kind, row: at }: Cost): Planned {
+  const row = RIVAL_ROWS[at]
+  if (row === undefined) throw new Error(`no row ${at} to compare`)
+  const who = kind === 'own' ? 'Vertex beside others' : 'other rules'
+  return { name: `${who}, ${row.scenario} at ${row.rate}/s`, count: row.count }
 }
 
 export class Costs {
@@ -45,9 +58,7 @@ export class Costs {
     if (this.#costs.size === 0) return []
     const whole = [...this.#costs.values()].map((cost) => {
       const perRollout = cost.cpuMs / cost.rollouts
-      const of = cost.kind === 'rollouts' ? ROWS[cost.row] : RIVAL_ROWS[cost.row]
-      const count = of?.count ?? cost.rollouts
-      const name = `${of?.scenario ?? ''} at ${of?.rate ?? 0}/s${KINDS[cost.kind]}`
+      const { count, name } = cost.kind === 'rollouts' ? ownRow(cost.row) : rivalRow(cost)
       return { seconds: (perRollout * count) / 1000, perRollout, count, name }
     })
     const all = whole.reduce((sum, { seconds }) => sum + seconds, 0)

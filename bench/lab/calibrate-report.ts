@@ -63,7 +63,7 @@ function tableOf(test: number, lines: readonly Line[]): readonly string[] {
       line.what,
       line.result,
       line.limit,
-      wordOf(line.pass),
+      line.pass === null ? '' : wordOf(line.pass),
       '',
     ]
       .join(' | ')
@@ -104,7 +104,8 @@ export function reportText(report: Report): string {
     '',
     'Written by `npm run calibrate`: the real engine on a virtual clock, ticks of 100 ms, seeds, counts',
     'and limits fixed beforehand (`bench/lab/calibrate-rows.ts`). Limits on probabilities allow three',
-    'standard deviations of chance. Lines marked "published" have no limit.',
+    'standard deviations of chance. Lines marked "published" have no limit: nothing is promised there.',
+    'A row is played again by its seed: `npm run calibrate -- --test N` plays the rows of a test.',
     '',
     `${passed} of ${barred.length} bars passed, ${barred.length - passed} failed. ` +
       `${seconds.toFixed(0)} s on ${os.availableParallelism()} cores, ` +

@@ -4,7 +4,7 @@
 // below 100 requests there is no latency test, which is said instead of guessed.
 
 import { bucketEdgeUs } from '../window.ts'
-import type { TailFigures } from '../facts.ts'
+import type { ArmCounts, TailFigures } from '../facts.ts'
 
 /** With fewer the limit lies lower than p99; a late anchor waits for so many. */
 export const REQUESTS_FOR_P99 = 1000
@@ -45,6 +45,16 @@ export function dropAnchor(
       requests,
       over: exact ? tail.overP99 : tail.overTenth,
     },
+  }
+}
+
+/** The anchor after stable's requests of a tick. */
+export function withCounts(anchor: Anchor, stable: ArmCounts): Anchor {
+  return {
+    stableUs: anchor.stableUs,
+    candidateUs: anchor.candidateUs,
+    requests: anchor.requests + stable.good + stable.bad,
+    over: anchor.over + stable.exceeded,
   }
 }
 

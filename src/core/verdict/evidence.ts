@@ -10,7 +10,7 @@
 import type { ArmCounts, TailFigures } from '../facts.ts'
 import type { Strategy, Trigger } from '../strategy.ts'
 import { FULL_WEIGHT, type Weight } from '../weight.ts'
-import { type Anchor, dropAnchor, isTooRare, upperShare } from './anchor.ts'
+import { type Anchor, dropAnchor, isTooRare, upperShare, withCounts } from './anchor.ts'
 import {
   ABSOLUTE_TIMES,
   betAbsolute,
@@ -154,14 +154,21 @@ export interface Tick {
   readonly memoryMs: number
 }
 
-function withAnchorCounts(anchor: Anchor | null, stable: ArmCounts): Anchor | null {
-  if (anchor === null) return null
-  return {
-    stableUs: anchor.stableUs,
-    candidateUs: anchor.candidateUs,
-    requests: anchor.requests + stable.good + stable.bad,
-    over: anchor.over + stable.exceeded,
-  }
+/** What speaks for the candidate, after a tick. */
+function provenBy(
+  { proof, weights }: Evidence,
+  tick: Tick,
+  at: { elapsedMs: number; limitUs: number | null },
+): Proof {
+  return foldProof(proof, {
+    candidate: tick.candidate,
+    stable: tick.stable,
+    w: weights.current / FULL_WEIGHT,
+    nowMs: tick.nowMs,
+    elapsedMs: at.elapsedMs,
+    memoryMs: tick.memoryMs,
+    limitUs: at.limitUs,
+  })
 }
 
 /** Takes in what was counted since the last tick. */
@@ -220,21 +227,13 @@ export function foldTick(evidence: Evidence, tick: Tick, trigger: Trigger): Evid
     bound: evidence.bound,
     tailBound: evidence.tailBound,
     owed: slow.owed,
-    anchor: measuring ? withAnchorCounts(anchor, stable) : anchor,
+    anchor: measuring ? withCounts(anchor, stable) : anchor,
     noTail: evidence.noTail,
     warmUp: evidence.warmUp,
     candidate: added(evidence.candidate, candidate, measuring),
     stable: added(evidence.stable, stable, measuring),
     step: added(evidence.step, candidate, measuring),
-    proof: foldProof(evidence.proof, {
-      candidate,
-      stable,
-      w: evidence.weights.current / FULL_WEIGHT,
-      nowMs: tick.nowMs,
-      elapsedMs,
-      memoryMs: tick.memoryMs,
-      limitUs: measuring ? anchor.candidateUs : null,
-    }),
+    proof: provenBy(evidence, tick, { elapsedMs, limitUs: measuring ? anchor.candidateUs : null }),
     stepDataMs: evidence.stepDataMs ?? (judged > 0 ? tick.nowMs : null),
     told: evidence.told,
   }
