@@ -78,116 +78,145 @@ class Customers {
   }
 }
 
-await t.test('a candidate whose transaction fails meets nobody, until it is mended', async (t) => {
-  const [stable, candidate] = [await Shop.start(), await Shop.start()]
-  candidate.broken = true
-  const service = {
-    versions: { v1: { targets: [stable.url] }, v2: { targets: [candidate.url] } },
-    health_check: { path: '/health', interval: '100ms', timeout: '100ms' },
-    deploy_strategy: {
-      steps: [
-        { weight: '30%', observe: 0 },
-        { weight: '100%', observe: 0 },
-      ],
-      gate: [{ synthetic: 'checkout' }],
-      ...{ rollback_trigger: { mode: 'threshold', min_requests: 1 }, min_requests: 1 },
-      ...{ warm_up: 0, bake: 0 },
-    },
-  }
-  const vertex = new Vertex({
-    ...{ listen: '127.0.0.1:0', admin: '127.0.0.1:0', threads: 1 },
-    services: {
-      shop: { ...service, routing: { stable: 'v1', candidate: 'v2 @ 20%' } },
-      // Nobody is stable here, so there is nobody else to serve.
-      fresh: { ...service, match: { path: '/fresh' }, routing: { stable: 'none' } },
-    },
-  })
-  mkdirSync(path.join(vertex.folder, 'scenarios'))
-  const file = path.join(vertex.folder, 'scenarios', 'checkout.yaml')
-  writeFileSync(file, JSON.stringify(SCENARIO))
-  await vertex.start()
-  const customers = new Customers(vertex, 4)
+const SERVICE = {
+  health_check: { path: '/health', interval: '100ms', timeout: '100ms' },
+  deploy_strategy: {
+    steps: [
+      { weight: '30%', observe: 0 },
+      { weight: '100%', observe: 0 },
+    ],
+    gate: [{ synthetic: 'checkout' }],
+    ...{ rollback_trigger: { mode: 'threshold', min_requests: 1 }, min_requests: 1, bake: 0 },
+  },
+}
 
-  const view = (): Promise<ServiceView> => vertex.service('shop')
-  const change = (at: string, body: unknown = {}): Promise<unknown> =>
-    vertex.ask('POST', `/v1/services/shop/${at}`, { body })
-  const deploy = (): Promise<unknown> => change('rollouts', { version: 'v2' })
-  const ended = async (what: string): Promise<ServiceView> => {
+/** The node, its customers, and what an operator tries. */
+class Town {
+  readonly stable: Shop
+  readonly candidate: Shop
+  readonly vertex: Vertex
+  #customers: Customers | null = null
+
+  private constructor(stable: Shop, candidate: Shop) {
+    this.stable = stable
+    this.candidate = candidate
+    const versions = { v1: { targets: [stable.url] }, v2: { targets: [candidate.url] } }
+    this.vertex = new Vertex({
+      ...{ listen: '127.0.0.1:0', admin: '127.0.0.1:0', threads: 1 },
+      services: {
+        shop: { ...SERVICE, versions, routing: { stable: 'v1', candidate: 'v2 @ 20%' } },
+        // Nobody is stable here, so there is nobody else to serve.
+        fresh: { ...SERVICE, versions, match: { path: '/fresh' }, routing: { stable: 'none' } },
+      },
+    })
+    mkdirSync(path.join(this.vertex.folder, 'scenarios'))
+    const file = path.join(this.vertex.folder, 'scenarios', 'checkout.yaml')
+    writeFileSync(file, JSON.stringify(SCENARIO))
+  }
+
+  static async open(): Promise<Town> {
+    const town = new Town(await Shop.start(), await Shop.start())
+    town.candidate.broken = true
+    await town.vertex.start()
+    town.#customers = new Customers(town.vertex, 4)
+    return town
+  }
+
+  get served(): number {
+    return this.#customers?.served ?? 0
+  }
+
+  change(at: string, body: unknown = {}): Promise<unknown> {
+    return this.vertex.ask('POST', `/v1/services/shop/${at}`, { body })
+  }
+
+  deploy(): Promise<unknown> {
+    return this.change('rollouts', { version: 'v2' })
+  }
+
+  weight(candidate: number, ifMatch?: number): Promise<unknown> {
+    const match = ifMatch === undefined ? {} : { ifMatch }
+    return this.vertex.ask('PUT', '/v1/services/shop/weight', { body: { candidate }, ...match })
+  }
+
+  /** Waits until a service is so. */
+  seen(name: string, is: (view: ServiceView) => boolean): Promise<ServiceView> {
     const probe = async (): Promise<ServiceView | null> => {
-      const now = await view()
-      return now.rollout === null && now.ended !== null ? now : null
+      const view = await this.vertex.service(name)
+      return is(view) ? view : null
     }
-    const now = await until(probe, { what, withinMs: 10_000 })
+    return until(probe, { what: `${name} is so`, withinMs: 20_000 })
+  }
+
+  /** Deploys, and is back while the gate waits for an answer: there is time to do something. */
+  async amidGate(): Promise<ServiceView> {
+    this.candidate.hangs = true
+    await this.deploy()
+    return this.seen('shop', ({ rollout }) => rollout?.gates != null)
+  }
+
+  async close(): Promise<void> {
+    await this.#customers?.end()
+    await this.vertex.end('SIGKILL')
+    await Promise.all([this.stable.stop(), this.candidate.stop()])
+  }
+}
+
+/** What is tried, in words, and how; each must come to an end without a customer. */
+const ATTEMPTS: Readonly<Record<string, (town: Town) => Promise<unknown>>> = {
+  'a weight in the file of a fresh node': async () => undefined,
+  'a rollout': (town) => town.deploy(),
+  'a promotion to the next step': async (town) => {
+    await town.amidGate()
+    await town.change('rollout/promote')
+  },
+  'a pause and its end': async (town) => {
+    await town.amidGate()
+    await town.change('rollout/pause')
+    town.candidate.hangs = false
+    await town.change('rollout/resume')
+  },
+  'a weight by hand': (town) => town.weight(50),
+  'a weight by hand in a rollout, and an abort': async (town) => {
+    const { revision } = await town.amidGate()
+    await town.weight(50, revision)
+    town.candidate.hangs = false
+    await town.seen('shop', ({ rollout }) => rollout?.gates == null)
+    await town.change('rollout/abort')
+  },
+  'a kill -9 amid the gate': async (town) => {
+    await town.amidGate()
+    await town.vertex.end('SIGKILL')
+    town.candidate.hangs = false
+    await town.vertex.start()
+  },
+}
+
+await t.test('a candidate whose transaction fails meets nobody, until it is mended', async (t) => {
+  const town = await Town.open()
+  const { candidate, vertex } = town
+  for (const [what, attempt] of Object.entries(ATTEMPTS)) {
+    await attempt(town)
+    candidate.hangs = false
+    await town.seen('shop', ({ ended, rollout }) => rollout === null && ended !== null)
     t.equal(candidate.seen.live, 0, `${what}: no customer met it`)
-    return now
   }
-  /** The first report of a gate that hangs is late: there is time to do something. */
-  const amidGate = async (what: string): Promise<void> => {
-    candidate.hangs = true
-    await deploy()
-    const seen = async (): Promise<true | null> =>
-      (await view()).rollout?.gates == null ? null : true
-    await until(seen, { what: `the gate (${what})`, withinMs: 10_000 })
-  }
-
-  const first = await ended('a weight in the file of a fresh node')
-  t.match(first.ended?.reason, /gate "checkout" before 20 % was not passed: /)
-
-  await deploy()
-  await ended('a rollout')
-
-  await amidGate('promote')
-  await change('rollout/promote')
-  candidate.hangs = false
-  await ended('a promotion to the next step')
-
-  await amidGate('pause')
-  await change('rollout/pause')
-  candidate.hangs = false
-  await change('rollout/resume')
-  await ended('a pause and its end')
-
-  await vertex.ask('PUT', '/v1/services/shop/weight', { body: { candidate: 50 } })
-  await ended('a weight by hand')
-
-  await amidGate('weight in a rollout')
-  const { revision } = await view()
-  await vertex.ask('PUT', '/v1/services/shop/weight', {
-    ...{ body: { candidate: 50 }, ifMatch: revision },
-  })
-  candidate.hangs = false
-  const dropped = async (): Promise<true | null> =>
-    (await view()).rollout?.gates == null ? true : null
-  await until(dropped, { what: 'the gate of a weight by hand', withinMs: 10_000 })
-  await change('rollout/abort')
-  await ended('a weight by hand in a rollout, and an abort')
-
-  for (const when of ['amid the gate', 'again amid the gate']) {
-    await amidGate(when)
-    await vertex.end('SIGKILL')
-    candidate.hangs = when !== 'again amid the gate'
-    await vertex.start()
-    if (candidate.hangs) candidate.hangs = false
-    await ended(`a kill -9 ${when}`)
-  }
+  const { reason } = (await vertex.service('shop')).ended ?? {}
+  t.match(reason, /gate "checkout" before 30 % was not passed: /)
 
   await vertex.ask('POST', '/v1/services/fresh/rollouts', { body: { version: 'v2' } })
-  const isOver = async (): Promise<true | null> =>
-    (await vertex.service('fresh')).ended === null ? null : true
-  await until(isOver, { what: 'the first deploy of a service', withinMs: 10_000 })
+  await town.seen('fresh', ({ ended }) => ended !== null)
   const nobody = await fetch(`${vertex.url}/fresh`)
   t.equal(nobody.status, 503, 'where nobody is stable, nobody serves')
-  t.equal(candidate.seen.live, 0, 'not even where there is no other')
+  t.equal(candidate.seen.live, 0, 'the first deploy of a service: no customer met it')
 
   t.ok(candidate.seen.health > 20, `its health was well all the time: ${candidate.seen.health}`)
   t.ok(candidate.seen.synthetic > 20, `it was tried: ${candidate.seen.synthetic}`)
-  t.ok(customers.served > 100, `customers were served: ${customers.served}`)
+  t.ok(town.served > 100, `customers were served: ${town.served}`)
 
   candidate.broken = false
-  await deploy()
-  const live = async (): Promise<true | null> => (candidate.seen.live > 0 ? true : null)
-  await until(live, { what: 'the mended candidate meets customers', withinMs: 10_000 })
-  await customers.end()
-  await vertex.end('SIGKILL')
-  await Promise.all([stable.stop(), candidate.stop()])
+  await town.deploy()
+  const isLive = (): true | null => (candidate.seen.live > 0 ? true : null)
+  await until(isLive, { what: 'the mended candidate meets customers', withinMs: 20_000 })
+  await town.close()
 })
