@@ -9,6 +9,11 @@ import type { MirrorOrder } from '../core/mirror/order.ts'
 import type { FromMirror, ToMirror } from './mirror-data.ts'
 
 const RESTART_MS = 500
+/**
+ * What candidates answer must not take the customers' memory: a thread that wants more is ended,
+ * and started again. Much garbage is short-lived there, so a small young generation is no loss.
+ */
+const MEMORY = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 16 } as const
 
 export interface MirrorHostOptions {
   /** Called when a mirror thread was started: the edge threads need lines to it (`connect`). */
@@ -72,6 +77,7 @@ export class MirrorHost {
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
     const worker = new Worker(new URL(`./thread.${extension}`, import.meta.url), {
       name: 'vertex-mirror',
+      resourceLimits: MEMORY,
     })
     this.#worker = worker
     let reason = 'it ended by itself'

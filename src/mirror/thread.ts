@@ -35,6 +35,7 @@ function follow({ order, service }: Extract<ToMirror, { do: 'follow' }>): void {
   report(shadow)
   shadow.follow(order)
   if (order !== null) byCell.set(order.cell, shadow)
+  keepTime()
 }
 
 function openLine(port: MessagePort): void {
@@ -66,11 +67,21 @@ function report(shadow: Shadow): void {
   if (news !== null) parentPort?.postMessage(news satisfies FromMirror)
 }
 
-setInterval(() => {
+/** Time is kept only while something is mirrored: a thread that waits costs nothing. */
+let timers: readonly NodeJS.Timeout[] = []
+
+function keepTime(): void {
+  const isNeeded = byCell.size > 0
+  if (isNeeded === timers.length > 0) return
+  for (const timer of timers) clearInterval(timer)
+  timers = isNeeded ? [setInterval(sweep, SWEEP_MS), setInterval(reportAll, REPORT_MS)] : []
+}
+
+function sweep(): void {
   const nowMs = performance.now()
   for (const shadow of shadows.values()) shadow.sweep(nowMs)
-}, SWEEP_MS)
+}
 
-setInterval(() => {
+function reportAll(): void {
   for (const shadow of shadows.values()) report(shadow)
-}, REPORT_MS)
+}

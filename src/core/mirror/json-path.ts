@@ -4,7 +4,7 @@
 // each of many answers.
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_-]*$/
-const PATH = /^\$(?:\.[A-Za-z_][A-Za-z0-9_-]*|\[\*\]|\["(?:[^"\\\0-\x1f]|\\["\\])*"\])*$/
+const PATH = /^\$(?:\.[A-Za-z_][A-Za-z0-9_-]*|\[\*\]|\["(?:[^"\\\p{Cc}]|\\["\\])*"\])*$/u
 
 /** Longer paths are cut: a path that is told is a label, not data. */
 const MAX_PATH_CHARS = 256
