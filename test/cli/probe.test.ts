@@ -125,7 +125,7 @@ await t.test('a real node probes what has no traffic, and keeps its scenarios', 
   const reload = async (says: RegExp): Promise<string> => {
     process.kill(vertex.pid, 'SIGHUP')
     const found = () => vertex.log.find((line) => says.test(line)) ?? null
-    return until(found, { what: `the log says ${says.source}`, withinMs: 10_000 })
+    return until(found, { what: `the log says ${says.source}`, withinMs: 30_000 })
   }
   await reload(/The config was reloaded/)
   const [healthy, failing] = [await probe('v1', 'pay'), await probe('v2', 'pay')]
