@@ -31,7 +31,6 @@ import type {
 import { type Asked, Transport } from './transport.ts'
 
 export type {
-  Change,
   EndedView,
   NodeView,
   RolloutView,

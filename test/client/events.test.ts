@@ -67,7 +67,8 @@ await t.test('a node that starts anew goes on behind the last entry that was see
     return answer
   }
   const client = new VertexClient({ url, fetch: counting })
-  const both = [client.events({ after: 0 }), client.events()] as const
+  const patient = { reconnects: 100 } // as long as a node on a busy machine takes to start
+  const both = [client.events({ after: 0, ...patient }), client.events(patient)] as const
   tell(node, 1)
   t.same(await take(both[0], 1), [1])
   // The other one has heard nothing yet, and knows its place from the greeting.
