@@ -44,6 +44,10 @@ const node = await RealNode.start({
   killed: service([door('killed')]),
   person: service([{ manual: 'release manager' }]),
   failing: service([door('failing')], { on_gate_failure: 'pause' }),
+  shadow: {
+    ...service([{ mirror: { min_requests: 20, error_rate: '0%' } }]),
+    mirror: { compare: { body: 'off' } },
+  },
 })
 
 t.teardown(async () => {
@@ -136,3 +140,19 @@ await t.test(
     await node.at('failing', 20)
   },
 )
+
+await t.test('copies of live requests are a gate: who fails them meets nobody', async (t) => {
+  candidate.failing.add('shadow.test')
+  await node.does('deploy shadow v2')
+  await node.trafficUntil('shadow', async () => (await node.view('shadow')).ended !== null)
+  const { ended } = await node.view('shadow')
+  t.match(ended?.reason, /gate "mirror" .*100 % of the mirrored requests failed/)
+  candidate.failing.delete('shadow.test')
+  const said = await node.gets('shadow', 20)
+  t.ok(said.every(({ status, text }) => status === 200 && text === 'stable'))
+  await node.does('deploy shadow v2')
+  const isRaised = async () => (await node.view('shadow')).candidate?.weight === 20
+  await node.trafficUntil('shadow', isRaised)
+  const [report] = (await node.view('shadow')).rollout?.gateReports ?? []
+  t.match(report, { gate: 'mirror', passed: true, reason: /mirrored requests were well/ })
+})

@@ -170,12 +170,14 @@ const ROWS: Readonly<Record<string, Shown>> = {
       'gate-silent',
       'gate-person',
       'gates-wait-for-holds',
+      'gate-mirror',
     ],
     tests: {
       [GATES]: [
         'a gate stands before every raise; promote runs it, promote --full does not',
         'a person lets it go on with promote',
         'a gate that fails pauses where the strategy says so, and on-call is told',
+        'copies of live requests are a gate: who fails them meets nobody',
       ],
       'test/control/gates.test.ts': [
         'a program that fails ends the rollout with its last words',

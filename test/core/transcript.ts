@@ -81,12 +81,13 @@ function factsFrom(before: Facts, words: Words): Facts {
   return next
 }
 
-/** A gate with this name: a person where the name is `person`, else a command. */
+/** A gate with this name: a person or a mirror where that is its name, else a command. */
 function gateNamed(name: string): Gate {
   const common = { name, timeoutMs: 120_000 }
-  return name === 'person'
-    ? { ...common, kind: 'manual' }
-    : { ...common, kind: 'command', command: ['true'] }
+  if (name === 'person') return { ...common, kind: 'manual' }
+  if (name !== 'mirror') return { ...common, kind: 'command', command: ['true'] }
+  const bounds = { errorRate: 0, p99Ms: null, mismatchRate: null }
+  return { ...common, kind: 'mirror', minRequests: 10, ...bounds }
 }
 
 /** Plays one transcript line after the other. */

@@ -9,7 +9,7 @@
 
 import type { Effect, ServiceDocument } from '../events.ts'
 import type { Gate, GatedRaise, GateReport, GateResult, GateRun } from '../gate.ts'
-import type { Pause, Rollout } from '../service.ts'
+import type { Pause, Rollout, ServiceState } from '../service.ts'
 import type { Strategy } from '../strategy.ts'
 import type { Hold } from '../verdict/readiness.ts'
 import { seconds } from '../verdict/words.ts'
@@ -26,10 +26,19 @@ const GRACE_MS = 5000
 /** What was proven so long ago has to be proven again, when the raise had to wait after all. */
 const PASS_HOLDS_MS = 60_000
 
-/** The gates before a weight: those of the step that reaches it, else the strategy's. */
-export function gatesBefore({ gates, steps }: Strategy, weight: Weight): readonly Gate[] {
+/**
+ * The gates before a weight: those of the step that reaches it, else the strategy's. Requests are
+ * mirrored only beside a stable version and to a candidate at 0 %: where there can be none, a gate
+ * that waits for them would wait in vain, as behind a restart amid a rollout.
+ */
+function gatesBefore(
+  { stable, weight: inForce }: ServiceState,
+  { gates, steps }: Strategy,
+  weight: Weight,
+): readonly Gate[] {
   const step = steps.find((one) => one.weight >= weight)
-  return step?.gates ?? gates
+  const isMirrored = stable !== null && inForce === 0
+  return (step?.gates ?? gates).filter(({ kind }) => kind !== 'mirror' || isMirrored)
 }
 
 /** The gate that runs now; null when none does, be it that all were passed. */
@@ -72,7 +81,7 @@ export function raiseGated(
 ): Stepped {
   const { now, pause = null } = at
   const rollout = rolloutOf(document)
-  const gates = gatesBefore(rollout.strategy, raise.weight)
+  const gates = gatesBefore(document.state, rollout.strategy, raise.weight)
   const known = rollout.gate ?? null
   const goesOn = known !== null && isFor(known, raise)
   if (gates.length === 0 || (goesOn && isPassed(known))) {
