@@ -16,6 +16,7 @@ const DECISIONS: readonly JournalKind[] = [
   'raise',
   'weight',
   'hold',
+  'gate',
   'pause',
   'resume',
   'promoted',

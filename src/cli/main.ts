@@ -203,7 +203,7 @@ function splitVerbs(program: Command): void {
     .description("set the candidate's share by hand, in percent")
     .usage('[service] <percent> [options]')
     .argument('<percent...>', 'the percentage, after its service if there are several', oneOrTwo)
-    .option('--force', "raise also when a target of the candidate is out or can't be reached")
+    .option('--force', 'pass over gates, and over candidate targets that are out or not reached')
     .option('--revision <n>', 'only if the service still has this revision', revision)
     .action(
       async (
@@ -230,7 +230,7 @@ const POSTS: Readonly<Record<string, Post>> = {
   promote: {
     about: 'go to the next step of the rollout now; at 100 % end the bake',
     path: '/rollout/promote',
-    flag: { name: 'full', about: 'go to 100 % at once, past the steps between' },
+    flag: { name: 'full', about: 'go to 100 % at once, past all gates and steps' },
   },
   pause: { about: 'hold the rollout where it is', path: '/rollout/pause' },
   resume: { about: 'let a paused rollout go on', path: '/rollout/resume' },

@@ -39,7 +39,7 @@ export interface ChangeOptions extends ServiceOptions {
 }
 
 export interface WeightOptions extends ChangeOptions {
-  /** A raise at once, without a look at the targets of the candidate. */
+  /** A raise at once, past the gates and without a look at the candidate's targets. */
   readonly force?: boolean | undefined
 }
 

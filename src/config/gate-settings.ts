@@ -44,7 +44,7 @@ export const GATE_COMMAND: Setting<string> = text(`${AT}.command`, {
   pattern: /^[^\0]{1,4096}$/,
   why:
     'A program with its arguments, without a shell; exit code 0 passes. It runs in the directory of ' +
-    'the config, with VERTEX_SERVICE, VERTEX_VERSION, VERTEX_TARGETS and VERTEX_WEIGHT.',
+    'the config, with VERTEX_SERVICE, _VERSION, _TARGETS, _ROLLOUT and _WEIGHT.',
 })
 
 export const GATE_WEBHOOK: Setting<string> = setting(`${AT}.webhook`, {

@@ -3,11 +3,12 @@
 import type { Problem } from '../core/problem.ts'
 
 export function unknownScenario(name: string, allowed: readonly string[]): Problem {
+  const none = allowed.length === 0 ? ': there are none, as the directory has no NAME.yaml' : ''
   return {
     status: 404,
     code: 'unknown-scenario',
     title: 'Unknown scenario',
-    detail: `Cannot run scenario ${name} as it is not among the scenarios of the config`,
+    detail: `Cannot run scenario ${name} as it is not among the scenarios of the config${none}`,
     allowed,
   }
 }
