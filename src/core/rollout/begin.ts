@@ -8,6 +8,7 @@ import { percentFromWeight } from '../weight.ts'
 import { openManual } from './by-hand.ts'
 import { quarantineRefusal, sameTargets } from './quarantine.ts'
 import { healthText, takenTarget } from './targets.ts'
+import { gatesAgain } from './upkeep.ts'
 import {
   assignmentOf,
   conflict,
@@ -215,12 +216,21 @@ export function replace(
 }
 
 /** Only targets in the file's `versions` block have changed: a rollout that runs goes on. */
-function adoptTargets(document: ServiceDocument, event: EventOf<'routing'>): Stepped {
+function adoptTargets(document: ServiceDocument, event: EventOf<'routing'>, now: number): Stepped {
   const { state } = document
+  const { candidate } = state
+  const named = candidate === null ? undefined : event.versions[candidate]
+  const known = candidate === null ? undefined : state.versions[candidate]?.targets
+  const isOther = named !== undefined && known !== undefined && !sameTargets(known, named)
+  // What the gates of the candidate have seen were other targets.
+  const rollout =
+    state.rollout === null || !isOther
+      ? state.rollout
+      : { ...state.rollout, ...gatesAgain(state.rollout, now) }
   const text = "the targets of the file's versions were applied"
   const versions = { ...state.versions, ...recordsOf(state, event) }
   return {
-    document: moved(document, { state: { versions, routingHash: event.hash } }),
+    document: moved(document, { state: { versions, rollout, routingHash: event.hash } }),
     note: text,
     effects: [
       PERSIST,
@@ -251,7 +261,7 @@ function routingPart(hash: string | null): string | null {
 export function adopt(document: ServiceDocument, event: EventOf<'routing'>, now: number): Stepped {
   const { state } = document
   if (routingPart(state.routingHash) === routingPart(event.hash)) {
-    return adoptTargets(document, event)
+    return adoptTargets(document, event, now)
   }
   // A file that names none says that there is none yet, not that the one there is has to go.
   const stable = event.stable ?? state.stable

@@ -23,6 +23,7 @@ import {
 export function setTargets(
   document: ServiceDocument,
   event: EventOf<'targets'>,
+  now: number,
 ): Stepped | Refusal {
   const { state } = document
   const { version, targets } = event
@@ -52,8 +53,13 @@ export function setTargets(
   if (taken !== null) return taken
   const text = `${version} has the targets ${targets.join(', ')} now`
   const versions = { ...state.versions, [version]: { ...known, targets } }
+  // What its gates have seen were other targets.
+  const rollout =
+    state.rollout === null || version !== state.candidate
+      ? state.rollout
+      : { ...state.rollout, ...gatesAgain(state.rollout, now) }
   return {
-    document: moved(document, { state: { versions } }),
+    document: moved(document, { state: { versions, rollout } }),
     note: text,
     effects: [
       PERSIST,
@@ -105,7 +111,7 @@ export function restarted(document: ServiceDocument, _event: unknown, now: numbe
 }
 
 /** Gates that were under way run again, from the first one on. */
-function gatesAgain(rollout: Rollout, now: number): Partial<Rollout> {
+export function gatesAgain(rollout: Rollout, now: number): Partial<Rollout> {
   if (rollout.gate == null) return {}
   const gateRuns = (rollout.gateRuns ?? 0) + 1
   const run = `${rollout.id}/${gateRuns}`
