@@ -3,6 +3,7 @@
 
 import { basename } from 'node:path'
 import type { Gate } from '../core/gate.ts'
+import type { Transaction } from '../core/transaction/transaction.ts'
 import { GATE, GATE_MIRROR, MANUAL_TIMEOUT } from './gate-settings.ts'
 import { type Report, under } from './mistake.ts'
 import type { GateDocument, StrategyDocument, Texts } from './schema.ts'
@@ -104,36 +105,68 @@ export function reportMissing(
   strategy: StrategyDocument | undefined,
   known: {
     /** Null: what is wrong with them was reported. */
-    scenarios: readonly string[] | null
+    scenarios: readonly Transaction[] | null
     isMirrored: boolean
     pointer: string
     report: Report
   },
 ): void {
-  const { isMirrored, pointer, report, scenarios } = known
+  const { pointer } = known
   const lists = [
-    { gates: strategy?.gate ?? [], at: under(pointer, 'gate') },
+    { gates: strategy?.gate ?? [], at: under(pointer, 'gate'), isLater: false },
     ...(strategy?.steps ?? []).map((step, index) => ({
       gates: step?.gate ?? [],
       at: under(under(under(pointer, 'steps'), index), 'gate'),
+      isLater: index > 0,
     })),
   ]
-  for (const { at, gates } of lists) {
+  for (const { at, gates, isLater } of lists) {
     for (const [index, gate] of gates.entries()) {
-      const place = under(at, index)
-      const name = gate?.synthetic
-      if (typeof name === 'string' && scenarios?.includes(name) === false) {
-        const guess = suggest(name, scenarios)
-        const all = scenarios.length === 0 ? 'none' : scenarios.join(', ')
-        const hint = guess === null ? `known are ${all}` : `did you mean ${guess}?`
-        const message = `Cannot run ${JSON.stringify(name)} as a gate as there is no such scenario`
-        report(under(place, 'synthetic'), `${message}: ${hint}`)
-      }
-      if (gate?.mirror !== undefined && !isMirrored) {
-        const rule = 'nothing is mirrored: set mirror for the service, too'
-        report(under(place, 'mirror'), `Cannot judge mirrored requests as ${rule}`, 'key')
-      }
+      if (gate === undefined) continue
+      const place = { ...known, pointer: under(at, index) }
+      reportScenario(gate, place)
+      reportMirror(gate, { ...place, isLater })
     }
+  }
+}
+
+function reportScenario(
+  gate: GateDocument,
+  known: { scenarios: readonly Transaction[] | null } & Place,
+): void {
+  const { pointer, report, scenarios } = known
+  const name = gate.synthetic
+  if (typeof name !== 'string' || scenarios === null) return
+  const found = scenarios.find((scenario) => scenario.name === name)
+  if (found === undefined) {
+    const names = scenarios.map((scenario) => scenario.name)
+    const guess = suggest(name, names)
+    const all = names.length === 0 ? 'none' : names.join(', ')
+    const hint = guess === null ? `known are ${all}` : `did you mean ${guess}?`
+    const message = `Cannot run ${JSON.stringify(name)} as a gate as there is no such scenario`
+    report(under(pointer, 'synthetic'), `${message}: ${hint}`)
+    return
+  }
+  const timeoutMs = valueFrom(GATE.timeout, gate.timeout)
+  if (timeoutMs > found.durationMs) return
+  const rule =
+    `its scenario goes on for ${found.durationMs / 1000} s: current value is ${timeoutMs / 1000} s. ` +
+    'Set timeout'
+  report(pointer, `Cannot pass this gate within its timeout as ${rule}`)
+}
+
+function reportMirror(
+  { mirror }: GateDocument,
+  known: { isMirrored: boolean; isLater: boolean } & Place,
+): void {
+  const { isLater, isMirrored, pointer, report } = known
+  if (mirror === undefined) return
+  if (isLater) {
+    const rule = 'nothing is mirrored above 0 %: name it in the first step, or for all'
+    report(under(pointer, 'mirror'), `Cannot judge mirrored requests here as ${rule}`, 'key')
+  } else if (!isMirrored) {
+    const rule = 'nothing is mirrored: set mirror for the service, too'
+    report(under(pointer, 'mirror'), `Cannot judge mirrored requests as ${rule}`, 'key')
   }
 }
 

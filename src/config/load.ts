@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, resolve } from 'node:path'
+import type { Transaction } from '../core/transaction/transaction.ts'
 import { checkShape } from './check.ts'
 import type { AccessLogConfig, Config, ServiceConfig } from './config.ts'
 import { reportAccessLog } from './contradictions.ts'
@@ -136,7 +137,7 @@ function resolveNode(document: NodeDocument, context: Context): Config {
     { directory: scenarios, isGiven: document.scenarios !== undefined },
     context,
   )
-  const known = context.mistakes.length > before ? null : transactions.map(({ name }) => name)
+  const known = context.mistakes.length > before ? null : transactions
   if (listen.port !== 0 && listen.port === admin.port && listen.host === admin.host) {
     report('/admin', `Cannot serve the admin API there as listen has that address already`)
   }
@@ -244,7 +245,7 @@ const FLAT_KEYS: readonly string[] = [
 
 function resolveServices(
   document: NodeDocument,
-  context: Context & { readonly scenarios: readonly string[] | null },
+  context: Context & { readonly scenarios: readonly Transaction[] | null },
 ): readonly ServiceConfig[] {
   const { report, keys } = context
   const documents = new Map<string, { document: ServiceDocument; pointer: string }>()

@@ -84,6 +84,8 @@ export interface GateRun {
   readonly pause: Pause | null
   readonly gates: readonly Gate[]
   readonly reports: readonly GateResult[]
+  /** When each of them was passed (the clock of `now`). */
+  readonly passedMs: readonly number[]
   /** When the present gate began, or the last one was passed (the clock of `now`). */
   readonly sinceMs: number
 }

@@ -7,6 +7,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
+import { judgeMirror } from '../../src/control/gates/mirror-gate.ts'
 import type { SyntheticPort } from '../../src/control/gates/ports.ts'
 import type { Answer } from '../../src/core/command.ts'
 import type { Gate, MirrorTally } from '../../src/core/gate.ts'
@@ -135,6 +136,35 @@ await t.test('a program that does not listen is killed', async (t) => {
     await node.ask({ do: 'abort' })
     await until('its end', async () => !(await isAlive(number)))
     t.pass('it is gone')
+  })
+})
+
+await t.test('a program leaves nothing behind, be it passed or not', async (t) => {
+  await withNode([shell('sleep 60 & echo $! > child; exit 0')], async (node, stateDir) => {
+    await node.deploy()
+    await until('the first step', () => node.row().weight === 500)
+    const pid = Number(await readFile(join(stateDir, 'child'), 'utf8'))
+    await until('the end of what it has started', async () => !(await isAlive(pid)))
+    t.pass('it is gone')
+  })
+})
+
+await t.test('a gate may take longer than a timer can', async (t) => {
+  await withNode([shell('sleep 0.2', { timeoutMs: 30 * 86_400_000 })], async (node) => {
+    await node.deploy()
+    await until('the first step', () => node.row().weight === 500)
+    t.pass('it was passed')
+  })
+})
+
+await t.test("the words of a program are not the journal's business", async (t) => {
+  await withNode([shell('true # S3CRET')], async (node) => {
+    await node.deploy()
+    await until('the first step', () => node.row().weight === 500)
+    await until('the raise in the journal', async () =>
+      (await node.journal()).some(({ kind }) => kind === 'raise'),
+    )
+    t.notMatch(JSON.stringify(await node.journal()), /S3CRET/)
   })
 })
 
@@ -341,7 +371,7 @@ await t.test('mirrored requests are waited for, and then held against the bounds
       now = tally
       await node.view()
       t.equal(node.row().weight, 0)
-      now = { ...tally, requests: 100 }
+      now = { ...tally, requests: 100, compared: 100 }
       await until('the first step', () => node.row().weight === 500)
     },
     { mirror },
@@ -366,8 +396,30 @@ await t.test('mirrored requests are waited for, and then held against the bounds
     [{ ...gate, timeoutMs: 1000 }],
     async (node) => {
       await node.deploy()
-      t.match(await reasonOfEnd(node), /100 mirrored requests are needed, and 99 were/)
+      t.match(await reasonOfEnd(node), /100 mirrored requests are needed, and 99 were, 99 of them/)
     },
     { mirror },
   )
 })
+
+await t.test(
+  'too few comparisons, or too many copies that found no room, prove nothing',
+  async (t) => {
+    const gate: Extract<Gate, { kind: 'mirror' }> = {
+      ...{ kind: 'mirror', name: 'mirror', timeoutMs: 5000, minRequests: 100 },
+      ...{ errorRate: 0, p99Ms: 50, mismatchRate: 0 },
+    }
+    const tally: MirrorTally = {
+      ...{ service: 'shop', version: 'v2', requests: 100, errors: 0, dropped: 0 },
+      ...{ p50Ms: 5, p99Ms: 20, compared: 100, mismatched: 0, differences: [] },
+    }
+    t.match(judgeMirror(gate, tally), { passed: true })
+    t.equal(judgeMirror(gate, { ...tally, compared: 99 }), null, 'it waits for more')
+    t.match(judgeMirror({ ...gate, mismatchRate: null }, { ...tally, compared: 0 }), {
+      passed: true,
+    })
+    const many = { ...tally, dropped: 25 }
+    t.match(judgeMirror(gate, many), { passed: false, reason: /^20 % of the copies were dropped/ })
+    t.match(judgeMirror({ ...gate, errorRate: null, p99Ms: null }, many), { passed: true })
+  },
+)

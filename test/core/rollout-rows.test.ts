@@ -76,7 +76,13 @@ const ROWS: Readonly<Record<string, Shown>> = {
     },
   },
   promote: {
-    transcripts: ['promote', 'operator', 'gates-of-a-step', 'gate-person'],
+    transcripts: [
+      'promote',
+      'operator',
+      'gates-of-a-step',
+      'gates-of-skipped-steps',
+      'gate-person',
+    ],
     tests: {
       [STEERING]: ['promote goes to the next step now; full goes to 100 %'],
       [GATES]: ['a gate stands before every raise; promote runs it, promote --full does not'],

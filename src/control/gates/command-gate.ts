@@ -41,20 +41,21 @@ function environment({ subject }: GateTask): NodeJS.ProcessEnv {
   }
 }
 
+/** Signals the whole group of a program; what it says then is that nobody is left. */
+function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  if (pid === undefined) return
+  try {
+    process.kill(-pid, signal)
+  } catch {
+    // ESRCH: it has ended meanwhile, which is what was wanted. EPERM: it has become another user's,
+    // who alone can end it; the gate is over all the same.
+  }
+}
+
 /** Ends the whole group: first politely, then for sure. */
 function end(child: ChildProcess): void {
-  const { pid } = child
-  if (pid === undefined) return
-  const kill = (signal: NodeJS.Signals): void => {
-    try {
-      process.kill(-pid, signal)
-    } catch (error) {
-      // It has ended meanwhile, which is what was wanted.
-      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
-    }
-  }
-  kill('SIGTERM')
-  setTimeout(() => kill('SIGKILL'), KILL_AFTER_MS).unref()
+  signalGroup(child, 'SIGTERM')
+  setTimeout(() => signalGroup(child, 'SIGKILL'), KILL_AFTER_MS).unref()
 }
 
 function findingOf(code: number | null, signal: NodeJS.Signals | null, tail: Tail): Finding {
@@ -91,8 +92,14 @@ export function runCommand(
     // `close` would wait for everybody who has inherited the output.
     child.on('exit', (code, by) => {
       signal.removeEventListener('abort', onAbort)
+      // Nothing that it has started in the background outlives it.
+      signalGroup(child, 'SIGKILL')
       // What it printed last is on its way.
-      setImmediate(() => resolve(findingOf(code, by, tail)))
+      setImmediate(() => {
+        child.stdout.destroy()
+        child.stderr.destroy()
+        resolve(findingOf(code, by, tail))
+      })
     })
   })
 }

@@ -27,6 +27,8 @@ interface Running {
 export class Gates {
   readonly #parts: GatesParts
   readonly #running = new Map<string, Running>()
+  /** Gates that were told to end and have not yet. */
+  readonly #ending = new Set<Promise<void>>()
   #closed = false
 
   constructor(parts: GatesParts) {
@@ -59,9 +61,8 @@ export class Gates {
   /** Ends all gates and waits for their ends. */
   async close(): Promise<void> {
     this.#closed = true
-    const ends = [...this.#running.values()].map(({ done }) => done)
     for (const [service, running] of this.#running) this.#end(service, running)
-    await Promise.all(ends)
+    await Promise.all(this.#ending)
   }
 
   #begin(gate: RunnableGate, order: { key: string; run: string; subject: GateSubject }): void {
@@ -80,6 +81,8 @@ export class Gates {
 
   #end(service: string, running: Running): void {
     this.#running.delete(service)
+    this.#ending.add(running.done)
+    void running.done.finally(() => this.#ending.delete(running.done))
     running.stop.abort()
   }
 }

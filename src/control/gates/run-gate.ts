@@ -8,6 +8,9 @@ import { watchMirror } from './mirror-gate.ts'
 import { runSynthetic } from './synthetic-gate.ts'
 import { askWebhook } from './webhook-gate.ts'
 
+/** Node's timers know no more: 2^31 − 1 ms are 24.8 days. A longer limit is core's to keep. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
 /** A person's gate runs nowhere: the rollout itself waits for it. */
 export type RunnableGate = Exclude<Gate, { kind: 'manual' }>
 
@@ -52,7 +55,7 @@ export async function runGate(
 ): Promise<GateReport> {
   const { signal, wall } = options
   const beganMs = wall()
-  const limit = AbortSignal.timeout(gate.timeoutMs)
+  const limit = AbortSignal.timeout(Math.min(gate.timeoutMs, LONGEST_TIMER_MS))
   const either = AbortSignal.any([signal, limit])
   const finding = await within(either, find(gate, task, either))
   const late = limit.aborted && !finding.passed

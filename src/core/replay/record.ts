@@ -7,6 +7,7 @@
 
 import type { ServiceDocument } from '../events.ts'
 import type { Phase, Rollout } from '../service.ts'
+import { withoutGates } from '../strategy.ts'
 import { type EvidenceValues, type Raise, readEvidence } from '../verdict/evidence.ts'
 import type { Weight } from '../weight.ts'
 import type { Keyframe } from './line.ts'
@@ -58,6 +59,15 @@ function commonOf(rollout: Rollout, { evidence }: ServiceDocument): Common {
   return { rollout: id, phase, step, values: evidence === null ? null : readEvidence(evidence) }
 }
 
+/**
+ * The rollout as the journal keeps it: without its gates, which a replay does not run, and which
+ * may name what is nobody's business, such as the arguments of a program.
+ */
+function told(rollout: Rollout): Rollout {
+  const strategy = withoutGates(rollout.strategy)
+  return { ...rollout, strategy, gate: null, gateReports: [] }
+}
+
 function standing(document: ServiceDocument): Rollout {
   const { rollout } = document.state
   if (rollout === null) throw new Error('a decision about the weight belongs to a rollout')
@@ -73,7 +83,7 @@ export function raiseRecord(
   const rollout = standing(after)
   const { candidate, stable, weight } = before.state
   const inFlight = weight > 0 ? 0 : before.facts.candidateInFlight
-  const begin = { rollout: standing(before), stable, candidate, inFlight }
+  const begin = { rollout: told(standing(before)), stable, candidate, inFlight }
   return {
     ...commonOf(rollout, after),
     fold: 'raise',
@@ -113,7 +123,7 @@ export function restartRecord(after: ServiceDocument, nowMs: number): FoldRecord
 export function keyframeOf({ evidence, state }: ServiceDocument): Keyframe | null {
   const { candidate, rollout, stable, weight } = state
   if (evidence === null || rollout === null) return null
-  return { rollout, evidence, weight, stable, candidate }
+  return { rollout: told(rollout), evidence, weight, stable, candidate }
 }
 
 const FOLDS: ReadonlySet<unknown> = new Set([

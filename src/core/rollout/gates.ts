@@ -27,18 +27,29 @@ const GRACE_MS = 5000
 const PASS_HOLDS_MS = 60_000
 
 /**
- * The gates before a weight: those of the step that reaches it, else the strategy's. Requests are
- * mirrored only beside a stable version and to a candidate at 0 %: where there can be none, a gate
- * that waits for them would wait in vain, as behind a restart amid a rollout.
+ * The gates before a weight: those of all steps that it reaches or passes over, in their order and
+ * each once. Requests are mirrored only beside a stable version and to a candidate at 0 %: where
+ * there can be none, a gate that waits for them would wait in vain, as behind a restart.
  */
 function gatesBefore(
   { stable, weight: inForce }: ServiceState,
   { gates, steps }: Strategy,
   weight: Weight,
 ): readonly Gate[] {
-  const step = steps.find((one) => one.weight >= weight)
+  const reached = steps.findIndex((step) => step.weight >= weight)
+  const passed = steps.filter((step, i) => step.weight > inForce && (i <= reached || reached < 0))
+  const found: Gate[] = []
+  for (const step of passed) for (const gate of step.gates ?? gates) addGate(found, gate)
   const isMirrored = stable !== null && inForce === 0
-  return (step?.gates ?? gates).filter(({ kind }) => kind !== 'mirror' || isMirrored)
+  return found.filter(({ kind }) => kind !== 'mirror' || isMirrored)
+}
+
+/** Two steps may name the same gate, or call different gates by one name. */
+function addGate(found: Gate[], gate: Gate): void {
+  const same = found.filter(({ name }) => name === gate.name || name.startsWith(`${gate.name} (`))
+  const text = (one: Gate): string => JSON.stringify({ ...one, name: '' })
+  if (same.some((one) => text(one) === text(gate))) return
+  found.push(same.length === 0 ? gate : { ...gate, name: `${gate.name} (${same.length + 1})` })
 }
 
 /** The gate that runs now; null when none does, be it that all were passed. */
@@ -87,17 +98,35 @@ export function raiseGated(
   if (gates.length === 0 || (goesOn && isPassed(known))) {
     return raiseWith(document, raise, { now, pause })
   }
-  const runs = (rollout.gateRuns ?? 0) + 1
-  const fresh: GateRun = {
-    ...{ run: `${rollout.id}/${runs}`, raise, pause, gates, reports: [], sinceMs: now },
-  }
-  const gate = goesOn ? { ...known, raise, pause } : fresh
-  const gateRuns = goesOn ? runs - 1 : runs
+  if (!goesOn) return beginGates(document, { raise, gates, pause, verb: 'begin' }, now)
+  const gate = { ...known, raise, pause }
+  const held = { ...rollout, pause: pause ?? rollout.pause, gate, held: null }
+  const next = moved(document, { state: { rollout: held } })
+  const text = `${beforeText(raise)} go on: ${namesOf(gates)}`
+  return { document: next, note: text, effects: [PERSIST, noted(next, { text, by: raise.by })] }
+}
+
+function beforeText({ weight }: GatedRaise): string {
+  return `gates before ${percentFromWeight(weight)} %`
+}
+
+function namesOf(gates: readonly Gate[]): string {
+  return gates.map(({ name }) => name).join(', ')
+}
+
+function beginGates(
+  document: ServiceDocument,
+  order: Pick<GateRun, 'raise' | 'gates' | 'pause'> & { verb: string },
+  now: number,
+): Stepped {
+  const { gates, pause, raise, verb } = order
+  const rollout = rolloutOf(document)
+  const gateRuns = (rollout.gateRuns ?? 0) + 1
+  const run = `${rollout.id}/${gateRuns}`
+  const gate: GateRun = { run, raise, pause, gates, reports: [], passedMs: [], sinceMs: now }
   const held = { ...rollout, pause: pause ?? rollout.pause, gate, gateRuns, held: null }
   const next = moved(document, { state: { rollout: held } })
-  const names = gates.map(({ name }) => name).join(', ')
-  const verb = goesOn ? 'go on' : 'begin'
-  const text = `gates before ${percentFromWeight(raise.weight)} % ${verb}: ${names}`
+  const text = `${beforeText(raise)} ${verb}: ${namesOf(gates)}`
   return { document: next, note: text, effects: [PERSIST, noted(next, { text, by: raise.by })] }
 }
 
@@ -137,7 +166,8 @@ export function takeReport(
   if (rollout.gate.run !== run || gate.name !== report.gate) return unchanged(document)
   if (!report.passed) return gateFailed(document, report, now)
   const { raise, reports } = rollout.gate
-  const taken = { ...rollout.gate, reports: [...reports, resultOf(report)], sinceMs: now }
+  const passedMs = [...rollout.gate.passedMs, now]
+  const taken = { ...rollout.gate, reports: [...reports, resultOf(report)], passedMs, sinceMs: now }
   const next = moved(document, { state: { rollout: { ...rollout, gate: taken } } })
   const text =
     `gate ${JSON.stringify(gate.name)} before ${percentFromWeight(raise.weight)} % was passed ` +
@@ -151,6 +181,23 @@ export function takeReport(
 
 function resultOf({ details: _details, ...result }: GateReport): GateResult {
   return result
+}
+
+/**
+ * A person has taken his time: what was passed before is proven again, without asking him again.
+ * Null when nothing has to be.
+ */
+export function provenAnew(document: ServiceDocument, now: number): Stepped | null {
+  const { gate } = rolloutOf(document)
+  if (gate == null || !isPassed(gate)) return null
+  const asked = gate.gates.findLastIndex(({ kind }) => kind === 'manual')
+  const old = gate.gates.filter(({ kind }, i) => {
+    const sinceMs = now - (gate.passedMs[i] ?? 0)
+    return i < asked && kind !== 'manual' && sinceMs >= PASS_HOLDS_MS
+  })
+  if (old.length === 0) return null
+  const { pause, raise } = gate
+  return beginGates(document, { raise, pause, gates: old, verb: 'run again' }, now)
 }
 
 /** A person lets the manual gate that runs be passed; null when none does. */

@@ -64,6 +64,8 @@ export function promoteManual(
   event: EventOf<'promote'>,
   now: number,
 ): Stepped | Refusal {
+  const approved = event.full ? null : approve(document, now)
+  if (approved !== null) return afterReport(approved, now)
   if (!event.full) {
     return conflict(
       'no-steps',

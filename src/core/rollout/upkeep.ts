@@ -115,7 +115,7 @@ export function gatesAgain(rollout: Rollout, now: number): Partial<Rollout> {
   if (rollout.gate == null) return {}
   const gateRuns = (rollout.gateRuns ?? 0) + 1
   const run = `${rollout.id}/${gateRuns}`
-  return { gateRuns, gate: { ...rollout.gate, run, reports: [], sinceMs: now } }
+  return { gateRuns, gate: { ...rollout.gate, run, reports: [], passedMs: [], sinceMs: now } }
 }
 
 /** A raise could not be saved: it did not happen, and no other is tried until somebody looks. */

@@ -28,6 +28,7 @@ import {
   gateHold,
   gateSilent,
   gateUnderWay,
+  provenAnew,
   raiseGated,
   takeReport,
 } from './gates.ts'
@@ -235,7 +236,7 @@ export function gated(document: ServiceDocument, event: EventOf<'gated'>, now: n
 export function afterReport(taken: Stepped, now: number): Stepped {
   const { rollout } = taken.document.state
   if (rollout?.gate == null || gateUnderWay(rollout) !== null) return taken
-  const went = advance(taken.document, now)
+  const went = provenAnew(taken.document, now) ?? advance(taken.document, now)
   const note = went.note === '' ? taken.note : went.note
   return { ...went, note, effects: [...taken.effects, ...went.effects] }
 }
