@@ -8,7 +8,7 @@ import { Pool } from 'undici'
 import { type Credits, returnCredit } from '../board/mirror-credits.ts'
 import { areComparable, type Difference, differences } from '../core/mirror/compare.ts'
 import { isAmong, Noise, shapeOf } from '../core/mirror/noise.ts'
-import { isSafeMethod, type MirrorCopy, type MirrorOrder } from '../core/mirror/order.ts'
+import { isSafeMethod, type MirrorCopy, type MirrorOrder, subjectOf } from '../core/mirror/order.ts'
 import { answerOf, stableAnswer } from './answer.ts'
 import { Counts } from './counts.ts'
 import { type Outgoing, outgoing } from './outgoing.ts'
@@ -36,7 +36,8 @@ interface Doubted extends Under {
 export class Shadow {
   readonly service: string
   #order: MirrorOrder | null = null
-  #rollout = ''
+  /** What is counted (`subjectOf`). */
+  #subject = ''
   #counts: Counts | null = null
   #noise = new Noise()
   readonly #pools = new Map<string, Pool>()
@@ -64,8 +65,8 @@ export class Shadow {
       this.#pools.delete(url)
       void pool.destroy()
     }
-    if (order === null || order.rollout === this.#rollout) return
-    this.#rollout = order.rollout
+    if (order === null || subjectOf(order) === this.#subject) return
+    this.#subject = subjectOf(order)
     this.#counts = new Counts(order)
     this.#noise = new Noise()
   }
@@ -78,10 +79,10 @@ export class Shadow {
     if (this.#order !== null) this.#counts?.dropped(times)
   }
 
-  /** What was counted of the rollout, when that is news; else null. */
-  news(): { rollout: string; tally: ReturnType<Counts['tally']> } | null {
+  /** What was counted, when that is news; else null. */
+  news(): { subject: string; tally: ReturnType<Counts['tally']> } | null {
     if (this.#counts?.isNew !== true) return null
-    return { rollout: this.#rollout, tally: this.#counts.tally() }
+    return { subject: this.#subject, tally: this.#counts.tally() }
   }
 
   /** Gives up what has taken too long. */

@@ -31,7 +31,7 @@ export interface MirrorOrder {
   readonly cell: number
   readonly service: string
   readonly version: string
-  /** The tally is that of this rollout. */
+  /** The tally is that of this rollout, while its candidate's targets stay the same. */
   readonly rollout: string
   /** `http://host:port`, at least one. */
   readonly candidate: readonly string[]
@@ -40,6 +40,14 @@ export interface MirrorOrder {
   readonly rules: MirrorRules
   /** Whether 4xx answers are errors of the version. */
   readonly countsClientErrors: boolean
+}
+
+/**
+ * What a tally is about: a rollout's candidate on these targets. Other targets may run other
+ * programs, whatever the version is called, so what was seen of the old ones says nothing of them.
+ */
+export function subjectOf({ candidate, rollout }: MirrorOrder): string {
+  return JSON.stringify([rollout, ...candidate])
 }
 
 /** A request that was answered by stable, with what the comparison needs of the answer. */
