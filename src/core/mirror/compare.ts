@@ -37,10 +37,16 @@ export type CompareRules = Pick<MirrorRules, 'headers' | 'compareBody' | 'ignore
 
 /**
  * Whether two answers can be compared. A client that asks whether something has changed is told so
- * by the one that made what the client has: the other need not know it.
+ * by the one that made what the client has: the other need not know it. A 304 to who did not ask
+ * is an answer like any other.
+ *
+ * @param isConditional whether the request came with If-None-Match or If-Modified-Since
  */
-export function areComparable(stable: MirrorAnswer, candidate: MirrorAnswer): boolean {
-  return (stable.status === 304) === (candidate.status === 304)
+export function areComparable(
+  { candidate, stable }: { readonly stable: MirrorAnswer; readonly candidate: MirrorAnswer },
+  isConditional: boolean,
+): boolean {
+  return !isConditional || (stable.status === 304) === (candidate.status === 304)
 }
 
 /** In what the second answer differs from the first. */

@@ -52,8 +52,10 @@ await t.test('bodies that are not known whole', async (t) => {
   t.same(texts(long, a), ['body is shorter'])
   t.same(texts(a, unknown), [])
   t.same(texts(a, answer('', { body: { is: 'undecodable' } })), ['body cannot be decoded'])
-  t.ok(areComparable(a, answer('', { status: 500 })))
-  t.notOk(areComparable(a, answer('', { status: 304 })), 'only stable knows what the client has')
+  const with304 = { stable: a, candidate: answer('', { status: 304 }) }
+  t.ok(areComparable({ stable: a, candidate: answer('', { status: 500 }) }, true))
+  t.notOk(areComparable(with304, true), 'only stable knows what the client has')
+  t.ok(areComparable(with304, false), 'and this client has nothing')
 })
 
 function place(name: string): Difference {
