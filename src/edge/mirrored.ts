@@ -104,7 +104,8 @@ export class Mirrored extends Logged {
     const copy = this.#copy
     if (copy === null || copy.isOver) return
     if (!copy.isWhole) return copy.line.giveBack(copy) // it was answered early
-    const { answer, body, cell, contentEncoding, head, headers, isChunked, key, order, status } = copy
+    const { answer, body, cell, contentEncoding, head, headers, isChunked, key, order, status } =
+      copy
     copy.line.send(copy, {
       ...{ order, rules: key, cell, requestId: this.requestId, head, body, status, headers },
       ...{ contentEncoding, answer, isChunked },

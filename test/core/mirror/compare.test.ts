@@ -36,6 +36,11 @@ await t.test('status, headers and bodies, in words', async (t) => {
   t.same(texts(a, answer('{"total":2}'), ignore), ['body differs at $.total'])
   t.same(texts(a, answer('oops')), ['body is no JSON'])
   t.same(texts(answer('a'), answer('b')), ['body differs'])
+  const map = (n: number): MirrorAnswer => answer(JSON.stringify({ by: { tok_S3CRET: { n } } }))
+  t.same(texts(map(1), map(2)), ['body differs at $.by[*].n'])
+  for (const path of ['$.by[*].n', '$.by.tok_S3CRET']) {
+    t.same(texts(map(1), map(2), { ...RULES, ignore: [path] }), [], `${path} is ignored`)
+  }
   t.same(texts(answer('{"größe":1}'), answer('{"größe":1}')), [])
   t.same(texts(a, answer('', { status: 500, headers: ['b'] })), ['status 500 instead of 200'])
   t.same(texts(a, { ...a, headers: ['b'] }), ['header x-kind differs'])
