@@ -33,6 +33,8 @@ export interface SyntheticOrder {
   /** Transactions a second. */
   readonly rate: number | null
   readonly durationMs: number | null
+  /** Somebody wants to know, and no rollout waits for it: gates go before it. */
+  readonly isProbe?: boolean
 }
 
 /** Latencies in milliseconds, from the time at which a request was due. */

@@ -16,6 +16,7 @@ import type { Making, MirrorLine } from './mirror-line.ts'
 interface Copy extends Making {
   readonly line: MirrorLine
   readonly rules: MirrorRules
+  readonly key: number
   readonly order: number
   readonly head: string
   readonly bodyLimitBytes: number
@@ -50,7 +51,7 @@ export class Mirrored extends Logged {
     if (rules.share < 1 && Math.random() >= rules.share) return
     if (!line.mayCopy(service.index, rules.inFlight)) return
     const copy: Copy = {
-      ...{ line, rules, order, cell: service.index, head: out, isWhole },
+      ...{ line, rules, key: service.mirrorKey, order, cell: service.index, head: out, isWhole },
       ...{ beganMs: edge.tickedMs, limitMs: rules.timeoutMs, isOver: false },
       bodyLimitBytes: edge.settings.limits.keptBodyBytes,
       ...{ body: '', status: 0, headers: [], contentEncoding: '' },
@@ -103,9 +104,10 @@ export class Mirrored extends Logged {
     const copy = this.#copy
     if (copy === null || copy.isOver) return
     if (!copy.isWhole) return copy.line.giveBack(copy) // it was answered early
-    const { answer, body, cell, contentEncoding, head, headers, isChunked, order, status } = copy
+    const { answer, body, cell, contentEncoding, head, headers, isChunked, key, order, status } =
+      copy
     copy.line.send(copy, {
-      ...{ order, cell, requestId: this.requestId, head, body, status, headers },
+      ...{ order, rules: key, cell, requestId: this.requestId, head, body, status, headers },
       ...{ contentEncoding, answer, isChunked },
     })
   }

@@ -5,7 +5,7 @@ import type { Board } from '../board/board.ts'
 import { targetInFlight, targetShare } from '../board/tallies.ts'
 import { type Choice, OUT } from '../core/choose.ts'
 import { Router } from '../core/match.ts'
-import type { MirrorRules } from '../core/mirror/order.ts'
+import { type MirrorRules, rulesKey } from '../core/mirror/order.ts'
 import type { Affinity, Replay, RescueBudget, Table, TableTarget } from '../core/table.ts'
 import { normalisePath } from '../http1/path.ts'
 import type { UpstreamConnection } from './upstream.ts'
@@ -86,6 +86,8 @@ export interface Service {
   readonly bodyLimitBytes: number
   /** What is mirrored while there is an order to; null: nothing ever. */
   readonly mirror: MirrorRules | null
+  /** Of these rules; worked out once for all copies. */
+  readonly mirrorKey: number
   /** Finds the paths, of any host, whose requests are no evidence; null when all are. */
   readonly excluded: Router<true> | null
   readonly countsClientErrors: boolean
@@ -130,6 +132,7 @@ export function buildRoutes(board: Board, table: Table, known: Map<number, Targe
       replay: row.replay,
       bodyLimitBytes: row.bodyLimitBytes ?? Number.POSITIVE_INFINITY,
       mirror: row.mirror,
+      mirrorKey: row.mirror === null ? 0 : rulesKey(row.mirror),
       excluded: routerOf(row.verdict.exclude),
       countsClientErrors: row.verdict.clientErrors === 'count',
       slowIsErrorMs: row.verdict.slowIsErrorMs ?? Number.POSITIVE_INFINITY,

@@ -25,6 +25,7 @@ const NAMES = [
   'accept',
   'date',
   'max-forwards',
+  'x-vertex-mirror',
 ] as const
 
 export type FieldName = (typeof NAMES)[number]

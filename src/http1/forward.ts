@@ -30,8 +30,11 @@ const FORWARDED = [
   FIELD.forwarded,
   FIELD['x-request-id'],
 ]
-const UNTRUSTED = [...HOP_BY_HOP, ...FORWARDED, FIELD.host]
-const TRUSTED = [...HOP_BY_HOP, FIELD['x-forwarded-for'], FIELD.host]
+// An app may skip what customers would notice for a mirrored request, so no customer may mark one,
+// nor through a trusted peer, which passes on what it does not know.
+const OURS = [FIELD.host, FIELD['x-vertex-mirror']]
+const UNTRUSTED = [...HOP_BY_HOP, ...FORWARDED, ...OURS]
+const TRUSTED = [...HOP_BY_HOP, FIELD['x-forwarded-for'], ...OURS]
 const RESPONSE = [...HOP_BY_HOP, FIELD['proxy-authenticate']]
 // Trailer announces what only a chunked body can bring.
 const RESPONSE_DROPS = flags([...RESPONSE, FIELD.trailer])

@@ -5,7 +5,7 @@
 
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import type { MirrorTally } from '../core/gate.ts'
-import type { MirrorOrder } from '../core/mirror/order.ts'
+import { type MirrorOrder, subjectOf } from '../core/mirror/order.ts'
 import type { FromMirror, ToMirror } from './mirror-data.ts'
 
 const RESTART_MS = 500
@@ -25,6 +25,8 @@ export interface MirrorHostOptions {
 interface Followed {
   readonly rollout: string | null
   readonly order: MirrorOrder | null
+  /** Of the last order of this rollout; null before the first one. */
+  readonly subject: string | null
   readonly tally: MirrorTally | null
 }
 
@@ -41,7 +43,8 @@ export class MirrorHost {
   /**
    * What is mirrored of a service from now on.
    *
-   * @param rollout the one that runs, or null; the tally is kept until another one begins
+   * @param rollout the one that runs, or null; the tally is kept until another one begins, or an
+   *   order comes whose candidate has other targets
    * @param order null: nothing is mirrored at this moment
    */
   follow(
@@ -49,8 +52,10 @@ export class MirrorHost {
     { order, rollout }: { readonly rollout: string | null; readonly order: MirrorOrder | null },
   ): void {
     const before = this.#followed.get(service)
-    const tally = before?.rollout === rollout ? (before?.tally ?? null) : null
-    this.#followed.set(service, { rollout, order, tally })
+    const known = before?.rollout === rollout ? before : undefined
+    const subject = order === null ? (known?.subject ?? null) : subjectOf(order)
+    const tally = known?.subject === subject ? (known?.tally ?? null) : null
+    this.#followed.set(service, { rollout, order, subject, tally })
     if (order !== null && this.#worker === null) this.#start()
     else this.#tell({ do: 'follow', service, order })
   }
@@ -92,10 +97,10 @@ export class MirrorHost {
     this.#options.onStart()
   }
 
-  #note({ rollout, tally }: FromMirror): void {
+  #note({ subject, tally }: FromMirror): void {
     const followed = this.#followed.get(tally.service)
-    // What still comes of an earlier rollout is nobody's.
-    if (followed === undefined || followed.rollout !== rollout) return
+    // What still comes of an earlier rollout, or of other targets, is nobody's.
+    if (followed === undefined || followed.subject !== subject) return
     this.#followed.set(tally.service, { ...followed, tally })
   }
 

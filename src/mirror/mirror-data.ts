@@ -12,9 +12,10 @@ export type ToMirror =
   /** The end of an edge thread's line; it is in the transfer list. */
   | { readonly do: 'edge'; readonly port: MessagePort }
 
-/** The tally of a service's rollout has changed. */
+/** A service's tally has changed. */
 export interface FromMirror {
-  readonly rollout: string
+  /** Of the order that it was counted by (`subjectOf`). */
+  readonly subject: string
   readonly tally: MirrorTally
 }
 

@@ -14,6 +14,8 @@ export interface Outgoing {
   /** Names and values in turn. */
   readonly headers: readonly string[]
   readonly body: Buffer | null
+  /** Whether it asks for the answer only if that has changed (RFC 9110 section 13.1). */
+  readonly isConditional: boolean
 }
 
 /** Of one connection, written by who sends (undici), or ours. */
@@ -29,18 +31,20 @@ export function outgoing(copy: MirrorCopy): Outgoing | null {
   if (method === undefined || path === undefined || !path.startsWith('/')) return null
   const headers: string[] = []
   let isChunked = false
+  let isConditional = false
   for (const line of lines) {
     const colon = line.indexOf(':')
     if (colon <= 0) continue // the empty line at the end
     const name = line.slice(0, colon)
     const lower = name.toLowerCase()
     if (lower === 'transfer-encoding') isChunked = true
+    if (lower === 'if-none-match' || lower === 'if-modified-since') isConditional = true
     if (!GONE.has(lower)) headers.push(name, line.slice(colon + 1).trim())
   }
   headers.push(MARK, copy.requestId)
   const bytes = Buffer.from(copy.body, 'latin1')
   const body = isChunked ? withoutChunks(bytes) : bytes
-  return { method, path, headers, body: body.length === 0 ? null : body }
+  return { method, path, headers, body: body.length === 0 ? null : body, isConditional }
 }
 
 /**

@@ -8,7 +8,13 @@ import { Pool } from 'undici'
 import { type Credits, returnCredit } from '../board/mirror-credits.ts'
 import { areComparable, type Difference, differences } from '../core/mirror/compare.ts'
 import { isAmong, Noise, shapeOf } from '../core/mirror/noise.ts'
-import { isSafeMethod, type MirrorCopy, type MirrorOrder } from '../core/mirror/order.ts'
+import {
+  isSafeMethod,
+  type MirrorCopy,
+  type MirrorOrder,
+  rulesKey,
+  subjectOf,
+} from '../core/mirror/order.ts'
 import { answerOf, stableAnswer } from './answer.ts'
 import { Counts } from './counts.ts'
 import { type Outgoing, outgoing } from './outgoing.ts'
@@ -36,7 +42,9 @@ interface Doubted extends Under {
 export class Shadow {
   readonly service: string
   #order: MirrorOrder | null = null
-  #rollout = ''
+  #rules = 0
+  /** What is counted (`subjectOf`). */
+  #subject = ''
   #counts: Counts | null = null
   #noise = new Noise()
   readonly #pools = new Map<string, Pool>()
@@ -54,6 +62,7 @@ export class Shadow {
   /** Mirrors by this order from now on; null: not at all. What is under way is given up. */
   follow(order: MirrorOrder | null): void {
     this.#order = order
+    this.#rules = order === null ? 0 : rulesKey(order.rules)
     const waiting = this.#waiting
     this.#waiting = []
     for (const doubted of waiting) this.#done(doubted)
@@ -64,8 +73,8 @@ export class Shadow {
       this.#pools.delete(url)
       void pool.destroy()
     }
-    if (order === null || order.rollout === this.#rollout) return
-    this.#rollout = order.rollout
+    if (order === null || subjectOf(order) === this.#subject) return
+    this.#subject = subjectOf(order)
     this.#counts = new Counts(order)
     this.#noise = new Noise()
   }
@@ -78,10 +87,10 @@ export class Shadow {
     if (this.#order !== null) this.#counts?.dropped(times)
   }
 
-  /** What was counted of the rollout, when that is news; else null. */
-  news(): { rollout: string; tally: ReturnType<Counts['tally']> } | null {
+  /** What was counted, when that is news; else null. */
+  news(): { subject: string; tally: ReturnType<Counts['tally']> } | null {
     if (this.#counts?.isNew !== true) return null
-    return { rollout: this.#rollout, tally: this.#counts.tally() }
+    return { subject: this.#subject, tally: this.#counts.tally() }
   }
 
   /** Gives up what has taken too long. */
@@ -98,8 +107,9 @@ export class Shadow {
   /** Takes a copy over, with the credit that it was made on. */
   take(copy: MirrorCopy, credits: Credits): void {
     const order = this.#order
-    // One of an order that has ended meanwhile goes nowhere.
-    const request = order?.number === copy.order ? outgoing(copy) : null
+    // One of an order that has ended meanwhile, or made by the rules before, goes nowhere.
+    const isMeant = order?.number === copy.order && copy.rules === this.#rules
+    const request = isMeant ? outgoing(copy) : null
     if (order === null || request === null) return returnCredit(credits, copy.cell)
     const under = { copy, request, credits, shape: shapeOf(request.method, request.path) }
     this.#send(order.candidate, request, (ended) => this.#onCandidate(under, ended))
@@ -127,7 +137,7 @@ export class Shadow {
     }
     const { rules } = order
     const answers = { stable: stableAnswer(copy, rules), candidate: answerOf(ended, rules) }
-    if (!areComparable(answers.stable, answers.candidate)) return this.#done(under)
+    if (!areComparable(answers, request.isConditional)) return this.#done(under)
     const found = differences(answers, rules)
     const left = this.#noise.without(shape, found)
     const mayAsk = isSafeMethod(request.method) && order.stable.length > 0

@@ -17,10 +17,12 @@ export interface RunOrder {
 
 export type ToThread =
   | { readonly do: 'run'; readonly run: RunOrder }
-  /** Ends a run at once, without a report. */
+  /** Ends a run at once, without a report; that is acknowledged. */
   | { readonly do: 'stop'; readonly run: string }
 
+/** A run has ended. */
 export interface FromThread {
   readonly run: string
-  readonly report: SyntheticReport
+  /** Null: it was stopped. */
+  readonly report: SyntheticReport | null
 }

@@ -54,6 +54,16 @@ export function aborted(): Problem {
   }
 }
 
+export function gaveWay(): Problem {
+  return {
+    status: 503,
+    code: 'synthetic-gave-way',
+    title: 'Gave way to a gate',
+    detail:
+      'Cannot report on the synthetic transaction as its rate left a gate no room: try again later, or with a lower rate',
+  }
+}
+
 export function threadDied(reason: string): Problem {
   return {
     status: 503,

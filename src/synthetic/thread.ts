@@ -13,7 +13,7 @@ async function carryOut(port: MessagePort, message: ToThread & { do: 'run' }): P
   runs.set(run, running)
   const report = await running.done
   runs.delete(run)
-  if (report !== null) port.postMessage({ run, report } satisfies FromThread)
+  port.postMessage({ run, report } satisfies FromThread)
 }
 
 const port = parentPort

@@ -120,3 +120,29 @@ await t.test('answers without a body have none to compare', async (t) => {
   await client.ask(get('/', 'If-None-Match: "1"\r\n'))
   t.match(await mirror.shows({ requests: 1 }), { requests: 1, errors: 0, compared: 0 })
 })
+
+await t.test('a 304 that nobody asked for is a difference', async (t) => {
+  const unchanged: Handler = (socket) =>
+    socket.write('HTTP/1.1 304 Not Modified\r\nETag: "1"\r\n\r\n')
+  await mirror.mirror({ stable: says('whole'), candidate: unchanged })
+  await askTimes(1)
+  const tally = await mirror.shows({ mismatched: 1 })
+  t.same(tally.differences, [{ text: 'status 304 instead of 200', count: 1 }])
+})
+
+await t.test('what was kept by the rules before a reload is not compared by the new', async (t) => {
+  const lines = 'Content-Type: text/plain\r\n'
+  const { candidate } = await mirror.mirror({ stable: says('a', { lines }), candidate: says('a') })
+  // Control changes the order at once, while the edge threads still have the old table.
+  const rules = { ...mirror.last.rules, headers: ['content-type'] }
+  const order = { ...mirror.last, number: 1_000_000, rules }
+  mirror.order(order)
+  await askTimes(3)
+  await lab.serve({
+    ...{ stable: [Number(new URL(order.stable[0] ?? '').port)], service: { mirror: rules } },
+  })
+  await askTimes(1)
+  const tally = await mirror.shows({ requests: 1, compared: 1 })
+  t.match(tally, { requests: 1, compared: 1, mismatched: 1 })
+  t.equal(candidate.requests.length, 1)
+})

@@ -47,6 +47,26 @@ await t.test('nothing is mirrored without an order, and nothing after its end', 
   t.equal(candidate.requests.length, 1, 'the one before the end')
 })
 
+await t.test('what was seen of the candidate on other targets does not count', async (t) => {
+  const { candidate } = await mirror.mirror({ stable: says('a'), candidate: says('a') })
+  const client = await lab.client()
+  for (let i = 0; i < 3; i++) await client.ask(get())
+  t.match(await mirror.shows({ requests: 3 }), { requests: 3 })
+  const order = mirror.last
+  mirror.stopMirroring()
+  mirror.order({ ...order, number: 2_000_000 })
+  t.equal(mirror.tally.requests, 3, 'the same targets again')
+  const other = await lab.origin(says('a'))
+  mirror.order({
+    ...{ ...order, number: 2_000_001 },
+    candidate: [`http://127.0.0.1:${other.port}`],
+  })
+  t.equal(mirror.tally.requests, 0, 'none of these targets was asked yet')
+  await client.ask(get())
+  t.match(await mirror.shows({ requests: 1 }), { requests: 1 })
+  t.same([candidate.requests.length, other.requests.length], [3, 1])
+})
+
 await t.test('only what is named is mirrored', async (t) => {
   const needs = {
     service: {

@@ -70,6 +70,61 @@ await t.test('runs beyond the bounds wait, and beyond those are refused', async 
   t.ok(Math.max(...together) <= MOST_RUNS, `${Math.max(...together)} at a time`)
 })
 
+await t.test('gates go before probes, of which there may be any number', async (t) => {
+  const target = await TestTarget.start()
+  t.teardown(() => target.stop())
+  const { host } = startLab(t, { home: HOME })
+  const probes = new AbortController()
+  const probe = () => host.run(order('home', [target.url], { isProbe: true }), probes.signal)
+  const all = Array.from({ length: MOST_RUNS - 1 + MOST_WAITING }, probe)
+  t.match(await probe(), { problem: { code: 'too-many-runs' } })
+  const gate = await host.run(order('home', [target.url], { durationMs: 100 }), NEVER)
+  t.match(gate, { report: { transactions: 10, failed: 0 } })
+  const runs = new Set(target.seen.map(({ headers }) => headers['x-vertex-synthetic']))
+  t.equal(runs.size, MOST_RUNS, 'and no probe took its place meanwhile')
+  probes.abort()
+  await Promise.all(all)
+})
+
+await t.test('a probe whose rate leaves a gate no room gives way', async (t) => {
+  const silent = await TestTarget.start(() => {})
+  const target = await TestTarget.start()
+  t.teardown(() => Promise.all([silent.stop(), target.stop()]))
+  const flood = 'rate: 9950\nduration: 60s\nconnections: 1\nsteps: [{ path: / }]'
+  const { host } = startLab(t, { home: HOME, flood })
+  const probe = host.run(order('flood', [silent.url], { isProbe: true }), NEVER)
+  const small = host.run(order('home', [silent.url], { isProbe: true, rate: 1 }), NEVER)
+  const gate = await host.run(order('home', [target.url], { durationMs: 100 }), NEVER)
+  t.match(gate, { report: { transactions: 10, failed: 0 } })
+  t.match(await probe, { problem: { status: 503, code: 'synthetic-gave-way' } })
+  t.equal(await Promise.race([small, 'goes on']), 'goes on')
+})
+
+await t.test('a run that does not stop costs its thread, and nobody else', async (t) => {
+  const slow = await TestTarget.start((_, socket) => {
+    socket.write(answer(200, `${'a'.repeat(60)}!`))
+  })
+  const target = await TestTarget.start()
+  t.teardown(() => Promise.all([slow.stop(), target.stop()]))
+  const stuck = `rate: 10\nduration: 100ms\nsteps: [{ path: /, expect: { body: '/(a+)+$/' } }]`
+  const home = 'rate: 50\nduration: 800ms\nsteps: [{ path: / }]'
+  const lab = startLab(t, { stuck, home }, { stopMs: 100 })
+  const before = lab.report('home', [target.url])
+  const wait = (what: string, isSo: () => boolean) =>
+    until(() => (isSo() ? true : null), { what, withinMs: 10_000 })
+  await wait('requests', () => target.seen.length >= 5)
+  const abort = new AbortController()
+  const running = lab.host.run(order('stuck', [slow.url]), abort.signal)
+  await wait('silence', () => performance.now() - (target.seen.at(-1)?.atMs ?? 0) > 250)
+  abort.abort()
+  t.match(await running, { problem: { code: 'synthetic-aborted' } })
+  const after = lab.report('home', [target.url], { durationMs: 100 })
+  t.match(await after, { transactions: 5, failed: 0, result: { healthy: true } })
+  t.match(await before, { transactions: 40, failed: 0, result: { healthy: true } })
+  t.match(lab.deaths, [/a run of scenario stuck did not stop/])
+  t.equal(lab.deaths.length, 1)
+})
+
 await t.test('a thread that is stuck is ended, and the next run has another', async (t) => {
   const slow = await TestTarget.start((_, socket) => {
     socket.write(answer(200, `${'a'.repeat(60)}!`))

@@ -50,13 +50,13 @@ export const NEVER = new AbortController().signal
 export function startLab(
   t: Test,
   texts: Readonly<Record<string, string>>,
-  { env = {}, graceMs }: { env?: Environment; graceMs?: number } = {},
+  { env = {}, ...limits }: { env?: Environment; graceMs?: number; stopMs?: number } = {},
 ): Lab {
   const deaths: string[] = []
   const host = new SyntheticHost({
     scenarios: Object.entries(texts).map(([name, text]) => scenario(name, text, env)),
     onDeath: (text) => deaths.push(text),
-    ...(graceMs === undefined ? {} : { graceMs }),
+    ...limits,
   })
   t.teardown(() => host.stop())
   return {

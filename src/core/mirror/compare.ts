@@ -3,7 +3,7 @@
 // of members is no difference. What an operator ignores is left out; what is noise is decided by
 // noise.ts. When the status differs nothing else is told, since all the rest follows from it.
 
-import { isWithin } from './json-path.ts'
+import { isWithin, toldPath } from './json-path.ts'
 import { jsonDifferences, readJson } from './json-difference.ts'
 import type { MirrorRules } from './order.ts'
 
@@ -29,7 +29,7 @@ export interface MirrorAnswer {
 export interface Difference {
   /** `status`, `header NAME` or a JSON path; `$` is the whole body. */
   readonly place: string
-  /** In words; as many kinds as there are places and statuses. */
+  /** In words, without names that may be of customers (`toldPath`). */
   readonly text: string
 }
 
@@ -37,10 +37,16 @@ export type CompareRules = Pick<MirrorRules, 'headers' | 'compareBody' | 'ignore
 
 /**
  * Whether two answers can be compared. A client that asks whether something has changed is told so
- * by the one that made what the client has: the other need not know it.
+ * by the one that made what the client has: the other need not know it. A 304 to who did not ask
+ * is an answer like any other.
+ *
+ * @param isConditional whether the request came with If-None-Match or If-Modified-Since
  */
-export function areComparable(stable: MirrorAnswer, candidate: MirrorAnswer): boolean {
-  return (stable.status === 304) === (candidate.status === 304)
+export function areComparable(
+  { candidate, stable }: { readonly stable: MirrorAnswer; readonly candidate: MirrorAnswer },
+  isConditional: boolean,
+): boolean {
+  return !isConditional || (stable.status === 304) === (candidate.status === 304)
 }
 
 /** In what the second answer differs from the first. */
@@ -60,7 +66,11 @@ export function differences(
   })
   if (!rules.compareBody) return found
   for (const difference of bodyDifferences(stable.body, candidate.body)) {
-    if (rules.ignore.some((path) => isWithin(difference.place, path))) continue
+    // As it is, and as it was told: who copies what was told must have named it.
+    const { place } = difference
+    const isIgnored = (path: string): boolean =>
+      isWithin(place, path) || isWithin(toldPath(place), path)
+    if (rules.ignore.some(isIgnored)) continue
     found.push(difference)
   }
   return found
@@ -84,7 +94,7 @@ function bodyDifferences(stable: AnswerBody, candidate: AnswerBody): readonly Di
   if (other === undefined) return [{ place: '$', text: 'body is no JSON' }]
   return jsonDifferences(one, other).map((path) => ({
     place: path,
-    text: path === '$' ? 'body differs' : `body differs at ${path}`,
+    text: path === '$' ? 'body differs' : `body differs at ${toldPath(path)}`,
   }))
 }
 

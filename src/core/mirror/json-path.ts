@@ -20,6 +20,30 @@ export function memberPath(path: string, name: string): string {
   return cut(`${path}[${JSON.stringify(name)}]`)
 }
 
+/** A member as it stands in a path. */
+const MEMBER = /\.([A-Za-z_][A-Za-z0-9_-]*)|\["(?:[^"\\]|\\.)*(?:"\]?)?/g
+/** Words of letters, with at most one digit behind each: `unit_price`, `line2`. */
+const PLAIN = /^(?:[A-Za-z]*[0-9]?[_-])*[A-Za-z]*[0-9]?$/
+const MAX_PLAIN_CHARS = 32
+
+/**
+ * A path as it is told. A map may be keyed by session tokens or addresses, and what answers hold
+ * of customers is nobody's business; so a name that is no plain short word is told as `[*]`, like
+ * an index.
+ */
+export function toldPath(path: string): string {
+  const told = path.replace(MEMBER, (member, name?: string) => {
+    const isPlain = name !== undefined && name.length <= MAX_PLAIN_CHARS && PLAIN.test(name)
+    return isPlain ? member : '[*]'
+  })
+  // The end of one that was cut may be the beginning of anything.
+  return path.length < MAX_PATH_CHARS ? told : `${told.slice(0, lastSegment(told))}[*]`
+}
+
+function lastSegment(path: string): number {
+  return Math.max(1, path.lastIndexOf('.'), path.lastIndexOf('['))
+}
+
 /** The path of the items of the list at `path`. */
 export function itemPath(path: string): string {
   return cut(`${path}[*]`)

@@ -23,6 +23,18 @@ export interface MirrorRules {
   readonly ignore: readonly string[]
 }
 
+/**
+ * A number that two sets of rules share only when they are the same (FNV-1a over their text). A
+ * copy carries it: after a reload an edge thread may serve from the old table for a moment, and
+ * what it kept of an answer by the old rules cannot be compared by the new ones.
+ */
+export function rulesKey(rules: MirrorRules): number {
+  const text = JSON.stringify(rules)
+  let key = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) key = Math.imul(key ^ text.charCodeAt(i), 0x01000193)
+  return key
+}
+
 /** Mirror the requests of a service to these targets. */
 export interface MirrorOrder {
   /** Unique in this process and never 0. A copy carries it, so that a late one is recognised. */
@@ -31,7 +43,7 @@ export interface MirrorOrder {
   readonly cell: number
   readonly service: string
   readonly version: string
-  /** The tally is that of this rollout. */
+  /** The tally is that of this rollout, while its candidate's targets stay the same. */
   readonly rollout: string
   /** `http://host:port`, at least one. */
   readonly candidate: readonly string[]
@@ -42,10 +54,20 @@ export interface MirrorOrder {
   readonly countsClientErrors: boolean
 }
 
+/**
+ * What a tally is about: a rollout's candidate on these targets. Other targets may run other
+ * programs, whatever the version is called, so what was seen of the old ones says nothing of them.
+ */
+export function subjectOf({ candidate, rollout }: MirrorOrder): string {
+  return JSON.stringify([rollout, ...candidate])
+}
+
 /** A request that was answered by stable, with what the comparison needs of the answer. */
 export interface MirrorCopy {
   /** Of the order that it was made for. */
   readonly order: number
+  /** Of the rules that it was made by (`rulesKey`). */
+  readonly rules: number
   readonly cell: number
   readonly requestId: string
   /** The head as it went to stable's target. */

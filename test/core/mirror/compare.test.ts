@@ -36,6 +36,11 @@ await t.test('status, headers and bodies, in words', async (t) => {
   t.same(texts(a, answer('{"total":2}'), ignore), ['body differs at $.total'])
   t.same(texts(a, answer('oops')), ['body is no JSON'])
   t.same(texts(answer('a'), answer('b')), ['body differs'])
+  const map = (n: number): MirrorAnswer => answer(JSON.stringify({ by: { tok_S3CRET: { n } } }))
+  t.same(texts(map(1), map(2)), ['body differs at $.by[*].n'])
+  for (const path of ['$.by[*].n', '$.by.tok_S3CRET']) {
+    t.same(texts(map(1), map(2), { ...RULES, ignore: [path] }), [], `${path} is ignored`)
+  }
   t.same(texts(answer('{"größe":1}'), answer('{"größe":1}')), [])
   t.same(texts(a, answer('', { status: 500, headers: ['b'] })), ['status 500 instead of 200'])
   t.same(texts(a, { ...a, headers: ['b'] }), ['header x-kind differs'])
@@ -52,8 +57,10 @@ await t.test('bodies that are not known whole', async (t) => {
   t.same(texts(long, a), ['body is shorter'])
   t.same(texts(a, unknown), [])
   t.same(texts(a, answer('', { body: { is: 'undecodable' } })), ['body cannot be decoded'])
-  t.ok(areComparable(a, answer('', { status: 500 })))
-  t.notOk(areComparable(a, answer('', { status: 304 })), 'only stable knows what the client has')
+  const with304 = { stable: a, candidate: answer('', { status: 304 }) }
+  t.ok(areComparable({ stable: a, candidate: answer('', { status: 500 }) }, true))
+  t.notOk(areComparable(with304, true), 'only stable knows what the client has')
+  t.ok(areComparable(with304, false), 'and this client has nothing')
 })
 
 function place(name: string): Difference {

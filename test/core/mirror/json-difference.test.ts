@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { type Json, jsonDifferences, readJson } from '../../../src/core/mirror/json-difference.ts'
-import { isJsonPath, isWithin, memberPath } from '../../../src/core/mirror/json-path.ts'
+import { isJsonPath, isWithin, memberPath, toldPath } from '../../../src/core/mirror/json-path.ts'
 
 const json = fc.jsonValue({ maxDepth: 4 }).map((value) => value as Json)
 const name = fc.oneof(
@@ -102,4 +102,25 @@ await t.test('a path is one that is told, and lies within its beginning only', a
   t.notOk(isWithin('$.ab', '$.a'))
   t.notOk(isWithin('$.a', '$.a.b'))
   fc.assert(fc.property(name, (key) => isWithin(memberPath('$.a', key), '$.a')))
+})
+
+await t.test('names that may be of customers are not told', async (t) => {
+  const rows: readonly (readonly [string, string])[] = [
+    ['$.order.unit_price', '$.order.unit_price'],
+    ['$.items[*].line2', '$.items[*].line2'],
+    ['$.sessions.tok_S3CRET.n', '$.sessions[*].n'],
+    ['$["ann@example.org"].n', '$[*].n'],
+    ['$["a\\"].b"].n', '$[*].n'],
+    ['$["plain"]', '$[*]'],
+    ['$.u4711', '$[*]'],
+    [`$.${'a'.repeat(33)}.b`, '$[*].b'],
+    [memberPath(`$.${'ab.'.repeat(83)}c`, 'secret'), `$.${'ab.'.repeat(83)}c[*]`],
+    [memberPath('$', `"${'x'.repeat(300)}`), '$[*]'],
+  ]
+  for (const [path, told] of rows) t.equal(toldPath(path), told)
+  fc.assert(
+    fc.property(json, json, (one, other) =>
+      jsonDifferences(one, other).every((path) => isJsonPath(toldPath(path))),
+    ),
+  )
 })
