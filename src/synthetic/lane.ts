@@ -29,6 +29,15 @@ export interface LanePlan {
   readonly onFree: (lane: Lane, isBroken: boolean) => void
 }
 
+interface Failure {
+  /** Its connection must not be used again. */
+  readonly isBroken?: boolean
+  /** What would have been captured from the answer. */
+  readonly found?: readonly Json[]
+}
+
+const NONE: readonly Json[] = []
+
 export class Lane implements Dispatcher.DispatchHandler {
   readonly target: string
   readonly #plan: LanePlan
@@ -98,7 +107,7 @@ export class Lane implements Dispatcher.DispatchHandler {
 
   /** Fails the request and gives up the connection. */
   #breakOff(text: string): void {
-    this.#fail(text, true)
+    this.#fail(text, { isBroken: true })
     this.destroy()
   }
 
@@ -108,13 +117,14 @@ export class Lane implements Dispatcher.DispatchHandler {
     this.#client.destroy().catch(() => undefined)
   }
 
-  #fail(text: string, isBroken = false): void {
+  #fail(text: string, { isBroken = false, found = NONE }: Failure = {}): void {
     const { steps, tally } = this.#plan
     const counts = this.#count()
     if (counts === undefined) return
     counts.errors++
     // With one step there is nothing to tell apart.
-    tally.fail(steps.length === 1 ? text : `step ${counts.name}: ${text}`)
+    const told = steps.length === 1 ? text : `step ${counts.name}: ${text}`
+    tally.fail(told, [...found, ...this.#captured.values()])
     tally.failed++
     this.#end(isBroken)
   }
@@ -163,7 +173,7 @@ export class Lane implements Dispatcher.DispatchHandler {
     const body = this.#chunks.length === 0 ? '' : Buffer.concat(this.#chunks).toString()
     const facts = { status: this.#status, headers: this.#headers, body, tookMs }
     const checked = checkAnswer(step.step, facts, this.#captured)
-    if ('wrong' in checked) return this.#fail(checked.wrong)
+    if ('wrong' in checked) return this.#fail(checked.wrong, { found: checked.found })
     if (nowMs <= endMs) tally.goodInTime++
     for (const [name, value] of checked.captured) this.#captured.set(name, value)
     const next = this.#plan.steps[step.index + 1]
