@@ -23,8 +23,8 @@ export interface LanePlan {
   readonly steps: readonly PreparedStep[]
   readonly timeoutMs: number
   readonly tally: Tally
-  /** When the last transaction became due, in `performance.now`'s milliseconds. */
-  readonly endMs: number
+  /** How long transactions become due. */
+  readonly durationMs: number
   /** The lane has become free. `isBroken`: it must not be used again. */
   readonly onFree: (lane: Lane, isBroken: boolean) => void
 }
@@ -164,17 +164,17 @@ export class Lane implements Dispatcher.DispatchHandler {
   onResponseEnd(): void {
     const step = this.#step
     if (step === null) return
-    const { endMs, tally } = this.#plan
+    const { durationMs } = this.#plan
     const nowMs = performance.now()
     const tookMs = nowMs - this.#dueMs
     const counts = this.#count()
     counts?.record(tookMs)
-    if (counts !== undefined) counts.answered++
+    counts?.answer(nowMs)
     const body = this.#chunks.length === 0 ? '' : Buffer.concat(this.#chunks).toString()
     const facts = { status: this.#status, headers: this.#headers, body, tookMs }
     const checked = checkAnswer(step.step, facts, this.#captured)
     if ('wrong' in checked) return this.#fail(checked.wrong, { found: checked.found })
-    if (nowMs <= endMs) tally.goodInTime++
+    counts?.wasGood(nowMs, durationMs)
     for (const [name, value] of checked.captured) this.#captured.set(name, value)
     const next = this.#plan.steps[step.index + 1]
     if (next === undefined) this.#end(false)

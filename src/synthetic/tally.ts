@@ -25,6 +25,9 @@ export class StepTally {
   requests = 0
   errors = 0
   answered = 0
+  /** Answers as expected within one duration from the first answer on. */
+  goodInTime = 0
+  #firstMs: number | null = null
   readonly #latency = histogram()
 
   constructor(name: string) {
@@ -33,6 +36,17 @@ export class StepTally {
 
   record(ms: number): void {
     this.#latency.recordValue(Math.min(HIGHEST_US, Math.max(1, Math.round(ms * 1000))))
+  }
+
+  /** An answer has come, of whatever kind. */
+  answer(nowMs: number): void {
+    this.answered++
+    this.#firstMs ??= nowMs
+  }
+
+  /** It is as expected. */
+  wasGood(nowMs: number, durationMs: number): void {
+    if (nowMs - (this.#firstMs ?? nowMs) <= durationMs) this.goodInTime++
   }
 
   get latency(): Int32Histogram {
@@ -70,8 +84,6 @@ export class Tally {
   /** Transactions that have ended. */
   transactions = 0
   failed = 0
-  /** Requests answered as expected while transactions became due. */
-  goodInTime = 0
   readonly #kinds = new Map<string, number>()
   readonly #secrets: readonly string[]
 
