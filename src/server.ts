@@ -138,7 +138,7 @@ export class Server {
       token: this.#config.adminToken,
       stateDir: this.#config.stateDir,
       version: VERSION,
-      answer: (command) => this.#answer(command),
+      answer: (command, signal) => this.#answer(command, signal),
       onDeath: (text) => this.#log.error({}, text),
     })
     this.#admin = admin
@@ -153,9 +153,9 @@ export class Server {
     return this.#admin?.address ?? this.#config.admin
   }
 
-  async #answer(command: Command): Promise<Answer> {
+  async #answer(command: Command, signal: AbortSignal): Promise<Answer> {
     if (command.do === 'node') return { ok: true, answer: 'node', node: this.#view() }
-    return this.#control.handle(command)
+    return this.#control.handle(command, signal)
   }
 
   #view(): NodeView {

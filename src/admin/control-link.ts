@@ -1,11 +1,12 @@
 // The admin thread's end of the line to the control thread: every question gets a number, every
 // answer finds its asker by it. An answer that takes longer than 5 s (a synthetic transaction may
-// take minutes) becomes a 503 for that asker; it may still come and is then dropped. The number of
-// open questions is bounded, so that a control thread that stands still does not collect an
-// endless queue.
+// take minutes) becomes a 503 for that asker; it may still come and is then dropped. Who goes away
+// takes a synthetic transaction back, so that it is not run for nobody. The number of open
+// questions is bounded, so that a control thread that stands still does not collect an endless
+// queue.
 
 import type { MessagePort } from 'node:worker_threads'
-import type { Answer, Ask, Command, Tell } from '../core/command.ts'
+import type { Answer, Ask, Cancel, Command, Probe, Tell } from '../core/command.ts'
 import type { JournalEntry } from '../core/journal.ts'
 import type { Problem } from '../core/problem.ts'
 
@@ -80,6 +81,20 @@ export class ControlLink {
       this.#open.set(id, { settle, timer })
       this.#port.postMessage({ id, command } satisfies Ask)
     })
+  }
+
+  /** Like `ask`; when the signal aborts, the transaction is ended and the promise fulfilled. */
+  async probe(command: Probe, signal: AbortSignal): Promise<Answer> {
+    const id = this.#nextId // the one that `ask` takes
+    const answer = this.ask(command)
+    const cancel = (): void => {
+      if (!this.#open.has(id)) return
+      this.#port.postMessage({ cancel: id } satisfies Cancel)
+      this.#settle(id, silent('Cannot report on the synthetic transaction as its asker has gone'))
+    }
+    if (signal.aborted) cancel()
+    else signal.addEventListener('abort', cancel, { once: true })
+    return answer
   }
 
   tellListening(port: number): void {

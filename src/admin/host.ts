@@ -5,7 +5,7 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { type Board, shareBoard } from '../board/board.ts'
 import type { Address } from '../config/config.ts'
-import type { Answer, Ask, Command, Tell } from '../core/command.ts'
+import type { Answer, Ask, Cancel, Command, Tell } from '../core/command.ts'
 import type { JournalEntry } from '../core/journal.ts'
 import type { AdminData } from './admin-data.ts'
 
@@ -17,7 +17,8 @@ export interface AdminHostOptions {
   readonly token: string | null
   readonly stateDir: string
   readonly version: string
-  readonly answer: (command: Command) => Promise<Answer>
+  /** The signal aborts when nobody waits for the answer any more. */
+  readonly answer: (command: Command, signal: AbortSignal) => Promise<Answer>
   /** Called with a sentence when the thread died and is being started again. */
   readonly onDeath: (text: string) => void
 }
@@ -67,9 +68,11 @@ export class AdminHost {
     })
     this.#worker = worker
     this.#port = port1
+    const asking = new Map<number, AbortController>()
     return new Promise((resolve, reject) => {
-      port1.on('message', (message: Ask | Tell) => {
-        if ('command' in message) void this.#answer(port1, message)
+      port1.on('message', (message: Ask | Cancel | Tell) => {
+        if ('command' in message) void this.#answer(port1, { ask: message, asking })
+        else if ('cancel' in message) asking.get(message.cancel)?.abort()
         else if (message.tell === 'listening') resolve(message.port)
       })
       let reason = 'it ended by itself'
@@ -78,18 +81,26 @@ export class AdminHost {
       })
       worker.on('exit', () => {
         reject(new Error(`Cannot serve the admin API: ${reason}`))
+        for (const asked of asking.values()) asked.abort()
         this.#onExit(worker, reason)
       })
     })
   }
 
-  async #answer(port: MessagePort, { id, command }: Ask): Promise<void> {
+  async #answer(
+    port: MessagePort,
+    { ask, asking }: { ask: Ask; asking: Map<number, AbortController> },
+  ): Promise<void> {
+    const { command, id } = ask
+    const asked = new AbortController()
+    asking.set(id, asked)
     let answer: Answer
     try {
-      answer = await this.#options.answer(command)
+      answer = await this.#options.answer(command, asked.signal)
     } catch (error) {
       answer = failed(command, error)
     }
+    asking.delete(id)
     port.postMessage({ tell: 'answer', id, answer } satisfies Tell)
   }
 

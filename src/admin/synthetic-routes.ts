@@ -73,7 +73,9 @@ export function syntheticRoutes(app: FastifyInstance, link: ControlLink): void {
       if ('code' in probe) return sendProblem(reply, probe)
       // Nothing is sent either way meanwhile, which would else end an idle connection.
       request.raw.socket.setTimeout(SYNTHETIC_LIMIT_MS)
-      const answer = await link.ask(probe)
+      const gone = new AbortController()
+      reply.raw.once('close', () => gone.abort()) // also behind an answer, when nothing is open
+      const answer = await link.probe(probe, gone.signal)
       if (!answer.ok) return sendProblem(reply, answer.problem)
       if (answer.answer !== 'synthetic') throw new Error(`the answer is a ${answer.answer}`)
       return reply.send(answer.report)

@@ -69,7 +69,10 @@ export const SyntheticReportSchema = Type.Object({
   requests: Count,
   errors: Count,
   errorRate: Type.Number({ minimum: 0, maximum: 1, description: 'A fraction' }),
-  throughput: Type.Number({ minimum: 0, description: 'Good answers a second' }),
+  throughput: Type.Number({
+    minimum: 0,
+    description: 'Good answers a second, counted from the first answer on',
+  }),
   latency: nullable(LatencySchema),
   spectrum: Type.Array(
     Type.Object({ ms: Ms, count: Count }, { description: 'Requests at or below' }),

@@ -21,7 +21,6 @@ import { degradedSentences } from './degraded.ts'
 import { EvidenceLines } from './evidence-lines.ts'
 import { memoryMs } from './facts.ts'
 import { Gates } from './gates/gates.ts'
-import type { SyntheticPort } from './gates/ports.ts'
 import { probe } from './gates/probe.ts'
 import { JournalFile } from './journal-file.ts'
 import { completed } from './complete.ts'
@@ -59,7 +58,7 @@ export class Control {
   readonly #clock: Clock
   readonly #pager: Pager
   readonly #residency: Residency
-  readonly #prober: { readonly synthetic: SyntheticPort | null; readonly signal: AbortSignal }
+  readonly #prober: (asked: AbortSignal) => Parameters<typeof probe>[2]
   readonly #gates: Gates
   readonly #views: ViewParts
   readonly #mirroring: Mirroring | null
@@ -100,7 +99,7 @@ export class Control {
     this.#views = { board, clock: this.#clock, residency: this.#residency, mirror }
     this.#mirroring =
       mirrorTo === undefined ? null : new Mirroring({ board, residency: this.#residency, mirrorTo })
-    this.#prober = { synthetic, signal: this.#closing.signal }
+    this.#prober = (by) => ({ synthetic, signal: AbortSignal.any([by, this.#closing.signal]) })
     this.#publisher = new Publisher({
       build: () => this.#buildTable(),
       publish: (table) => options.edge.publish(table),
@@ -156,7 +155,8 @@ export class Control {
     return control
   }
 
-  async handle(command: Command): Promise<Answer> {
+  /** @param by aborts when nobody waits for the answer to a probe any more */
+  async handle(command: Command, by: AbortSignal = this.#closing.signal): Promise<Answer> {
     if (command.do === 'node') return refused(notHere())
     if (command.do === 'services') {
       const services = [...this.#keepers.values()].map((keeper) => this.#view(keeper))
@@ -166,7 +166,7 @@ export class Control {
     if (keeper === undefined)
       return refused(unknownService(command.service, [...this.#keepers.keys()]))
     if (command.do === 'service') return this.#serviceAnswer(keeper, '')
-    if (command.do === 'synthetic') return probe(keeper.document.state, command, this.#prober)
+    if (command.do === 'synthetic') return probe(keeper.document.state, command, this.#prober(by))
     return this.#change(keeper, command)
   }
 

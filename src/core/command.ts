@@ -233,6 +233,11 @@ export interface Ask {
   readonly command: Command
 }
 
+/** Nobody waits any more for the answer to this question, which changes nothing (a Probe). */
+export interface Cancel {
+  readonly cancel: number
+}
+
 /** From the control thread to the admin thread. */
 export type Tell =
   | { readonly tell: 'answer'; readonly id: number; readonly answer: Answer }

@@ -82,7 +82,10 @@ export interface SyntheticReport {
   readonly errors: number
   /** errors / requests; 1 when no request was made. */
   readonly errorRate: number
-  /** Requests answered as expected, a second. */
+  /**
+   * Requests answered as expected, a second: of each step, those within one duration from its
+   * first answer on.
+   */
   readonly throughput: number
   readonly latency: LatencySummary | null
   /** Upper edges in ms with how many requests lie at or below; for a spectrum. */

@@ -23,11 +23,20 @@ export interface LanePlan {
   readonly steps: readonly PreparedStep[]
   readonly timeoutMs: number
   readonly tally: Tally
-  /** When the last transaction became due, in `performance.now`'s milliseconds. */
-  readonly endMs: number
+  /** How long transactions become due. */
+  readonly durationMs: number
   /** The lane has become free. `isBroken`: it must not be used again. */
   readonly onFree: (lane: Lane, isBroken: boolean) => void
 }
+
+interface Failure {
+  /** Its connection must not be used again. */
+  readonly isBroken?: boolean
+  /** What would have been captured from the answer. */
+  readonly found?: readonly Json[]
+}
+
+const NONE: readonly Json[] = []
 
 export class Lane implements Dispatcher.DispatchHandler {
   readonly target: string
@@ -98,7 +107,7 @@ export class Lane implements Dispatcher.DispatchHandler {
 
   /** Fails the request and gives up the connection. */
   #breakOff(text: string): void {
-    this.#fail(text, true)
+    this.#fail(text, { isBroken: true })
     this.destroy()
   }
 
@@ -108,13 +117,14 @@ export class Lane implements Dispatcher.DispatchHandler {
     this.#client.destroy().catch(() => undefined)
   }
 
-  #fail(text: string, isBroken = false): void {
+  #fail(text: string, { isBroken = false, found = NONE }: Failure = {}): void {
     const { steps, tally } = this.#plan
     const counts = this.#count()
     if (counts === undefined) return
     counts.errors++
     // With one step there is nothing to tell apart.
-    tally.fail(steps.length === 1 ? text : `step ${counts.name}: ${text}`)
+    const told = steps.length === 1 ? text : `step ${counts.name}: ${text}`
+    tally.fail(told, [...found, ...this.#captured.values()])
     tally.failed++
     this.#end(isBroken)
   }
@@ -154,17 +164,17 @@ export class Lane implements Dispatcher.DispatchHandler {
   onResponseEnd(): void {
     const step = this.#step
     if (step === null) return
-    const { endMs, tally } = this.#plan
+    const { durationMs } = this.#plan
     const nowMs = performance.now()
     const tookMs = nowMs - this.#dueMs
     const counts = this.#count()
     counts?.record(tookMs)
-    if (counts !== undefined) counts.answered++
+    counts?.answer(nowMs)
     const body = this.#chunks.length === 0 ? '' : Buffer.concat(this.#chunks).toString()
     const facts = { status: this.#status, headers: this.#headers, body, tookMs }
     const checked = checkAnswer(step.step, facts, this.#captured)
-    if ('wrong' in checked) return this.#fail(checked.wrong)
-    if (nowMs <= endMs) tally.goodInTime++
+    if ('wrong' in checked) return this.#fail(checked.wrong, { found: checked.found })
+    counts?.wasGood(nowMs, durationMs)
     for (const [name, value] of checked.captured) this.#captured.set(name, value)
     const next = this.#plan.steps[step.index + 1]
     if (next === undefined) this.#end(false)

@@ -1,5 +1,8 @@
-// From what a run has counted to its report. The throughput is that of the time in which
-// transactions became due; the stragglers behind it are counted in everything else.
+// From what a run has counted to its report. The throughput is what the target keeps up: of each
+// step, the good answers of one duration, from its first answer on. So latency alone takes nothing
+// from it, as every answer is as late as the first; and a target that falls behind what becomes
+// due is told by what it did in that time, however long it then takes for the rest. It never
+// exceeds what became due.
 
 import type { Int32Histogram } from 'hdr-histogram-js'
 import { complaints, judge, type RunFigures } from '../core/assertion.ts'
@@ -61,7 +64,10 @@ export interface Measured {
   readonly lateMs: number
 }
 
-function sum(steps: readonly StepTally[], of: 'requests' | 'errors' | 'answered'): number {
+function sum(
+  steps: readonly StepTally[],
+  of: 'requests' | 'errors' | 'answered' | 'goodInTime',
+): number {
   return steps.reduce((total, step) => total + step[of], 0)
 }
 
@@ -74,7 +80,7 @@ export function reportOf({ durationMs, order, run, transaction }: RunOrder, meas
   const figures: RunFigures = {
     ...{ transactions, failed, failures },
     errorRate: requests === 0 ? 1 : errors / requests,
-    throughput: (tally.goodInTime * 1000) / durationMs,
+    throughput: (sum(steps, 'goodInTime') * 1000) / durationMs,
     latency: summaryOf(all, sum(steps, 'answered')),
   }
   const asked = [...transaction.assertions, ...order.assertions]

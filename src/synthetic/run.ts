@@ -58,7 +58,7 @@ export class Run {
     this.#plan = {
       steps: steps.map((step, index) => new PreparedStep(step, { index, run })),
       ...{ timeoutMs, tally: this.#tally },
-      endMs: this.#startMs + durationMs,
+      durationMs,
       onFree: (lane, isBroken) => this.#onFree(lane, isBroken),
     }
     const most = Math.max(1, Math.floor(connections / targets.length))

@@ -4,12 +4,17 @@
 // was refused at once is an error without a latency.
 
 import { Int32Histogram } from 'hdr-histogram-js'
+import type { Json } from '../core/transaction/json-path.ts'
 
 const MOST_KINDS = 200
 /** One hour, far above any time limit; what is slower counts as that. */
 const HIGHEST_US = 3_600_000_000
 const SENTENCE = 300
 const OTHERS = 'failures of further kinds'
+/** Shorter texts are no secrets, and would blot the words around them. */
+const LEAST_PRIVATE = 4
+/** So many captured values are looked through, the outer ones first: a failure costs no more. */
+const MOST_LOOKED = 1000
 
 function histogram(): Int32Histogram {
   return new Int32Histogram(1, HIGHEST_US, 3)
@@ -20,6 +25,9 @@ export class StepTally {
   requests = 0
   errors = 0
   answered = 0
+  /** Answers as expected within one duration from the first answer on. */
+  goodInTime = 0
+  #firstMs: number | null = null
   readonly #latency = histogram()
 
   constructor(name: string) {
@@ -28,6 +36,17 @@ export class StepTally {
 
   record(ms: number): void {
     this.#latency.recordValue(Math.min(HIGHEST_US, Math.max(1, Math.round(ms * 1000))))
+  }
+
+  /** An answer has come, of whatever kind. */
+  answer(nowMs: number): void {
+    this.answered++
+    this.#firstMs ??= nowMs
+  }
+
+  /** It is as expected. */
+  wasGood(nowMs: number, durationMs: number): void {
+    if (nowMs - (this.#firstMs ?? nowMs) <= durationMs) this.goodInTime++
   }
 
   get latency(): Int32Histogram {
@@ -41,25 +60,48 @@ function formsOf(secret: string): readonly string[] {
   return [secret, escaped, encodeURIComponent(secret.toWellFormed())]
 }
 
+/** The texts in captured values that must not be told, of whatever depth. */
+function textsIn(values: readonly Json[]): readonly string[] {
+  const texts: string[] = []
+  const looked: Json[] = [...values]
+  for (const value of looked) {
+    if (typeof value === 'string' && value.length >= LEAST_PRIVATE) texts.push(value)
+    if (typeof value !== 'object' || value === null) continue
+    for (const inner of Object.values(value)) {
+      if (looked.length >= MOST_LOOKED) break
+      looked.push(inner as Json)
+    }
+  }
+  return texts
+}
+
+function longestFirst(texts: readonly string[]): readonly string[] {
+  return texts.toSorted((one, other) => other.length - one.length)
+}
+
 export class Tally {
   readonly steps: readonly StepTally[]
   /** Transactions that have ended. */
   transactions = 0
   failed = 0
-  /** Requests answered as expected while transactions became due. */
-  goodInTime = 0
   readonly #kinds = new Map<string, number>()
   readonly #secrets: readonly string[]
 
   constructor(steps: readonly string[], secrets: readonly string[]) {
     this.steps = steps.map((name) => new StepTally(name))
-    this.#secrets = secrets.flatMap(formsOf).toSorted((one, other) => other.length - one.length)
+    this.#secrets = longestFirst(secrets.flatMap(formsOf))
   }
 
-  /** Counts a failure. What it says is freed of secrets first, and then cut. */
-  fail(text: string): void {
+  /**
+   * Counts a failure. What it says is freed of secrets first, and then cut.
+   *
+   * @param captured what was taken from answers and is as private, such as session tokens
+   */
+  fail(text: string, captured: readonly Json[] = []): void {
     let told = text
-    for (const secret of this.#secrets) told = told.replaceAll(secret, '***')
+    const own = textsIn(captured).flatMap(formsOf)
+    const secrets = own.length === 0 ? this.#secrets : longestFirst([...this.#secrets, ...own])
+    for (const secret of secrets) told = told.replaceAll(secret, '***')
     if (told.length > SENTENCE) told = `${told.slice(0, SENTENCE)}…`
     const known = this.#kinds.get(told)
     if (known === undefined && this.#kinds.size >= MOST_KINDS) told = OTHERS

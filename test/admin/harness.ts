@@ -11,6 +11,7 @@ import { createBoard, shareBoard } from '../../src/board/board.ts'
 import type {
   Answer,
   Ask,
+  Cancel,
   Command,
   NodeView,
   ServiceView,
@@ -232,6 +233,8 @@ export interface Admin {
   readonly stateDir: string
   /** Every command that arrived, oldest first. */
   readonly asked: Command[]
+  /** How many questions were taken back. */
+  cancelled: number
   /** Decides the answers from now on; null leaves the question open. */
   answer: (command: Command) => Answer | null
   readonly tell: (message: Tell) => void
@@ -262,7 +265,11 @@ export async function startAdmin(
   const listening = Promise.withResolvers<number>()
   worker.on('error', (error) => listening.reject(error))
   const asked: Command[] = []
-  port1.on('message', (message: Ask | Tell) => {
+  port1.on('message', (message: Ask | Cancel | Tell) => {
+    if ('cancel' in message) {
+      admin.cancelled++
+      return
+    }
     if ('tell' in message) {
       if (message.tell === 'listening') listening.resolve(message.port)
       return
@@ -292,6 +299,7 @@ export async function startAdmin(
     port,
     stateDir,
     asked,
+    cancelled: 0,
     answer: obliging,
     tell,
     stop,

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { call, reportView, startAdmin } from './harness.ts'
+import { until } from '../../bench/lab/clock.ts'
+import { call, obliging, reportView, startAdmin } from './harness.ts'
 
 const admin = await startAdmin()
 t.teardown(() => admin.stop())
@@ -45,4 +46,25 @@ await t.test('what cannot be read asks nobody', async (t) => {
     t.match(json?.detail, says)
   }
   t.same(admin.asked, [])
+})
+
+await t.test('a transaction is taken back when its asker goes away, and only then', async (t) => {
+  await post({ version: 'v2', scenario: 'home' })
+  t.equal(admin.cancelled, 0, 'it was answered')
+  admin.asked.length = 0
+  admin.answer = () => null
+  const asker = new AbortController()
+  const asking = fetch(path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ version: 'v2', scenario: 'home' }),
+    signal: asker.signal,
+  })
+  const sees = (what: string, isSo: () => boolean) =>
+    until(() => (isSo() ? true : null), { what, withinMs: 5000 })
+  await sees('the question', () => admin.asked.length === 1)
+  asker.abort()
+  await t.rejects(asking)
+  await sees('that it is taken back', () => admin.cancelled === 1)
+  admin.answer = obliging
 })

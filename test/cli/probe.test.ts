@@ -134,6 +134,21 @@ await t.test('a real node probes what has no traffic, and keeps its scenarios', 
   t.match(failing.stdout, /5 of 5 transactions failed: the status is 500, 2xx is expected/)
   t.equal(good.seen.length, 5)
 
+  const asker = new AbortController()
+  const asking = fetch(`${vertex.adminUrl}/v1/services/default/synthetic`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ version: 'v1', scenario: 'pay', duration: '60s' }),
+    signal: asker.signal,
+  })
+  const sees = (what: string, isSo: () => boolean) =>
+    until(() => (isSo() ? true : null), { what, withinMs: 10_000 })
+  await sees('requests', () => good.seen.length > 10)
+  asker.abort()
+  await t.rejects(asking, 'its asker goes away')
+  const lastMs = (): number => good.seen.at(-1)?.atMs ?? 0
+  await sees('the end of requests', () => performance.now() - lastMs() > 300)
+
   writeFileSync(join(directory, 'pay.yaml'), 'steps: [{ path: pay }]\n')
   const said = await reload(/was not reloaded/)
   t.match(said, /scenarios\/pay\.yaml:1:17: Cannot set steps\[0\]\.path as it must be a path that/)

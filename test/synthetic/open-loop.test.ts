@@ -76,3 +76,21 @@ await t.test('a connection that has rested is not used again', async (t) => {
     [1, 2],
   )
 })
+
+await t.test('latency alone takes nothing from the throughput, falling behind does', async (t) => {
+  const LATENCY_MS = 200
+  const late = await TestTarget.start((seen, socket) => {
+    setTimeout(() => ok(seen, socket), LATENCY_MS)
+  })
+  t.teardown(() => late.stop())
+  const two = 'rate: 40\nduration: 500ms\nsteps: [{ path: /a }, { path: /b }]'
+  const one = 'rate: 40\nduration: 500ms\nconnections: 2\nsteps: [{ path: / }]'
+  const lab = startLab(t, { one, two })
+  const steady = await lab.report('two', [late.url])
+  t.match(steady, { failed: 0, requests: 40 })
+  t.ok(steady.throughput > 50, `${steady.throughput} of 80 a second`)
+  // Two connections of five answers a second each: all is answered in the end, but not at 40.
+  const behind = await lab.report('one', [late.url])
+  t.match(behind, { failed: 0, requests: 20 })
+  t.ok(behind.throughput <= 14, `${behind.throughput} where 10 a second are possible`)
+})

@@ -235,3 +235,33 @@ await t.test('a secret is in the request and in nothing that is told', async (t)
     t.notMatch(JSON.stringify(report), /pass|word|more/, name)
   }
 })
+
+await t.test('what is captured, or longer than anything that is told, is not told', async (t) => {
+  const long = 'S3CRET'.repeat(2000)
+  const token = 'tok_4711_abc'
+  const target = await TestTarget.start(({ headers, line }, socket) => {
+    const body = line.includes('/long')
+      ? { got: headers.authorization }
+      : { token, session: { csrf: [`csrf-of-${token}`] }, id: 12 }
+    socket.write(answer(200, JSON.stringify(body), { 'x-token': token }))
+  })
+  t.teardown(() => target.stop())
+  const head = 'rate: 20\nduration: 100ms\nsteps: '
+  const capture = 'capture: { token: $.token, session: $.session }'
+  const lab = startLab(
+    t,
+    {
+      long: `${head}[{ path: /long, headers: { authorization: '{{env.TOKEN}}' }, expect: { json: { $.got: x } } }]`,
+      same: `${head}[{ path: /, expect: { json: { $.token: '/^[0-9]+$/' } }, ${capture} }]`,
+      header: `${head}[{ path: /, expect: { headers: { x-token: x } }, capture: { a: { header: x-token } } }]`,
+      within: `${head}[{ path: /, expect: { json: { $.session: 1 } }, ${capture} }]`,
+      later: `${head}[{ path: /, ${capture} }, { path: /, expect: { json: { $.session: '{{token}}' } } }]`,
+    },
+    { env: { TOKEN: long } },
+  )
+  for (const name of ['long', 'same', 'header', 'within', 'later']) {
+    const { failures } = await lab.report(name, [target.url])
+    t.match(failures[0]?.text, /\*\*\*/, name)
+    t.notMatch(JSON.stringify(failures), /S3CRET|tok_|csrf-/, name)
+  }
+})

@@ -1,7 +1,8 @@
 // Holds an answer against what a step expects of it, and takes from it what later steps need. The
 // first thing that is not as it must be is told, in the order in which a person would look: the
 // status, the headers, the body, what it says in JSON, the time. Pure; whoever calls it blots out
-// secrets before a sentence goes anywhere.
+// secrets before a sentence goes anywhere. So nothing is cut here: a part of a secret would not be
+// recognised any more.
 
 import { type Json, jsonAt, type JsonPath, sameJson } from './json-path.ts'
 import { type Captured, fill, textOf } from './template.ts'
@@ -19,8 +20,12 @@ export interface AnswerFacts {
 
 export type Checked =
   | { readonly captured: readonly (readonly [string, Json])[] }
-  /** Such as `the status is 500, 200 to 299 is expected`. */
-  | { readonly wrong: string }
+  | {
+      /** Such as `the status is 500, 200 to 299 is expected`. */
+      readonly wrong: string
+      /** What would have been captured: as private as what is. */
+      readonly found: readonly Json[]
+    }
 
 const NOT_JSON = Symbol('no JSON')
 
@@ -38,13 +43,15 @@ export function checkAnswer(step: Step, answer: AnswerFacts, before: Captured): 
     wrongBody(expect, answer, before) ??
     wrongJson(expect, json, before) ??
     wrongTime(expect, answer)
-  if (wrong !== null) return { wrong }
   const captured: [string, Json][] = []
+  let missing: string | null = null
   for (const { name, source } of captures) {
     const value = take(source, answer, json)
-    if (value === undefined) return { wrong: `nothing to capture as ${name}: ${lacks(source)}` }
-    captured.push([name, value])
+    if (value !== undefined) captured.push([name, value])
+    else missing ??= `nothing to capture as ${name}: ${lacks(source)}`
   }
+  const told = wrong ?? missing
+  if (told !== null) return { wrong: told, found: captured.map(([, value]) => value) }
   return { captured }
 }
 
@@ -117,11 +124,11 @@ function wrongValue(
     return rule.there ? `${path.text} is missing` : `${path.text} is there, it must not be`
   }
   if (value === undefined) return `${path.text} is missing`
-  const is = `${path.text} is ${long(JSON.stringify(value))}`
+  const is = `${path.text} is ${JSON.stringify(value)}`
   switch (rule.is) {
     case 'equal': {
       const wanted = fill(rule.json, before)
-      return sameJson(value, JSON.parse(wanted)) ? null : `${is}, ${long(wanted)} is expected`
+      return sameJson(value, JSON.parse(wanted)) ? null : `${is}, ${wanted} is expected`
     }
     case 'regex':
       return rule.regex.test(textOf(value)) ? null : `${is}, ${String(rule.regex)} is expected`
@@ -171,13 +178,6 @@ function parse(text: string): Json | typeof NOT_JSON {
   }
 }
 
-/**
- * Cut far behind what is shown in the end, so that secrets are still whole when they are blotted.
- */
-function long(text: string): string {
-  return text.length > 8192 ? `${text.slice(0, 8192)}…` : text
-}
-
 function shown(text: string): string {
-  return JSON.stringify(long(text))
+  return JSON.stringify(text)
 }
