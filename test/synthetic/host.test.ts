@@ -125,6 +125,22 @@ await t.test('a run that does not stop costs its thread, and nobody else', async
   t.equal(lab.deaths.length, 1)
 })
 
+await t.test('a gate does not fail by a probe that holds its thread up', async (t) => {
+  const slow = await TestTarget.start((_, socket) => {
+    socket.write(answer(200, `${'a'.repeat(60)}!`))
+  })
+  const target = await TestTarget.start()
+  t.teardown(() => Promise.all([slow.stop(), target.stop()]))
+  const stuck = `rate: 10\nduration: 100ms\ntimeout: 60s\nsteps: [{ path: /, expect: { body: '/(a+)+$/' } }]`
+  const home = 'rate: 50\nduration: 100ms\ntimeout: 1s\nsteps: [{ path: / }]'
+  const lab = startLab(t, { stuck, home }, { graceMs: 2000 })
+  const probe = lab.host.run(order('stuck', [slow.url], { isProbe: true }), NEVER)
+  await until(() => (slow.seen.length > 0 ? true : null), { what: 'a request', withinMs: 10_000 })
+  const report = await lab.report('home', [target.url])
+  t.match(report, { transactions: 5, failed: 0, result: { healthy: true } })
+  t.match(await probe, { problem: { code: 'synthetic-thread-died' } })
+})
+
 await t.test('a thread that is stuck is ended, and the next run has another', async (t) => {
   const slow = await TestTarget.start((_, socket) => {
     socket.write(answer(200, `${'a'.repeat(60)}!`))
