@@ -8,22 +8,36 @@ import { fileURLToPath } from 'node:url'
 const children = new Set<ChildProcess>()
 const atExit: (() => void)[] = []
 
-function track(child: ChildProcess): ChildProcess {
+/** Sees to it that a child that was started elsewhere ends with this process too. */
+export function track(child: ChildProcess): ChildProcess {
   if (children.size === 0 && atExit.length === 0) watchExit()
   children.add(child)
   child.once('exit', () => children.delete(child))
   return child
 }
 
+/**
+ * Time for whoever else listens, such as tap for the end of a test's time, to say what it knows.
+ */
+const LAST_WORDS_MS = 200
+
+function killAll(): void {
+  for (const child of children) child.kill('SIGKILL')
+}
+
 function watchExit(): void {
-  atExit.push(() => {
-    for (const child of children) child.kill('SIGKILL')
-  })
+  atExit.push(killAll)
   process.once('exit', () => {
     for (const action of atExit) action()
   })
   process.once('SIGINT', () => process.exit(130))
   process.once('SIGTERM', () => process.exit(143))
+  process.once('SIGHUP', () => process.exit(129))
+  // The end of a test's time: without a listener it ends the process, and none of this is run.
+  process.on('SIGALRM', () => {
+    killAll()
+    setTimeout(() => process.exit(142), LAST_WORDS_MS)
+  })
 }
 
 /** Runs when this process ends, however it ends. For temporary directories. */

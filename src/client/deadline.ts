@@ -96,6 +96,35 @@ export class Deadline {
   }
 }
 
+/**
+ * Waits for work at most until the signal aborts, whether or not the work heeds it: a `fetch` of
+ * the program's own may not.
+ *
+ * @param onLate takes what comes of it when nobody waits any more
+ * @throws what the work throws, or the signal's reason
+ */
+export function within<T>(
+  work: Promise<T>,
+  signal: AbortSignal,
+  onLate: (result: T) => void = () => {},
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason)
+    const leave = (): void => signal.removeEventListener('abort', onAbort)
+    signal.addEventListener('abort', onAbort)
+    if (signal.aborted) onAbort()
+    const onDone = (result: T): void => {
+      leave()
+      if (signal.aborted) onLate(result)
+      else resolve(result)
+    }
+    work.then(onDone, (error: unknown) => {
+      leave()
+      reject(error)
+    })
+  })
+}
+
 /** Waits, at most until a signal aborts. */
 export function pause(ms: number, signals: Signals): Promise<void> {
   return new Promise((resolve) => {

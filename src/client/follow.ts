@@ -4,7 +4,7 @@
 // It holds one entry at a time: who reads slowly is not read ahead of.
 
 import type { JournalEntry } from '../core/journal.ts'
-import { abortedOf, Deadline, pause, type Signals } from './deadline.ts'
+import { abortedOf, Deadline, pause, type Signals, within } from './deadline.ts'
 import { VertexError, VertexUnreachable } from './errors.ts'
 import { type Block, BlockReader } from './sse.ts'
 import type { Asked, Transport } from './transport.ts'
@@ -64,7 +64,7 @@ async function* connection(transport: Transport, following: Following, place: Pl
   try {
     const response = await transport.send(asked, deadline.signal)
     const type = response.headers.get('content-type') ?? ''
-    if (response.status !== 200) throw await transport.refusalOf(response, asked)
+    if (response.status !== 200) throw await transport.refusalOf(response, asked, deadline.signal)
     if (response.body === null || !type.startsWith('text/event-stream')) {
       throw transport.foreign({ status: response.status, type }, asked)
     }
@@ -75,7 +75,7 @@ async function* connection(transport: Transport, following: Following, place: Pl
     for (;;) {
       // Only the wait for bytes counts: the reader of entries may take its time.
       deadline.restart(silenceMs)
-      const { done, value } = await reader.read()
+      const { done, value } = await within(reader.read(), deadline.signal)
       deadline.hold()
       if (done) return
       for (const block of blocks.read(decoder.decode(value, { stream: true }))) {

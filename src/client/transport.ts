@@ -2,7 +2,7 @@
 // and each way in which that can fail as an error with a sentence. It asks once; a change is never
 // sent again by itself, since nobody knows whether the first one arrived. It knows no paths.
 
-import { abortedOf, checkTimeout, Deadline, signalsOf, type Signals } from './deadline.ts'
+import { abortedOf, checkTimeout, Deadline, signalsOf, type Signals, within } from './deadline.ts'
 import { type ProblemDocument, VertexError, VertexUnreachable } from './errors.ts'
 import type { CallOptions, ClientOptions } from './options.ts'
 
@@ -48,6 +48,11 @@ const NOT_SENT: ReadonlySet<string> = new Set([
   'ENETUNREACH',
   'UND_ERR_CONNECT_TIMEOUT',
 ])
+
+/** Lets go of a body, or of its reader; nobody is interested in how that ends. */
+function giveUp(body: { cancel: () => Promise<void> } | null): void {
+  body?.cancel().catch(() => undefined)
+}
 
 function parse(text: string): unknown {
   try {
@@ -112,13 +117,14 @@ export class Transport {
     const { method, path, body } = asked
     // Looked up at each call: a program may replace the global one later.
     const send = this.#fetch ?? fetch
-    return send(this.url + path, {
+    const sent = send(this.url + path, {
       method,
       headers: this.#headers(asked),
       body: body === undefined ? null : JSON.stringify(body),
       redirect: 'manual',
       signal,
     })
+    return within(sent, signal, ({ body: unread }) => giveUp(unread))
   }
 
   /** The error for an answer that is none of Vertex. */
@@ -148,7 +154,7 @@ export class Transport {
     return new VertexUnreachable(message, { reason, mayHaveHappened, cause: error })
   }
 
-  async #read(response: Response, asked: Asked): Promise<Wire> {
+  async #read(response: Response, asked: Asked, signal: AbortSignal): Promise<Wire> {
     const { status, body, headers } = response
     const type = headers.get('content-type') ?? ''
     if (body === null) return { status, type, text: '' }
@@ -156,15 +162,19 @@ export class Transport {
     const reader = body.getReader()
     let bytes = 0
     let text = ''
-    for (;;) {
-      const { done, value } = await reader.read()
-      if (done) return { status, type, text: text + decoder.decode() }
-      bytes += value.byteLength
-      if (bytes > ANSWER_BYTES) {
-        await reader.cancel()
-        throw this.foreign({ status, type: `more than ${ANSWER_BYTES} bytes` }, asked)
+    try {
+      for (;;) {
+        const { done, value } = await within(reader.read(), signal)
+        if (done) return { status, type, text: text + decoder.decode() }
+        bytes += value.byteLength
+        if (bytes > ANSWER_BYTES) {
+          throw this.foreign({ status, type: `more than ${ANSWER_BYTES} bytes` }, asked)
+        }
+        text += decoder.decode(value, { stream: true })
       }
-      text += decoder.decode(value, { stream: true })
+    } catch (error) {
+      giveUp(reader)
+      throw error
     }
   }
 
@@ -174,7 +184,8 @@ export class Transport {
     const signals = [...this.signals, ...signalsOf(options.signal)]
     const deadline = new Deadline(timeoutMs, signals)
     try {
-      return await this.#read(await this.send(asked, deadline.signal), asked)
+      const { signal } = deadline
+      return await this.#read(await this.send(asked, signal), asked, signal)
     } catch (error) {
       const aborted = abortedOf(signals)
       if (aborted !== undefined) throw aborted.reason
@@ -191,8 +202,12 @@ export class Transport {
   }
 
   /** The same, of an answer that is still to be read. */
-  async refusalOf(response: Response, asked: Asked): Promise<VertexError | VertexUnreachable> {
-    return this.refusal(await this.#read(response, asked), asked)
+  async refusalOf(
+    response: Response,
+    asked: Asked,
+    signal: AbortSignal,
+  ): Promise<VertexError | VertexUnreachable> {
+    return this.refusal(await this.#read(response, asked, signal), asked)
   }
 
   /**

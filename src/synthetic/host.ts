@@ -15,7 +15,7 @@ import { provingRate } from '../core/assertion.ts'
 import type { Problem } from '../core/problem.ts'
 import type { SyntheticOrder, SyntheticReport } from '../core/synthetic.ts'
 import type { Transaction } from '../core/transaction/transaction.ts'
-import type { FromThread, RunOrder, ToThread } from './messages.ts'
+import type { Checking, FromThread, RunOrder, ToThread } from './messages.ts'
 import * as refusal from './problems.ts'
 
 export const MOST_RUNS = 4
@@ -73,6 +73,8 @@ export class SyntheticHost {
   readonly #stopping = new Map<string, NodeJS.Timeout>()
   #scenarios: readonly Transaction[]
   #worker: Worker | null = null
+  #checking: Checking = new Int32Array(new SharedArrayBuffer(4))
+  #runs = 0
   #isStopped = false
 
   constructor(options: SyntheticHostOptions) {
@@ -132,7 +134,8 @@ export class SyntheticHost {
       refusal.outside('duration in ms', { value: durationMs, least: SHORTEST_MS, most: LONGEST_MS })
     if (problem !== null) return { problem }
     const run = randomUUID()
-    return { order: { run, order, transaction, rate, durationMs }, rate: rate * steps }
+    const number = ++this.#runs
+    return { order: { run, number, order, transaction, rate, durationMs }, rate: rate * steps }
   }
 
   #beginWaiting(): void {
@@ -199,9 +202,12 @@ export class SyntheticHost {
   #thread(): Worker {
     if (this.#worker !== null) return this.#worker
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+    const checking: Checking = new Int32Array(new SharedArrayBuffer(4))
     const worker = new Worker(new URL(`./thread.${extension}`, import.meta.url), {
       name: 'vertex-synthetic',
+      workerData: checking,
     })
+    this.#checking = checking
     this.#worker = worker
     let reason = 'it ended by itself'
     worker.on('message', ({ report, run }: FromThread) => {
@@ -220,14 +226,20 @@ export class SyntheticHost {
   /**
    * Gives up a thread that is gone or must go. The run at fault ends with a problem, and so does
    * one to which this happens again; the others are begun anew in another thread.
+   *
+   * @param suspect at fault, unless another one's answer was being checked at this moment
    */
-  #lose(worker: Worker, reason: string, atFault: Active | null = null): void {
+  #lose(worker: Worker, reason: string, suspect: Active | null = null): void {
     if (this.#worker !== worker) return
     this.#worker = null
     this.#forgetStopping()
     void worker.terminate()
     this.#onDeath(`The thread of synthetic transactions has ended: ${reason}`)
-    for (const active of [...this.#running.values()]) {
+    const checked = Atomics.load(this.#checking, 0)
+    const runs = [...this.#running.values()]
+    const holder = runs.find(({ order }) => order.number === checked) ?? null
+    const atFault = checked === 0 ? suspect : holder
+    for (const active of runs) {
       const isSpared = active !== atFault && active.begins < MOST_BEGINS
       if (isSpared) this.#begin(active)
       else active.settle({ problem: refusal.threadDied(reason) })

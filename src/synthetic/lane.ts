@@ -9,6 +9,7 @@
 import { Client, type Dispatcher } from 'undici'
 import { checkAnswer } from '../core/transaction/check.ts'
 import type { Json } from '../core/transaction/json-path.ts'
+import type { Checking } from './messages.ts'
 import { newTrace, type PreparedStep } from './prepared-step.ts'
 import type { Tally } from './tally.ts'
 import { troubleOf } from './trouble.ts'
@@ -23,6 +24,9 @@ export interface LanePlan {
   readonly steps: readonly PreparedStep[]
   readonly timeoutMs: number
   readonly tally: Tally
+  /** The run's number, which stands in `checking` while an answer is checked. */
+  readonly number: number
+  readonly checking: Checking
   /** How long transactions become due. */
   readonly durationMs: number
   /** The lane has become free. `isBroken`: it must not be used again. */
@@ -164,7 +168,7 @@ export class Lane implements Dispatcher.DispatchHandler {
   onResponseEnd(): void {
     const step = this.#step
     if (step === null) return
-    const { durationMs } = this.#plan
+    const { checking, durationMs, number } = this.#plan
     const nowMs = performance.now()
     const tookMs = nowMs - this.#dueMs
     const counts = this.#count()
@@ -172,7 +176,10 @@ export class Lane implements Dispatcher.DispatchHandler {
     counts?.answer(nowMs)
     const body = this.#chunks.length === 0 ? '' : Buffer.concat(this.#chunks).toString()
     const facts = { status: this.#status, headers: this.#headers, body, tookMs }
+    // A regular expression may take for ever, and nothing in this thread could say so.
+    Atomics.store(checking, 0, number)
     const checked = checkAnswer(step.step, facts, this.#captured)
+    Atomics.store(checking, 0, 0)
     if ('wrong' in checked) return this.#fail(checked.wrong, { found: checked.found })
     counts?.wasGood(nowMs, durationMs)
     for (const [name, value] of checked.captured) this.#captured.set(name, value)

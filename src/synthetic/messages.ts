@@ -8,12 +8,17 @@ import type { Transaction } from '../core/transaction/transaction.ts'
 export interface RunOrder {
   /** Unique; the value of `x-vertex-synthetic`. */
   readonly run: string
+  /** From 1; its number in `checking`. */
+  readonly number: number
   readonly order: SyntheticOrder
   readonly transaction: Transaction
   /** Transactions a second. */
   readonly rate: number
   readonly durationMs: number
 }
+
+/** The number of the run whose answer is being checked, 0 between answers: who holds a thread up. */
+export type Checking = Int32Array<SharedArrayBuffer>
 
 export type ToThread =
   | { readonly do: 'run'; readonly run: RunOrder }

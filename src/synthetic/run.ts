@@ -7,7 +7,7 @@
 // longer than the time limit has failed, without having been sent. Connections are opened as they
 // are needed, up to the scenario's bound.
 
-import type { RunOrder } from './messages.ts'
+import type { Checking, RunOrder } from './messages.ts'
 import { Lane, type LanePlan } from './lane.ts'
 import { PreparedStep } from './prepared-step.ts'
 import { reportOf } from './report.ts'
@@ -45,8 +45,8 @@ export class Run {
   #lateMs = 0
   #isEnded = false
 
-  constructor(order: RunOrder) {
-    const { durationMs, rate, run, transaction } = order
+  constructor(order: RunOrder, checking: Checking) {
+    const { durationMs, number, rate, run, transaction } = order
     const { connections, secrets, steps, timeoutMs } = transaction
     const { targets } = order.order
     this.#order = order
@@ -58,7 +58,7 @@ export class Run {
     this.#plan = {
       steps: steps.map((step, index) => new PreparedStep(step, { index, run })),
       ...{ timeoutMs, tally: this.#tally },
-      durationMs,
+      ...{ durationMs, number, checking },
       onFree: (lane, isBroken) => this.#onFree(lane, isBroken),
     }
     const most = Math.max(1, Math.floor(connections / targets.length))

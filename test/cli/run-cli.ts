@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { track } from '../../bench/lab/children.ts'
 
 const BIN = fileURLToPath(new URL('../../bin/vertex.js', import.meta.url))
 
@@ -22,6 +23,7 @@ const LINES = fileURLToPath(new URL('./run-lines.ts', import.meta.url))
 function start(args: readonly string[], { env = {}, onOutput }: RunOptions): Promise<Ran> {
   const { PATH = '', HOME = '' } = process.env
   const child = spawn(process.execPath, args, { env: { PATH, HOME, ...env } })
+  track(child)
   let stdout = ''
   let stderr = ''
   child.stdout.on('data', (chunk: Buffer) => {

@@ -275,6 +275,26 @@ await t.test('a node that is silent is given up in time, also in the middle', as
   })
 })
 
+await t.test('a fetch that heeds no signal does not hang a call', async (t) => {
+  const never = new Promise<never>(() => {})
+  const halves: (typeof fetch)[] = [
+    () => never,
+    async () => new Response(new ReadableStream({ pull: () => never })),
+  ]
+  for (const own of halves) {
+    const client = new VertexClient({ url: admin.url, fetch: own, timeoutMs: 50 })
+    t.match(await errorOf(client.pause()), { reason: 'timeout', mayHaveHappened: true })
+    const stop = new AbortController()
+    const asked = errorOf(client.services({ signal: stop.signal, timeoutMs: 60_000 }))
+    stop.abort(new Error('enough'))
+    t.match(await asked, { message: 'enough' })
+  }
+  const events = new VertexClient({ url: admin.url, fetch: () => never, timeoutMs: 50 }).events({
+    reconnects: 0,
+  })
+  t.match(await errorOf(events.next()), { reason: 'timeout' })
+})
+
 await t.test('a signal ends a call with its reason', async (t) => {
   const url = await serve(t, () => {})
   for (const place of ['the call', 'the client'] as const) {

@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
+import { track } from '../../bench/lab/children.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 const exec = promisify(execFile)
@@ -187,6 +188,7 @@ async function startNode(t: Test): Promise<{
     cwd: directory,
     stdio: ['ignore', 'pipe', 'inherit'],
   })
+  track(child)
   t.teardown(() => child.kill('SIGKILL'))
   const text = await firstLine(child.stdout, /(\{.*"msg":"ready".*\})/)
   return { child, line: JSON.parse(text) as { listen: string; admin: string } }

@@ -97,7 +97,7 @@ await t.test('a probe whose rate leaves a gate no room gives way', async (t) => 
   const gate = await host.run(order('home', [target.url], { durationMs: 100 }), NEVER)
   t.match(gate, { report: { transactions: 10, failed: 0 } })
   t.match(await probe, { problem: { status: 503, code: 'synthetic-gave-way' } })
-  t.equal(await Promise.race([small, 'goes on']), 'goes on')
+  t.equal(await Promise.race([small, Promise.resolve('goes on')]), 'goes on')
 })
 
 await t.test('a run that does not stop costs its thread, and nobody else', async (t) => {
@@ -123,6 +123,22 @@ await t.test('a run that does not stop costs its thread, and nobody else', async
   t.match(await before, { transactions: 40, failed: 0, result: { healthy: true } })
   t.match(lab.deaths, [/a run of scenario stuck did not stop/])
   t.equal(lab.deaths.length, 1)
+})
+
+await t.test('a gate does not fail by a probe that holds its thread up', async (t) => {
+  const slow = await TestTarget.start((_, socket) => {
+    socket.write(answer(200, `${'a'.repeat(60)}!`))
+  })
+  const target = await TestTarget.start()
+  t.teardown(() => Promise.all([slow.stop(), target.stop()]))
+  const stuck = `rate: 10\nduration: 100ms\ntimeout: 60s\nsteps: [{ path: /, expect: { body: '/(a+)+$/' } }]`
+  const home = 'rate: 50\nduration: 100ms\ntimeout: 1s\nsteps: [{ path: / }]'
+  const lab = startLab(t, { stuck, home }, { graceMs: 2000 })
+  const probe = lab.host.run(order('stuck', [slow.url], { isProbe: true }), NEVER)
+  await until(() => (slow.seen.length > 0 ? true : null), { what: 'a request', withinMs: 10_000 })
+  const report = await lab.report('home', [target.url])
+  t.match(report, { transactions: 5, failed: 0, result: { healthy: true } })
+  t.match(await probe, { problem: { code: 'synthetic-thread-died' } })
 })
 
 await t.test('a thread that is stuck is ended, and the next run has another', async (t) => {
