@@ -17,7 +17,7 @@ export interface RunOrder {
   readonly durationMs: number
 }
 
-/** The number of the run whose answer is being checked, 0 between answers: who holds a thread up. */
+/** Whose answer is being checked, by number; 0 between answers. It says who holds a thread up. */
 export type Checking = Int32Array<SharedArrayBuffer>
 
 export type ToThread =
