@@ -16,7 +16,8 @@ export async function probe(
   const targets = versions[version]?.targets
   if (targets === undefined) return refused(unknownVersion(version, Object.keys(versions)))
   if (by.synthetic === null) return refused(noSynthetics())
-  const order = { service, version, targets, scenario, assertions, rate, durationMs }
+  const asked = { scenario, assertions, rate, durationMs }
+  const order = { service, version, targets, ...asked, isProbe: true }
   const run = await by.synthetic.run(order, by.signal)
   if ('problem' in run) return refused(run.problem)
   return { ok: true, answer: 'synthetic', report: run.report }
