@@ -32,7 +32,8 @@ function number(value: number): string {
   return Math.abs(value) >= 100 ? value.toFixed(0) : value.toFixed(2)
 }
 
-function printSeries(series: Findings['series']): Record<string, Spread> {
+/** Prints a table, a row a series, and returns what stands in it. */
+export function printSeries(series: Findings['series']): Record<string, Spread> {
   const spreads: Record<string, Spread> = {}
   const wide = Math.max(...Object.keys(series).map((name) => name.length), 10)
   console.log(
@@ -52,10 +53,35 @@ export function progress(text: string): void {
   console.log(`  ${text}`)
 }
 
-function save(name: string, content: unknown): void {
+/** Writes a result file, `digits` significant digits of each number when they are given. */
+export function save(
+  name: string,
+  content: unknown,
+  options: { readonly digits?: number } = {},
+): void {
+  const { digits } = options
+  const rounded = (_key: string, value: unknown): unknown =>
+    typeof value === 'number' && digits !== undefined && !Number.isInteger(value)
+      ? Number(value.toPrecision(digits))
+      : value
   const folder = new URL('../results/', import.meta.url)
   mkdirSync(folder, { recursive: true })
-  writeFileSync(new URL(`${name}.json`, folder), `${JSON.stringify(content, null, 2)}\n`)
+  writeFileSync(new URL(`${name}.json`, folder), `${JSON.stringify(content, rounded, 2)}\n`)
+}
+
+export interface Machine {
+  readonly node: string
+  readonly cores: number
+  readonly cpu: string
+}
+
+/** What figures were measured on. */
+export function machine(): Machine {
+  return {
+    node: process.version,
+    cores: os.availableParallelism(),
+    cpu: os.cpus()[0]?.model ?? 'unknown',
+  }
 }
 
 /**
@@ -102,11 +128,6 @@ function publish(
   for (const check of findings.checks) {
     console.log(`${check.pass ? 'PASS' : 'FAIL'}  ${check.what}: ${check.value}`)
   }
-  const machine = {
-    node: process.version,
-    cores: os.availableParallelism(),
-    cpu: os.cpus()[0]?.model ?? 'unknown',
-  }
   const { series, ...rest } = findings
   // The spread says enough about a long series.
   const short = Object.entries(series).filter(([, values]) => values.length <= SERIES_SAVED_MAX)
@@ -116,7 +137,7 @@ function publish(
     at: new Date().toISOString(),
     seconds,
     runs,
-    machine,
+    machine: machine(),
     spreads,
     ...rest,
     series: Object.fromEntries(short),
