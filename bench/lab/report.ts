@@ -86,14 +86,20 @@ export function machine(): Machine {
 
 /**
  * Runs a measurement with the number of runs from `--runs` (default `runs`), at most `limitMs`.
+ * `--only NAME` asks for one of its parts, when it has names for them.
  * Ends the process: 0 when all checks passed, 1 otherwise.
  */
 export async function bench(
   name: string,
-  options: { title: string; runs: number; limitMs: number },
-  measure: (runs: number) => Promise<Findings>,
+  options: { title: string; runs: number; limitMs: number; names?: readonly string[] },
+  measure: (runs: number, only: string | null) => Promise<Findings>,
 ): Promise<void> {
-  const { values } = parseArgs({ options: { runs: { type: 'string' } } })
+  const { values } = parseArgs({ options: { runs: { type: 'string' }, only: { type: 'string' } } })
+  if (values.only !== undefined && !options.names?.includes(values.only)) {
+    const known = options.names?.join(', ') ?? 'no parts'
+    console.error(`Cannot measure as --only must name a part: ${values.only}; there are ${known}`)
+    process.exit(2)
+  }
   const runs = values.runs === undefined ? options.runs : Number(values.runs)
   if (!Number.isInteger(runs) || runs < 1) {
     console.error(`Cannot measure as --runs must be a whole number from 1: ${values.runs}`)
@@ -105,7 +111,7 @@ export async function bench(
     process.exit(1)
   }, options.limitMs)
   const began = performance.now()
-  const passed = await measure(runs).then(
+  const passed = await measure(runs, values.only ?? null).then(
     (findings) => publish(name, { findings, seconds: (performance.now() - began) / 1000, runs }),
     (error: unknown) => {
       console.log(`FAIL  ${name}: ${error instanceof Error ? error.stack : String(error)}`)

@@ -89,7 +89,7 @@ async function runAutocannon(
   const requests = at.asks.map(({ method, path: target, headers, body }) => ({
     method,
     path: target,
-    headers: { ...headers, host: LAB_HOST },
+    headers: { host: LAB_HOST, ...headers },
     ...(body === '' ? {} : { body }),
   }))
   const { connections, seconds } = at.how
