@@ -22,6 +22,8 @@ const KIB = 1024
 const MIB = KIB * KIB
 const MORE_MAX = 1.05
 const WARM_UP_SECONDS = 3
+/** A first start with 10,000 services writes the state of each. */
+const START_MS = 120_000
 
 interface Running {
   readonly size: Size
@@ -35,7 +37,8 @@ interface Running {
 
 async function start(size: Size, originUrl: string): Promise<Running> {
   const began = performance.now()
-  const vertex = await startVertex(sizeConfig(size, originUrl), { core: PROXY_CORE })
+  const config = sizeConfig(size, originUrl)
+  const vertex = await startVertex(config, { core: PROXY_CORE, startMs: START_MS })
   const startMs = performance.now() - began
   const { pid, port } = vertex
   const asks: readonly Ask[] = sizeAsks(size)

@@ -53,8 +53,9 @@ export function sizeConfig(size: Size, originUrl: string): unknown {
   const more = connections === undefined ? {} : { limits: ROOM }
   const config = labConfig({ versions: { v1: [originUrl] }, stable: 'v1', threads, more })
   if (services === undefined && routes === undefined) return config
-  const { versions, routing, deploy_strategy, ...node } = config as Record<string, unknown>
-  const service = { versions, routing, deploy_strategy }
+  // The default strategy, as a config may hold 100,000 values in all.
+  const { versions, routing, deploy_strategy: _, ...node } = config as Record<string, unknown>
+  const service = { versions, routing }
   if (routes !== undefined) {
     const match = prefixesOf(routes).map((path) => ({ path }))
     return { ...node, services: { pages: { match, ...service } } }
