@@ -1,5 +1,5 @@
-// Makes the table of the comparison in README.md and the chart from results/compare.json, so that no
-// figure is copied by hand: npm run bench:table.
+// Makes the table of the comparison in README.md and the chart from results/compare.json, so that
+// no figure is copied by hand: npm run bench:table.
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { chart } from './lab/compare-chart.ts'

@@ -20,7 +20,7 @@ import { SCENARIOS, type Scenario } from './lab/compare-scenarios.ts'
 import { joinLoadCore } from './lab/cpu-round.ts'
 import { machine, printSeries, progress } from './lab/report.ts'
 
-const QUICK: Plan = { rounds: 3, latencyRounds: 2, warmUpSeconds: 1 }
+const QUICK: Plan = { rounds: 3, latencyRounds: 1, warmUpSeconds: 1 }
 const LATENCY_ROUNDS = 7
 const WARM_UP_SECONDS = 3
 
@@ -37,14 +37,16 @@ function readArguments(): Wanted {
       quick: { type: 'boolean', default: false },
     },
   })
-  const names = values.scenario ?? SCENARIOS.map(({ name }) => name)
-  const scenarios = names.map((name) => {
-    const found = SCENARIOS.find((one) => one.name === name)
-    if (found) return found
-    const known = SCENARIOS.map((one) => one.name).join(', ')
-    console.error(`Cannot compare as there is no such scenario: ${name}; there are ${known}`)
+  const known = SCENARIOS.map(({ name }) => name)
+  const names = values.scenario ?? known
+  const strange = names.find((name) => !known.includes(name))
+  if (strange !== undefined) {
+    console.error(
+      `Cannot compare as there is no such scenario: ${strange}; there are ${known.join(', ')}`,
+    )
     process.exit(2)
-  })
+  }
+  const scenarios = SCENARIOS.filter(({ name }) => names.includes(name))
   const rounds = Number(values.rounds ?? (values.quick ? QUICK.rounds : 20))
   if (!Number.isInteger(rounds) || rounds < 1) {
     console.error(`Cannot compare as --rounds must be a whole number from 1: ${values.rounds}`)
@@ -73,6 +75,12 @@ function print(measured: Measured): void {
   printSeries(series)
 }
 
+/** What repeats these figures. */
+function commandOf({ name }: Scenario, { rounds, latencyRounds }: Plan): string {
+  const quick = latencyRounds === QUICK.latencyRounds ? ' --quick' : ''
+  return `npm run bench -- --scenario ${name} --rounds ${rounds}${quick}`
+}
+
 async function compare(scenario: Scenario, plan: Plan): Promise<boolean> {
   console.log(`${scenario.name}: ${scenario.title}`)
   const began = performance.now()
@@ -85,7 +93,7 @@ async function compare(scenario: Scenario, plan: Plan): Promise<boolean> {
   const result: ScenarioResult = {
     name: scenario.name,
     title: scenario.title,
-    command: `npm run bench -- --scenario ${scenario.name} --rounds ${plan.rounds}`,
+    command: commandOf(scenario, plan),
     at: new Date().toISOString(),
     seconds: Math.round((performance.now() - began) / 1000),
     ...plan,

@@ -62,7 +62,8 @@ await bench(
   { title: 'CPU of the access log per small GET on one core', runs: 20, limitMs: 400_000 },
   async (runs) => {
     const variants = await startVariants()
-    for (const variant of variants) await round(variant, { seconds: 4 }) // compile, open connections
+    // Code is compiled and connections are opened.
+    for (const variant of variants) await round(variant, { seconds: 4 })
     const us: Record<string, number[]> = {}
     let lost = 0
     let asked = 0

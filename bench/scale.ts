@@ -42,7 +42,7 @@ async function start(size: Size, originUrl: string): Promise<Running> {
   const startMs = performance.now() - began
   const { pid, port } = vertex
   const asks: readonly Ask[] = sizeAsks(size)
-  const load = closedLoad(asks, LOAD_CORE)
+  const load = closedLoad(asks, { core: LOAD_CORE })
   const rival = { name: size.name, port, pid }
   return { size, vertex, rival, load, startMs, startBytes: treeRssBytes(pid) }
 }

@@ -1,8 +1,8 @@
 // What the clients of a measurement ask for. At least 64 heads that differ take turns, as real
-// traffic has no two requests alike: with one head repeated, a branch predictor, a cache or a hidden
-// class that only ever sees that head makes a parser look better than it is. They differ in path,
-// query, agent and accepted types, and so in length. The host is a constant, so that the same text
-// goes to each proxy.
+// traffic has no two requests alike: with one head repeated, a branch predictor, a cache or a
+// hidden class that only ever sees that head makes a parser look better than it is. They differ in
+// path, query, agent and accepted types, and so in length. The host is a constant, so that the
+// same text goes to each proxy.
 
 export interface Ask {
   readonly method: 'GET' | 'POST'

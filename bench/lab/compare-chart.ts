@@ -1,6 +1,6 @@
-// The chart of the comparison as an SVG text: CPU a request as a multiple of nginx's, a group of bars
-// a scenario. The axis is logarithmic, since the slowest costs ten times the fastest; where nginx was
-// not there, http-proxy is the one.
+// The chart of the comparison as an SVG text: CPU a request as a multiple of nginx's, a group of
+// bars a scenario. The axis is logarithmic, since the slowest costs ten times the fastest; where
+// nginx was not there, http-proxy is the one.
 
 import type { ScenarioResult } from './compare-results.ts'
 

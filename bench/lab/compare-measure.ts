@@ -1,8 +1,9 @@
 // One scenario of the comparison. First slices of a second in which one proxy after the other gets
 // all the load that it can take, each round beginning with another one, so that a noisy machine
-// disturbs all alike and nobody always follows the same neighbour. Then slices with an open loop at
-// half of the rate that each has reached, for its latencies. A ratio is taken within a round and the
-// median over rounds: what disturbs a whole round is in both of its halves and cancels out.
+// disturbs all alike and nobody always follows the same neighbour. Then slices with an open loop
+// at half of the rate that each has reached, for its latencies. A ratio is taken within a round
+// and the median over rounds: what disturbs a whole round is in both of its halves and cancels
+// out.
 
 import { type Cast, startCast } from './compare-peers.ts'
 import type { Scenario } from './compare-scenarios.ts'
@@ -10,7 +11,7 @@ import { CONNECTIONS, LOAD_CORE, round } from './cpu-round.ts'
 import { runLoad, summarise } from './load.ts'
 import { treeRssBytes } from './proc.ts'
 import { progress } from './report.ts'
-import { add, type Spread, spread } from './statistics.ts'
+import { add, paired, type Spread, spread } from './statistics.ts'
 import { type Closed, closedLoad } from './wrk.ts'
 
 const SLICE_SECONDS = 1
@@ -152,11 +153,6 @@ function figuresOf(name: string, slices: Slices): Figures {
   }
 }
 
-/** The ratio of two series, value by value: both values of a pair are of one round. */
-export function paired(a: readonly number[] = [], b: readonly number[] = []): number[] {
-  return a.map((value, at) => value / (b[at] ?? Number.NaN))
-}
-
 function ratiosOf(us: Series): Series {
   const ratios: Series = {}
   for (const [name, values] of Object.entries(us)) {
@@ -174,7 +170,7 @@ function ratiosOf(us: Series): Series {
 /** Measures a scenario with fresh processes, which have ended when it returns. */
 export async function measureScenario(scenario: Scenario, plan: Plan): Promise<Measured> {
   const slices = emptySlices()
-  const load = closedLoad(scenario.asks, LOAD_CORE)
+  const load = closedLoad(scenario.asks, { core: LOAD_CORE })
   const cast = await startCast(scenario)
   try {
     await saturate(cast, { load, plan, slices })

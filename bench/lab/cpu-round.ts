@@ -1,7 +1,7 @@
-// One round of load through a proxy that is pinned to a core of its own, and the CPU time of all its
-// processes per request. The load and the origins run on the other core, and so does the script that
-// measures, once it has asked for it: CPU time is compared, not throughput, but what shares the core
-// of the proxies would empty their caches.
+// One round of load through a proxy that is pinned to a core of its own, and the CPU time of all
+// its processes per request. The load and the origins run on the other core, and so does the
+// script that measures, once it has asked for it: CPU time is compared, not throughput, but what
+// shares the core of the proxies would empty their caches.
 
 import { execFileSync } from 'node:child_process'
 import { smallGets } from './asks.ts'
@@ -26,8 +26,8 @@ export interface Round {
 let usual: Closed | null = null
 
 /** Small GETs of 64 heads, for measurements that have no requests of their own. */
-export function usualLoad(): Closed {
-  usual ??= closedLoad(smallGets(), LOAD_CORE)
+function usualLoad(): Closed {
+  usual ??= closedLoad(smallGets(), { core: LOAD_CORE })
   return usual
 }
 

@@ -69,7 +69,8 @@ export function sizeConfig(size: Size, originUrl: string): unknown {
 /** Requests for every service or route in turn; at least the usual number of heads. */
 export function sizeAsks({ services, routes }: Size): readonly Ask[] {
   if (routes !== undefined) {
-    // As many heads for few routes as for many: else the many would be dearer for their heads alone.
+    // As many heads for few routes as for many: else the many would be dearer for their heads
+    // alone.
     const prefixes = prefixesOf(routes)
     return routedGets(Array.from({ length: 10_000 }, (_, at) => prefixes[at % routes] ?? ''))
   }

@@ -35,9 +35,13 @@ export interface ClosedResult {
   readonly seconds: number
 }
 
-/** A load of these requests, which runs on `core`. */
-export function closedLoad(asks: readonly Ask[], core: number): Closed {
-  if (!isInstalled('wrk')) {
+/** A load of these requests, which runs on `core`, by the best that is there unless it is named. */
+export function closedLoad(
+  asks: readonly Ask[],
+  options: { readonly core: number; readonly by?: Closed['by'] | undefined },
+): Closed {
+  const { core, by = isInstalled('wrk') ? 'wrk' : 'autocannon' } = options
+  if (by === 'autocannon') {
     return { by: 'autocannon', run: (port, how) => runAutocannon(port, { asks, how }) }
   }
   const folder = mkdtempSync(path.join(tmpdir(), 'vertex-wrk-'))
