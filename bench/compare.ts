@@ -20,7 +20,7 @@ import { SCENARIOS, type Scenario } from './lab/compare-scenarios.ts'
 import { joinLoadCore } from './lab/cpu-round.ts'
 import { machine, printSeries, progress } from './lab/report.ts'
 
-const QUICK: Plan = { rounds: 3, latencyRounds: 1, warmUpSeconds: 1 }
+const QUICK: Plan = { rounds: 3, latencyRounds: 1, warmUpSeconds: 2 }
 const LATENCY_ROUNDS = 7
 const WARM_UP_SECONDS = 3
 

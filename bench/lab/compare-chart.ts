@@ -58,7 +58,7 @@ function legend(): string[] {
   let x = 16
   return Object.entries(COLOURS).flatMap(([name, colour]) => {
     const marks = [
-      `<rect x="${x}" y="34" width="10" height="10" fill="${colour}"/>`,
+      `<rect x="${x.toFixed(1)}" y="34" width="10" height="10" fill="${colour}"/>`,
       text({ x: x + 14, y: 43 }, name),
     ]
     x += 30 + name.length * 6.4
