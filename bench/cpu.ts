@@ -30,13 +30,13 @@ await bench(
   { title: 'CPU per proxied small GET on one core', runs: 20, limitMs: 400_000 },
   async (runs) => {
     const rivals = await startRivals()
-    for (const rival of rivals) await round(rival, 4) // compile, open connections
+    for (const rival of rivals) await round(rival, { seconds: 4 }) // compile, open connections
     const us: Record<string, number[]> = {}
     const perSecond: Record<string, number[]> = {}
     for (let i = 1; i <= runs; i++) {
       const said: string[] = []
       for (const rival of rivals) {
-        const one = await round(rival, ROUND_SECONDS)
+        const one = await round(rival, { seconds: ROUND_SECONDS })
         add(us, rival.name, one.us)
         add(perSecond, rival.name, one.perSecond)
         said.push(`${rival.name} ${one.us.toFixed(1)} µs`)

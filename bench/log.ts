@@ -62,7 +62,8 @@ await bench(
   { title: 'CPU of the access log per small GET on one core', runs: 20, limitMs: 400_000 },
   async (runs) => {
     const variants = await startVariants()
-    for (const variant of variants) await round(variant, 4) // compile, open connections
+    // Code is compiled and connections are opened.
+    for (const variant of variants) await round(variant, { seconds: 4 })
     const us: Record<string, number[]> = {}
     let lost = 0
     let asked = 0
@@ -70,7 +71,7 @@ await bench(
       const said: string[] = []
       for (const variant of variants) {
         if (variant.sample === '100%') truncateSync(variant.file)
-        const one = await round(variant, ROUND_SECONDS)
+        const one = await round(variant, { seconds: ROUND_SECONDS })
         add(us, variant.name, one.us)
         said.push(`${variant.name} ${one.us.toFixed(1)} µs`)
         if (variant.sample !== '100%') continue

@@ -21,6 +21,8 @@ const ALL = [
   { name: 'cpu', quick: 5 },
   { name: 'log', quick: 5 },
   { name: 'memory', quick: 1 },
+  { name: 'reload', quick: 10 },
+  { name: 'scale', quick: 2 },
   { name: 'sdk', quick: 1 },
   { name: 'synthetic', quick: 1 },
   // The wire.

@@ -1,41 +1,58 @@
-// One round of small GETs through a proxy that is pinned to a core of its own, and the CPU time of
-// the whole process per request. The load runs on the other core.
+// One round of load through a proxy that is pinned to a core of its own, and the CPU time of all
+// its processes per request. The load and the origins run on the other core, and so does the
+// script that measures, once it has asked for it: CPU time is compared, not throughput, but what
+// shares the core of the proxies would empty their caches.
 
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
-import autocannon from 'autocannon'
-import { cpuSeconds } from './proc.ts'
-import { isInstalled, type Rival } from './rivals.ts'
+import { execFileSync } from 'node:child_process'
+import { smallGets } from './asks.ts'
+import { treeCpuSeconds } from './proc.ts'
+import type { Rival } from './rivals.ts'
+import { type Closed, closedLoad } from './wrk.ts'
 
 export const PROXY_CORE = 0
 export const LOAD_CORE = 1
-const CONNECTIONS = 32
-const run = promisify(execFile)
+export const CONNECTIONS = 32
 
 export interface Round {
   /** Microseconds of CPU per request. */
   readonly us: number
   readonly perSecond: number
   readonly requests: number
+  readonly bytesPerSecond: number
+  /** The share of its core that the proxy used: below 0.9 the load was what limited it. */
+  readonly busy: number
 }
 
-/** Loads a proxy for some seconds. Returns the number of answers; fails on any other than 2xx. */
-async function load(port: number, seconds: number): Promise<number> {
-  const url = `http://127.0.0.1:${port}/`
-  if (isInstalled('wrk')) {
-    const wrk = ['wrk', '-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, url]
-    const { stdout } = await run('taskset', ['-c', String(LOAD_CORE), ...wrk])
-    if (/Non-2xx|Socket errors/.test(stdout)) throw new Error(`Cannot measure: ${stdout}`)
-    return Number(/(\d+) requests in/.exec(stdout)?.[1])
+let usual: Closed | null = null
+
+/** Small GETs of 64 heads, for measurements that have no requests of their own. */
+function usualLoad(): Closed {
+  usual ??= closedLoad(smallGets(), { core: LOAD_CORE })
+  return usual
+}
+
+/** Moves this very process, with the threads it has, to the core of the load. */
+export function joinLoadCore(): void {
+  execFileSync('taskset', ['-a', '-c', '-p', String(LOAD_CORE), String(process.pid)], {
+    stdio: 'ignore',
+  })
+}
+
+export async function round(
+  rival: Rival,
+  options: { seconds: number; load?: Closed; connections?: number },
+): Promise<Round> {
+  const { seconds, load = usualLoad(), connections = CONNECTIONS } = options
+  const before = treeCpuSeconds(rival.pid)
+  const beganMs = performance.now()
+  const done = await load.run(rival.port, { seconds, connections })
+  const tookSeconds = (performance.now() - beganMs) / 1000
+  const used = treeCpuSeconds(rival.pid) - before
+  return {
+    us: (used * 1e6) / done.requests,
+    perSecond: done.requests / done.seconds,
+    requests: done.requests,
+    bytesPerSecond: done.bytes / done.seconds,
+    busy: used / tookSeconds,
   }
-  const result = await autocannon({ url, connections: CONNECTIONS, duration: seconds })
-  if (result.non2xx + result.errors > 0) throw new Error('Cannot measure as requests failed')
-  return result.requests.total
-}
-
-export async function round(rival: Rival, seconds: number): Promise<Round> {
-  const before = cpuSeconds(rival.pid)
-  const requests = await load(rival.port, seconds)
-  const used = cpuSeconds(rival.pid) - before
-  return { us: (used * 1e6) / requests, perSecond: requests / seconds, requests }
 }

@@ -5,6 +5,7 @@
 // how long the answer took from the moment it was due, its status and the version that answered.
 
 import net from 'node:net'
+import { headOf } from './asks.ts'
 import { monotonicMs } from './clock.ts'
 import type { LoadResult, LoadSpec } from './load.ts'
 import { answerParent } from './rpc.ts'
@@ -12,6 +13,7 @@ import { answerParent } from './rpc.ts'
 const BACKLOG_MAX = 20_000 // due requests that found no free connection; more are counted as unsent
 const MESSAGES_MAX = 20
 const STATUS_FAILED = 0
+const LAST_CHUNK = '\r\n0\r\n\r\n' // of a body that has another chunk before it
 
 let spec: LoadSpec
 let startedMs = 0
@@ -20,7 +22,9 @@ let stopping = false
 let due = 0 // requests that became due
 let unsent = 0
 let open = 0 // requests sent and not finished
+/** Without the field that tells when it was sent, and the bodies behind them. */
 let requestHeads: readonly string[] = []
+let requestBodies: readonly string[] = ['']
 const free: Connection[] = []
 const connections = new Set<Connection>()
 const backlog: number[] = []
@@ -39,7 +43,12 @@ class Connection {
   readonly #socket: net.Socket
   #number = -1 // the request in flight, −1 for none
   #dueMs = 0
+  /** What has been read of a head, or of the end of a chunked body. */
   #text = ''
+  /** The head of the answer whose body is being read. */
+  #head = ''
+  /** Bytes of the body that are still to come; NaN when only its end tells. */
+  #left = 0
   #gone = false
 
   constructor() {
@@ -60,7 +69,8 @@ class Connection {
     this.#dueMs = dueMs
     open++
     const head = requestHeads[this.#number % requestHeads.length] ?? ''
-    this.#socket.write(`${head}x-sent-ns: ${Math.round(now * 1e6)}\r\n\r\n`)
+    const body = requestBodies[this.#number % requestBodies.length] ?? ''
+    this.#socket.write(`${head}x-sent-ns: ${Math.round(now * 1e6)}\r\n\r\n${body}`)
   }
 
   /** Gives up a request that is older than the time limit. */
@@ -75,16 +85,37 @@ class Connection {
   }
 
   #read(chunk: string): void {
+    if (this.#head !== '') {
+      this.#readBody(chunk)
+      return
+    }
     this.#text += chunk
     const end = this.#text.indexOf('\r\n\r\n')
     if (end === -1 || this.#number === -1) return
     const head = this.#text.slice(0, end + 2)
+    const body = this.#text.slice(end + 4)
     const length = /\r\ncontent-length: *(\d+)/i.exec(head)
-    if (length === null) {
+    if (length === null && !/\r\ntransfer-encoding: *chunked/i.test(head)) {
       this.#close(`an answer without Content-Length: ${head}`)
       return
     }
-    if (this.#text.length < end + 4 + Number(length[1])) return
+    this.#head = head
+    this.#left = length === null ? Number.NaN : Number(length[1])
+    this.#text = ''
+    this.#readBody(body)
+  }
+
+  /** A body is counted and not kept: one of 1 MiB would cost more than what is measured. */
+  #readBody(piece: string): void {
+    if (Number.isNaN(this.#left)) {
+      this.#text = (this.#text + piece).slice(-LAST_CHUNK.length)
+      if (this.#text !== LAST_CHUNK) return
+    } else {
+      this.#left -= piece.length
+      if (this.#left > 0) return
+    }
+    const head = this.#head
+    this.#head = ''
     this.#text = ''
     this.#finish(head)
     if (/\r\nconnection: *close/i.test(head)) this.#close('')
@@ -110,7 +141,8 @@ class Connection {
     this.#socket.destroy()
     if (this.#number !== -1) {
       open--
-      if (messages.length < MESSAGES_MAX) messages.push(`${why}; had: ${this.#text.slice(0, 200)}`)
+      if (messages.length < MESSAGES_MAX)
+        messages.push(`${why}; had: ${(this.#head || this.#text).slice(0, 200)}`)
     }
     const at = free.indexOf(this)
     if (at !== -1) free.splice(at, 1)
@@ -206,7 +238,10 @@ answerParent({
     spec = argument as LoadSpec
     const extra = Object.entries(spec.headers).map(([name, value]) => `${name}: ${value}\r\n`)
     const fields = `host: ${spec.host}:${spec.port}\r\n${extra.join('')}`
-    requestHeads = spec.paths.map((path) => `GET ${path} HTTP/1.1\r\n${fields}`)
+    requestHeads = spec.asks
+      ? spec.asks.map(headOf)
+      : spec.paths.map((path) => `GET ${path} HTTP/1.1\r\n${fields}`)
+    requestBodies = spec.asks?.map((ask) => ask.body) ?? ['']
     startedMs = monotonicMs()
     for (let i = 0; i < spec.connections; i++) next(new Connection())
     timer = setInterval(tick, 1)

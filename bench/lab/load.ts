@@ -1,5 +1,6 @@
 // The handle of a load generator (load-process.ts).
 
+import type { Ask } from './asks.ts'
 import { endChild, type Pin, startModule } from './children.ts'
 import { askChild } from './rpc.ts'
 
@@ -12,6 +13,8 @@ export interface LoadSpec {
   /** Requests take turns over these. */
   readonly paths: readonly string[]
   readonly headers: Readonly<Record<string, string>>
+  /** Takes turns over these instead of paths with headers. */
+  readonly asks?: readonly Ask[]
   /** Until stopped when neither is given. */
   readonly durationMs?: number
   readonly requests?: number
@@ -80,6 +83,7 @@ export interface LoadSummary {
   readonly perSecond: number
   readonly p50Ms: number
   readonly p99Ms: number
+  readonly p999Ms: number
   /** Requests that each version answered. */
   readonly byVersion: Readonly<Record<string, number>>
 }
@@ -104,6 +108,7 @@ export function summarise(result: LoadResult): LoadSummary {
     perSecond: (requests * 1000) / (result.endedMs - result.startedMs),
     p50Ms: quantile(0.5),
     p99Ms: quantile(0.99),
+    p999Ms: quantile(0.999),
     byVersion,
   }
 }

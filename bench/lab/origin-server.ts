@@ -21,6 +21,21 @@ function response(status: string, content: { version: string; body: string }): B
   )
 }
 
+/** A good answer whose body comes in chunks of about the same size. */
+function chunked(version: string, content: { body: string; chunks: number }): Buffer<ArrayBuffer> {
+  const { body, chunks } = content
+  const size = Math.ceil(body.length / chunks)
+  let text = ''
+  for (let at = 0; at < body.length; at += size) {
+    const piece = body.slice(at, at + size)
+    text += `${piece.length.toString(16)}\r\n${piece}\r\n`
+  }
+  return Buffer.from(
+    `HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nx-app-version: ${version}\r\n` +
+      `transfer-encoding: chunked\r\n\r\n${text}0\r\n\r\n`,
+  )
+}
+
 function lengthOf(head: string): number {
   const found = /\r\ncontent-length: *(\d+)/i.exec(head)
   return found === null ? 0 : Number(found[1])
@@ -48,8 +63,12 @@ export class OriginServer {
 
   constructor(start: OriginStart) {
     this.#start = start
-    const { version } = start
-    this.#good = response('200 OK', { version, body: 'x'.repeat(start.bodyBytes ?? 13) })
+    const { version, chunks } = start
+    const body = 'x'.repeat(start.bodyBytes ?? 13)
+    this.#good =
+      chunks === undefined
+        ? response('200 OK', { version, body })
+        : chunked(version, { body, chunks })
     this.#bad = response('500 Internal Server Error', { version, body: 'broken' })
     this.#behaviour = start.behaviour ?? {}
     this.#server = net.createServer((socket) => {

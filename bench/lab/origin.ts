@@ -30,6 +30,8 @@ export interface OriginStart {
   readonly record: boolean
   readonly port?: number
   readonly bodyBytes?: number
+  /** Sends the body in so many chunks and without its length. */
+  readonly chunks?: number
   readonly behaviour?: Behaviour
 }
 

@@ -1,6 +1,7 @@
-// What the kernel says about a process: its CPU time and its memory. Linux only.
+// What the kernel says about a process, or about a process with all that it started: CPU time and
+// memory. Linux only.
 
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 
 const TICKS_PER_SECOND = 100 // USER_HZ, fixed on Linux
 
@@ -20,4 +21,32 @@ export function memoryBytes(pid: number): { rss: number; peak: number } {
     return found === null ? Number.NaN : Number(found[1]) * 1024
   }
   return { rss: field('VmRSS'), peak: field('VmHWM') }
+}
+
+/** A process and all processes below it. */
+export function processTree(pid: number): number[] {
+  const pids = [pid]
+  // The list grows while it is walked, so that children of children are found.
+  for (const one of pids) {
+    try {
+      for (const task of readdirSync(`/proc/${one}/task`)) {
+        const children = readFileSync(`/proc/${one}/task/${task}/children`, 'utf8')
+        pids.push(...children.split(' ').filter(Boolean).map(Number))
+      }
+    } catch (error) {
+      // A child or a thread may end while it is looked at; the process that is asked for may not.
+      if (one === pid) throw error
+    }
+  }
+  return pids
+}
+
+/** CPU time (user and system) of a process and all below it so far, in seconds. */
+export function treeCpuSeconds(pid: number): number {
+  return processTree(pid).reduce((sum, one) => sum + cpuSeconds(one), 0)
+}
+
+/** Resident memory of a process and all below it, in bytes; shared pages count in each. */
+export function treeRssBytes(pid: number): number {
+  return processTree(pid).reduce((sum, one) => sum + memoryBytes(one).rss, 0)
 }

@@ -32,7 +32,8 @@ function number(value: number): string {
   return Math.abs(value) >= 100 ? value.toFixed(0) : value.toFixed(2)
 }
 
-function printSeries(series: Findings['series']): Record<string, Spread> {
+/** Prints a table, a row a series, and returns what stands in it. */
+export function printSeries(series: Findings['series']): Record<string, Spread> {
   const spreads: Record<string, Spread> = {}
   const wide = Math.max(...Object.keys(series).map((name) => name.length), 10)
   console.log(
@@ -52,22 +53,53 @@ export function progress(text: string): void {
   console.log(`  ${text}`)
 }
 
-function save(name: string, content: unknown): void {
+/** Writes a result file, `digits` significant digits of each number when they are given. */
+export function save(
+  name: string,
+  content: unknown,
+  options: { readonly digits?: number } = {},
+): void {
+  const { digits } = options
+  const rounded = (_key: string, value: unknown): unknown =>
+    typeof value === 'number' && digits !== undefined && !Number.isInteger(value)
+      ? Number(value.toPrecision(digits))
+      : value
   const folder = new URL('../results/', import.meta.url)
   mkdirSync(folder, { recursive: true })
-  writeFileSync(new URL(`${name}.json`, folder), `${JSON.stringify(content, null, 2)}\n`)
+  writeFileSync(new URL(`${name}.json`, folder), `${JSON.stringify(content, rounded, 2)}\n`)
+}
+
+export interface Machine {
+  readonly node: string
+  readonly cores: number
+  readonly cpu: string
+}
+
+/** What figures were measured on. */
+export function machine(): Machine {
+  return {
+    node: process.version,
+    cores: os.availableParallelism(),
+    cpu: os.cpus()[0]?.model ?? 'unknown',
+  }
 }
 
 /**
  * Runs a measurement with the number of runs from `--runs` (default `runs`), at most `limitMs`.
+ * `--only NAME` asks for one of its parts, when it has names for them.
  * Ends the process: 0 when all checks passed, 1 otherwise.
  */
 export async function bench(
   name: string,
-  options: { title: string; runs: number; limitMs: number },
-  measure: (runs: number) => Promise<Findings>,
+  options: { title: string; runs: number; limitMs: number; names?: readonly string[] },
+  measure: (runs: number, only: string | null) => Promise<Findings>,
 ): Promise<void> {
-  const { values } = parseArgs({ options: { runs: { type: 'string' } } })
+  const { values } = parseArgs({ options: { runs: { type: 'string' }, only: { type: 'string' } } })
+  if (values.only !== undefined && !options.names?.includes(values.only)) {
+    const known = options.names?.join(', ') ?? 'no parts'
+    console.error(`Cannot measure as --only must name a part: ${values.only}; there are ${known}`)
+    process.exit(2)
+  }
   const runs = values.runs === undefined ? options.runs : Number(values.runs)
   if (!Number.isInteger(runs) || runs < 1) {
     console.error(`Cannot measure as --runs must be a whole number from 1: ${values.runs}`)
@@ -79,7 +111,7 @@ export async function bench(
     process.exit(1)
   }, options.limitMs)
   const began = performance.now()
-  const passed = await measure(runs).then(
+  const passed = await measure(runs, values.only ?? null).then(
     (findings) => publish(name, { findings, seconds: (performance.now() - began) / 1000, runs }),
     (error: unknown) => {
       console.log(`FAIL  ${name}: ${error instanceof Error ? error.stack : String(error)}`)
@@ -102,11 +134,6 @@ function publish(
   for (const check of findings.checks) {
     console.log(`${check.pass ? 'PASS' : 'FAIL'}  ${check.what}: ${check.value}`)
   }
-  const machine = {
-    node: process.version,
-    cores: os.availableParallelism(),
-    cpu: os.cpus()[0]?.model ?? 'unknown',
-  }
   const { series, ...rest } = findings
   // The spread says enough about a long series.
   const short = Object.entries(series).filter(([, values]) => values.length <= SERIES_SAVED_MAX)
@@ -116,7 +143,7 @@ function publish(
     at: new Date().toISOString(),
     seconds,
     runs,
-    machine,
+    machine: machine(),
     spreads,
     ...rest,
     series: Object.fromEntries(short),

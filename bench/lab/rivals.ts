@@ -9,6 +9,7 @@ import path from 'node:path'
 import { onExit, type Pin, startModule, startProgram } from './children.ts'
 import { until } from './clock.ts'
 import { askChild } from './rpc.ts'
+import { haproxyConfig, type MakeConfig, nginxConfig } from './server-configs.ts'
 
 export interface Rival {
   readonly name: string
@@ -60,58 +61,29 @@ function canConnect(port: number): Promise<true | null> {
 /** Starts an installed server with a config of its own, on a port that was free a moment ago. */
 export async function startServer(
   name: string,
-  at: { place: Pin; config: (port: number, folder: string) => string; args: string[] },
+  at: { place: Pin; config: MakeConfig; args: string[]; logFile?: string },
 ): Promise<Rival> {
   const folder = mkdtempSync(path.join(tmpdir(), 'vertex-lab-'))
   onExit(() => rmSync(folder, { recursive: true, force: true }))
   const port = await freePort()
   const file = path.join(folder, `${name}.conf`)
   writeFileSync(file, at.config(port, folder))
-  const child = startProgram([name, ...at.args, file], { core: at.place.core })
+  const command = [name, ...at.args, file]
+  // A server that logs to its standard output gets a file there; sh replaces itself by it.
+  const into = ['sh', '-c', 'exec "$@" >> "$0"', at.logFile ?? '']
+  const child = startProgram(at.logFile === undefined ? command : [...into, ...command], {
+    core: at.place.core,
+  })
   await until(() => canConnect(port), { what: `${name} listens`, withinMs: 10_000 })
   return { name, port, pid: child.pid ?? -1 }
 }
 
 export function startNginx(place: Place): Promise<Rival> {
-  const config = (port: number, folder: string): string => `
-    daemon off; master_process off; worker_processes 1;
-    pid ${folder}/pid; error_log ${folder}/error.log crit;
-    events { worker_connections 2048; }
-    http {
-      access_log off;
-      client_body_temp_path ${folder}; proxy_temp_path ${folder}; fastcgi_temp_path ${folder};
-      uwsgi_temp_path ${folder}; scgi_temp_path ${folder};
-      keepalive_requests 100000000;
-      upstream app {
-        server 127.0.0.1:${place.originPort}; keepalive 128; keepalive_requests 100000000;
-      }
-      server {
-        listen 127.0.0.1:${port};
-        location / {
-          proxy_pass http://app; proxy_http_version 1.1; proxy_set_header Connection "";
-          proxy_set_header X-Forwarded-For $remote_addr;
-        }
-      }
-    }`
+  const config = nginxConfig({ targets: [place.originPort] })
   return startServer('nginx', { place, config, args: ['-c'] })
 }
 
 export function startHaproxy(place: Place): Promise<Rival> {
-  const config = (port: number): string => `
-global
-  nbthread 1
-defaults
-  mode http
-  option forwardfor
-  http-reuse always
-  timeout connect 5s
-  timeout client 60s
-  timeout server 60s
-frontend edge
-  bind 127.0.0.1:${port}
-  default_backend app
-backend app
-  server one 127.0.0.1:${place.originPort}
-`
+  const config = haproxyConfig({ targets: [place.originPort] })
   return startServer('haproxy', { place, config, args: ['-db', '-f'] })
 }

@@ -28,6 +28,11 @@ export function spread(values: readonly number[]): Spread {
   }
 }
 
+/** The ratio of two series, value by value: both values of a pair are of one round. */
+export function paired(a: readonly number[] = [], b: readonly number[] = []): number[] {
+  return a.map((value, at) => value / (b[at] ?? Number.NaN))
+}
+
 /**
  * The Wald–Wolfowitz runs test: how far the number of runs (stretches of equal picks) lies from
  * what independent draws would give, in standard deviations. |z| < 3.3 is passed by 99.9 % of

@@ -36,15 +36,23 @@ interface Running {
   readonly adminUrl: string
 }
 
+export interface Starting extends Pin {
+  /** How long it may take until it is ready, in milliseconds; 20 s unless it has a lot to read. */
+  readonly startMs?: number
+}
+
 /** Reads lines until the one that says `ready`. */
-function whenReady(child: ChildProcess, log: string[]): Promise<Running> {
+function whenReady(
+  child: ChildProcess,
+  { log, startMs }: { log: string[]; startMs: number },
+): Promise<Running> {
   return new Promise((resolve, reject) => {
     const fail = (why: string): void => {
       clearTimeout(timer)
       child.kill('SIGKILL') // nobody else will: it is handed to its user only when it is ready
       reject(new Error(`Cannot start Vertex as ${why}; it said:\n${log.slice(-20).join('\n')}`))
     }
-    const timer = setTimeout(() => fail(`it was not ready in ${START_MS} ms`), START_MS)
+    const timer = setTimeout(() => fail(`it was not ready in ${startMs} ms`), startMs)
     child.once('exit', (code, signal) => fail(`it ended with ${code ?? signal}`))
     const read = (line: string): void => {
       log.push(line)
@@ -75,11 +83,13 @@ export class Vertex {
   readonly folder: string
   readonly log: string[] = []
   readonly #core: number | undefined
+  readonly #startMs: number
   #running: Running | null = null
 
-  constructor(config: unknown, options: Pin = {}) {
+  constructor(config: unknown, options: Starting = {}) {
     this.folder = mkdtempSync(path.join(tmpdir(), 'vertex-lab-'))
     this.#core = options.core
+    this.#startMs = options.startMs ?? START_MS
     onExit(() => rmSync(this.folder, { recursive: true, force: true }))
     // JSON is YAML, so an object needs no other writer.
     const text = typeof config === 'string' ? config : JSON.stringify(config, null, 2)
@@ -92,7 +102,8 @@ export class Vertex {
 
   async start(): Promise<void> {
     const command = [process.execPath, BIN, 'run', '-c', this.configFile]
-    this.#running = await whenReady(startProgram(command, { core: this.#core }), this.log)
+    const child = startProgram(command, { core: this.#core })
+    this.#running = await whenReady(child, { log: this.log, startMs: this.#startMs })
   }
 
   get #now(): Running {
@@ -189,7 +200,7 @@ export class Vertex {
 }
 
 /** Starts Vertex with a config (an object or YAML text) and waits until it is ready. */
-export async function startVertex(config: unknown, options: Pin = {}): Promise<Vertex> {
+export async function startVertex(config: unknown, options: Starting = {}): Promise<Vertex> {
   const vertex = new Vertex(config, options)
   await vertex.start()
   return vertex
