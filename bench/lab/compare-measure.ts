@@ -15,6 +15,8 @@ import { add, paired, type Spread, spread } from './statistics.ts'
 import { type Closed, closedLoad } from './wrk.ts'
 
 const SLICE_SECONDS = 1
+/** The generator of each open-loop slice is a fresh process, and compiles. */
+const LOAD_WARM_UP_MS = 1000
 const MIB = 2 ** 20
 /** The app server without a proxy: what the instruments themselves cost in latency. */
 export const DIRECT = 'no proxy'
@@ -118,10 +120,10 @@ async function halfLoad(
   for (let n = 0; n < plan.latencyRounds; n++) {
     const said: string[] = []
     for (const { name, port, rate } of turned(all, n)) {
-      const durationMs = SLICE_SECONDS * 1000
+      const durationMs = LOAD_WARM_UP_MS + SLICE_SECONDS * 1000
       const { asks } = scenario
       const options = { port, rate, asks, durationMs, connections: 64, core: LOAD_CORE }
-      const summary = summarise(await runLoad(options))
+      const summary = summarise(await runLoad(options), { afterMs: LOAD_WARM_UP_MS })
       // Those that still waited for a connection at the end did not fail, but are not measured.
       const failed = summary.failed - summary.unsent
       if (failed > 0) throw new Error(`Cannot measure as ${failed} requests to ${name} failed`)

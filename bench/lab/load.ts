@@ -88,8 +88,12 @@ export interface LoadSummary {
   readonly byVersion: Readonly<Record<string, number>>
 }
 
-/** A request fails when it got no answer or one with a status of 400 or more. */
-export function summarise(result: LoadResult): LoadSummary {
+/**
+ * A request fails when it got no answer or one with a status of 400 or more. Latencies are of what
+ * was sent `afterMs` behind the start or later: a generator that has just begun is itself slow.
+ */
+export function summarise(result: LoadResult, options: { afterMs?: number } = {}): LoadSummary {
+  const fromMs = result.startedMs + (options.afterMs ?? 0)
   let failed = result.unsent
   const byVersion: Record<string, number> = {}
   for (const [at, code] of result.status.entries()) {
@@ -97,7 +101,9 @@ export function summarise(result: LoadResult): LoadSummary {
     const name = result.versions[result.version[at] ?? 255] ?? 'none'
     byVersion[name] = (byVersion[name] ?? 0) + 1
   }
-  const sorted = result.latencyMs.filter((ms) => !Number.isNaN(ms)).sort()
+  const counts = (ms: number, at: number): boolean =>
+    !Number.isNaN(ms) && (result.sentMs[at] ?? 0) >= fromMs
+  const sorted = result.latencyMs.filter(counts).sort()
   const quantile = (share: number): number =>
     sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
   const requests = result.status.length

@@ -79,7 +79,7 @@ export interface Machine {
 export function machine(): Machine {
   return {
     node: process.version,
-    cores: os.availableParallelism(),
+    cores: os.cpus().length, // not those that this process is held to
     cpu: os.cpus()[0]?.model ?? 'unknown',
   }
 }

@@ -13,6 +13,8 @@ import { onExit } from './children.ts'
 import { isInstalled } from './rivals.ts'
 
 const run = promisify(execFile)
+/** wrk ends by itself; once in hundreds of runs it was seen not to. */
+const LATE_MS = 10_000
 
 /** Sends requests to a port of loopback, each connection as fast as it is answered. */
 export interface Closed {
@@ -79,7 +81,10 @@ async function runWrk(
   const { connections, seconds } = at.how
   const wrk = ['wrk', '-t1', `-c${connections}`, `-d${seconds}s`, '-s', at.file]
   const command = ['-c', String(at.core), ...wrk, `http://127.0.0.1:${port}/`]
-  const { stdout } = await run('taskset', command)
+  const { stdout } = await run('taskset', command, {
+    timeout: seconds * 1000 + LATE_MS,
+    killSignal: 'SIGKILL',
+  })
   const said = /^DONE (\d+) (\d+) (\d+) (\d+)$/m.exec(stdout)
   const [requests = 0, bytes = 0, us = 0, failed = 1] = said?.slice(1).map(Number) ?? []
   if (failed > 0 || requests === 0) throw new Error(`Cannot measure as requests failed: ${stdout}`)
