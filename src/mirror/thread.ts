@@ -6,6 +6,7 @@
 import { getPriority, setPriority } from 'node:os'
 import { type MessagePort, parentPort } from 'node:worker_threads'
 import { type Credits, returnCredit, takeDropped } from '../board/mirror-credits.ts'
+import type { MirrorCopy } from '../core/mirror/order.ts'
 import type { FromLine, FromMirror, ToMirror } from './mirror-data.ts'
 import { Shadow } from './shadow.ts'
 
@@ -22,6 +23,13 @@ if (process.platform === 'linux') setPriority(0, Math.min(NICEST, getPriority(0)
 const shadows = new Map<string, Shadow>()
 const byCell = new Map<number, Shadow>()
 const lines = new Set<Credits>()
+/** The largest number of an order that has come. */
+let newest = 0
+/**
+ * Copies that have come before their order: orders and copies take different ways, which nothing
+ * puts in order. Each holds its credit, so they are no more than those.
+ */
+const early: { readonly copy: MirrorCopy; readonly credits: Credits }[] = []
 
 parentPort?.on('message', (message: ToMirror) => {
   if (message.do === 'edge') openLine(message.port)
@@ -34,8 +42,23 @@ function follow({ order, service }: Extract<ToMirror, { do: 'follow' }>): void {
   if (shadow.cell !== null) byCell.delete(shadow.cell)
   report(shadow)
   shadow.follow(order)
-  if (order !== null) byCell.set(order.cell, shadow)
+  if (order !== null) {
+    byCell.set(order.cell, shadow)
+    newest = Math.max(newest, order.number)
+  }
   keepTime()
+  for (const { copy, credits } of early.splice(0)) take(copy, credits)
+}
+
+/** Takes a copy over, or keeps it until its order is there. */
+function take(copy: MirrorCopy, credits: Credits): void {
+  if (copy.order > newest) {
+    early.push({ copy, credits })
+    return
+  }
+  const shadow = byCell.get(copy.cell)
+  if (shadow === undefined) returnCredit(credits, copy.cell)
+  else shadow.take(copy, credits)
 }
 
 function openLine(port: MessagePort): void {
@@ -47,11 +70,7 @@ function openLine(port: MessagePort): void {
       return
     }
     if (credits === null) return // the first message says where they are
-    for (const copy of message.copies) {
-      const shadow = byCell.get(copy.cell)
-      if (shadow === undefined) returnCredit(credits, copy.cell)
-      else shadow.take(copy, credits)
-    }
+    for (const copy of message.copies) take(copy, credits)
   })
   port.on('close', () => {
     if (credits !== null) lines.delete(credits)
