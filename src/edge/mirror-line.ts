@@ -11,6 +11,8 @@ import type { MirrorCopy } from '../core/mirror/order.ts'
 /** A copy that is being made. */
 export interface Making {
   readonly cell: number
+  /** The number of the order that it was begun by. */
+  readonly order: number
   /** By the edge's clock. */
   readonly beganMs: number
   readonly limitMs: number
@@ -35,8 +37,8 @@ export class MirrorLine {
   }
 
   /** Whether a request of the service may be copied now; then it begins, and is sent or ends. */
-  mayCopy(service: number, limit: number): boolean {
-    return takeCredit(this.#credits, service, limit)
+  mayCopy(service: number, by: { limit: number; order: number }): boolean {
+    return takeCredit(this.#credits, service, by)
   }
 
   begin(making: Making): void {
@@ -52,7 +54,7 @@ export class MirrorLine {
 
   /** It was chosen, and is too large or too late to be mirrored. */
   drop(making: Making): void {
-    countDropped(this.#credits, making.cell)
+    countDropped(this.#credits, making.cell, making.order)
     this.giveBack(making)
   }
 

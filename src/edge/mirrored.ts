@@ -17,7 +17,6 @@ interface Copy extends Making {
   readonly line: MirrorLine
   readonly rules: MirrorRules
   readonly key: number
-  readonly order: number
   readonly head: string
   readonly bodyLimitBytes: number
   body: string
@@ -49,7 +48,7 @@ export class Mirrored extends Logged {
     const isWhole = head.framing === NO_BODY
     if (!rules.bodies && !isWhole) return
     if (rules.share < 1 && Math.random() >= rules.share) return
-    if (!line.mayCopy(service.index, rules.inFlight)) return
+    if (!line.mayCopy(service.index, { limit: rules.inFlight, order })) return
     const copy: Copy = {
       ...{ line, rules, key: service.mirrorKey, order, cell: service.index, head: out, isWhole },
       ...{ beganMs: edge.tickedMs, limitMs: rules.timeoutMs, isOver: false },

@@ -79,8 +79,9 @@ export class Shadow {
     this.#noise = new Noise()
   }
 
-  get cell(): number | null {
-    return this.#order?.cell ?? null
+  /** The order that it mirrors by. */
+  get order(): MirrorOrder | null {
+    return this.#order
   }
 
   dropped(times: number): void {

@@ -39,7 +39,7 @@ parentPort?.on('message', (message: ToMirror) => {
 function follow({ order, service }: Extract<ToMirror, { do: 'follow' }>): void {
   const shadow = shadows.get(service) ?? new Shadow(service)
   shadows.set(service, shadow)
-  if (shadow.cell !== null) byCell.delete(shadow.cell)
+  if (shadow.order !== null) byCell.delete(shadow.order.cell)
   report(shadow)
   shadow.follow(order)
   if (order !== null) {
@@ -78,9 +78,9 @@ function openLine(port: MessagePort): void {
 }
 
 function report(shadow: Shadow): void {
-  const { cell } = shadow
-  if (cell !== null) {
-    for (const credits of lines) shadow.dropped(takeDropped(credits, cell))
+  const { order } = shadow
+  if (order !== null) {
+    for (const credits of lines) shadow.dropped(takeDropped(credits, order.cell, order.number))
   }
   const news = shadow.news()
   if (news !== null) parentPort?.postMessage(news satisfies FromMirror)
