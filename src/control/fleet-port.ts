@@ -1,0 +1,72 @@
+// What control asks of the fleet. Redis is behind it (`fleet/`), or a simulation. Calls never throw
+// for what Redis does: they answer with what happened, or with `failed` and the reason within the
+// time limit of a call. Everything that is heard comes through the listener, in the main thread.
+
+import type { Broadcast, Letter } from '../core/fleet/message.ts'
+import type { Position } from '../core/fleet/position.ts'
+import type { FleetKnowledge, FleetStanding } from '../core/fleet/standing.ts'
+import type { Body, Stored } from '../core/fleet/stored.ts'
+import type { JournalEntry } from '../core/journal.ts'
+
+export type StoreReading =
+  | { readonly found: 'document'; readonly stored: Stored }
+  | { readonly found: 'nothing' }
+  /** What is there cannot be read: another type, damage, or a newer format. */
+  | { readonly found: 'damage'; readonly text: string }
+  | { readonly found: 'failed'; readonly reason: string }
+
+export type StoreAnswer =
+  | { readonly result: 'accepted'; readonly position: Position; readonly save: number }
+  /** The ledger holds something else than was expected; null: nothing. */
+  | { readonly result: 'conflict'; readonly stored: Stored | null }
+  /** A later holder of the lease has written. */
+  | { readonly result: 'fenced'; readonly lease: number; readonly stored: Stored | null }
+  | { readonly result: 'failed'; readonly reason: string }
+
+export interface StoreProposal {
+  /** What the ledger must hold; null: nothing. */
+  readonly expected: Position | null
+  readonly body: Body
+  /** The number of the lease, which fences; null: whoever writes what any node may. */
+  readonly lease: number | null
+  /** The largest term that this node knows of. */
+  readonly knownTerm: number
+}
+
+export interface FleetListener {
+  /** Any change of the standing; `before` was the one until now. */
+  onStanding(standing: FleetStanding, before: FleetStanding): void
+  onBroadcast(message: Broadcast): void
+  onLetter(message: Letter): void
+  /** Redis is there (again): everything in it has to be compared. */
+  onConnected(): void
+}
+
+export interface FleetPort {
+  readonly node: string
+  readonly standing: FleetStanding
+  /** Connects and joins; resolves when that has succeeded, or after a bounded wait without it. */
+  start(listener: FleetListener): Promise<void>
+  read(service: string): Promise<StoreReading>
+  /** The positions and saves that the ledger holds now; what cannot be asked is left out. */
+  positions(
+    services: readonly string[],
+  ): Promise<ReadonlyMap<string, { position: Position; save: number } | null>>
+  propose(service: string, proposal: StoreProposal): Promise<StoreAnswer>
+  /** Tells all nodes. Lost without a word when Redis is away. */
+  broadcast(message: Broadcast): void
+  /** Tells one node. Lost without a word when Redis is away. */
+  send(node: string, message: Letter): void
+  /** Adds to the fleet's journal; kept while Redis is away, up to a bound. */
+  note(entry: JournalEntry): void
+  /** The newest entries of a service in the fleet's journal, oldest first. */
+  journal(
+    service: string,
+    count: number,
+  ): Promise<readonly (JournalEntry & { readonly node: string })[] | { readonly failed: string }>
+  knowledge(): FleetKnowledge
+  /** Whether a node can be waited for, with its name; without this one. */
+  others(): readonly string[]
+  /** Gives the lease back, leaves the members and disconnects; bounded. */
+  close(): Promise<void>
+}
