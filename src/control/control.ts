@@ -11,8 +11,7 @@ import type { RolloutEvent } from '../core/events.ts'
 import type { JournalEntry } from '../core/journal.ts'
 import type { FailedRequest } from '../core/outcome.ts'
 import type { Problem } from '../core/problem.ts'
-import { blankDocument, type Stepped } from '../core/rollout/transition.ts'
-import { step } from '../core/rollout.ts'
+import type { Stepped } from '../core/rollout/transition.ts'
 import type { Table } from '../core/table.ts'
 import { connectOnce } from './check-request.ts'
 import { Clock } from './clock.ts'
@@ -23,12 +22,12 @@ import { memoryMs } from './facts.ts'
 import { Gates } from './gates/gates.ts'
 import { probe } from './gates/probe.ts'
 import { JournalFile } from './journal-file.ts'
-import { completed } from './complete.ts'
 import { Keeper, type KeeperParts } from './keeper.ts'
 import type { Ledger, Reading } from './ledger.ts'
 import { Loop } from './loop.ts'
 import { Mirroring } from './mirroring.ts'
 import type { ControlOptions, EdgePort, Log } from './options.ts'
+import { openingOf } from './opening.ts'
 import { Pager, type PagerNote } from './pages/pager.ts'
 import { busy, notHere, refused, unknownService } from './problems.ts'
 import { Publisher } from './publisher.ts'
@@ -40,6 +39,12 @@ import { serviceView, type ViewParts } from './views.ts'
 import { wantedOf } from './wanted.ts'
 
 interface Opened {
+  readonly keeper: Keeper
+  readonly first: readonly Stepped[]
+  readonly isDamaged: boolean
+}
+
+interface Parts {
   readonly ledger: Ledger
   readonly journal: JournalFile
   readonly clock: Clock
@@ -74,7 +79,7 @@ export class Control {
   #config: Config
   #problems: readonly Problem[] = []
 
-  private constructor(options: ControlOptions, opened: Opened) {
+  private constructor(options: ControlOptions, opened: Parts) {
     const { wall = Date.now, random = Math.random, connect = connectOnce } = options
     const { board, mirror = null, mirrorTo, synthetic = null } = options
     this.#board = board
@@ -268,37 +273,13 @@ export class Control {
   }
 
   /** Decides what the first steps of a service are; does not take them. */
-  #openService(
-    service: ServiceConfig,
-    reading: Reading,
-  ): { keeper: Keeper; first: readonly Stepped[]; isDamaged: boolean } {
-    let document = blankDocument(service.name)
-    let savedEpoch: number | null = null
-    let config = service
-    if (reading.found === 'document') {
-      document = completed(reading.saved.document, service.strategy)
-      savedEpoch = document.state.epoch
-    }
+  #openService(service: ServiceConfig, reading: Reading): Opened {
     if (reading.found === 'damage') {
       this.#log.error({ service: service.name }, reading.text)
       this.#note('start', reading.text)
-      // What ran is not known, so a version that was taken out must not come back by the file.
-      config = { ...service, routing: { ...service.routing, weight: 0 } }
     }
-    const first: Stepped[] = []
     const now = this.#clock.now()
-    const take = (event: RolloutEvent): void => {
-      const stepped = step(document, event, now)
-      if ('refused' in stepped) throw new Error(stepped.refused.detail)
-      document = stepped.document
-      // The table is published for all services together.
-      const effects = stepped.effects.filter(({ effect }) => effect !== 'residency')
-      first.push({ ...stepped, effects })
-    }
-    const routing = routingEvent(config)
-    if (document.state.routingHash !== routing.hash) take(routing)
-    if (document.state.rollout !== null && reading.found === 'document')
-      take({ event: 'restarted' })
+    const { document, first, savedEpoch } = openingOf(service, reading, { now, isShared: false })
     const keeper = new Keeper(service, { ...this.#keeperParts(), document, savedEpoch })
     return { keeper, first, isDamaged: reading.found === 'damage' }
   }
