@@ -11,7 +11,6 @@ import type { RolloutEvent } from '../core/events.ts'
 import type { JournalEntry } from '../core/journal.ts'
 import type { FailedRequest } from '../core/outcome.ts'
 import type { Problem } from '../core/problem.ts'
-import type { Stepped } from '../core/rollout/transition.ts'
 import type { Table } from '../core/table.ts'
 import { connectOnce } from './check-request.ts'
 import { Clock } from './clock.ts'
@@ -19,15 +18,16 @@ import { eventOf, type ParseStrategy } from './command-event.ts'
 import { degradedSentences } from './degraded.ts'
 import { EvidenceLines } from './evidence-lines.ts'
 import { memoryMs } from './facts.ts'
+import { Shared } from './fleet/shared.ts'
 import { Gates } from './gates/gates.ts'
 import { probe } from './gates/probe.ts'
 import { JournalFile } from './journal-file.ts'
 import { Keeper, type KeeperParts } from './keeper.ts'
-import type { Ledger, Reading } from './ledger.ts'
+import type { Ledger } from './ledger.ts'
 import { Loop } from './loop.ts'
 import { Mirroring } from './mirroring.ts'
 import type { ControlOptions, EdgePort, Log } from './options.ts'
-import { openingOf } from './opening.ts'
+import { openAlone, type Opening } from './opening.ts'
 import { Pager, type PagerNote } from './pages/pager.ts'
 import { busy, notHere, refused, unknownService } from './problems.ts'
 import { Publisher } from './publisher.ts'
@@ -37,12 +37,6 @@ import { StateDirectory } from './state-directory.ts'
 import { Targets } from './targets.ts'
 import { serviceView, type ViewParts } from './views.ts'
 import { wantedOf } from './wanted.ts'
-
-interface Opened {
-  readonly keeper: Keeper
-  readonly first: readonly Stepped[]
-  readonly isDamaged: boolean
-}
 
 interface Parts {
   readonly ledger: Ledger
@@ -70,6 +64,7 @@ export class Control {
   readonly #targets: Targets
   readonly #publisher: Publisher
   readonly #loop: Loop
+  readonly #shared: Shared | null
   readonly #keepers = new Map<string, Keeper>()
   /** Read from the ledger, but not in the table yet: nothing is judged or commanded in them. */
   #opening: readonly Keeper[] = []
@@ -120,13 +115,19 @@ export class Control {
       connectMs: () => this.#config.timeouts.connectMs,
       onFound: (version) => this.#loop.found(version),
     })
+    const common = { board, clock: this.#clock, residency: this.#residency, keepers: this.#keepers }
+    const { fleet = null } = options
+    this.#shared =
+      fleet === null
+        ? null
+        : new Shared({
+            ...{ ...common, wall, onFault, port: fleet, directory: this.#ledger, log: this.#log },
+            handle: (command) => this.handle(command),
+            onCharge: (keeper, charge) => this.#onCharge(keeper, charge),
+            onNote: (text) => this.#note('fleet', text),
+          })
     this.#loop = new Loop({
-      board: this.#board,
-      clock: this.#clock,
-      evidence: this.#evidence,
-      residency: this.#residency,
-      targets: this.#targets,
-      keepers: this.#keepers,
+      ...{ ...common, shared: this.#shared, evidence: this.#evidence, targets: this.#targets },
       memoryMs: () => memoryMs(this.#config),
       onFault,
     })
@@ -155,6 +156,7 @@ export class Control {
     const control: Control = new Control(options, { ledger, journal, clock, torn, pager })
     for (const text of complaints) control.#note('start', text)
     pager.configure(options.config.receivers)
+    await control.#shared?.start()
     await control.#openServices(options.config.services)
     control.#loop.start()
     return control
@@ -172,7 +174,7 @@ export class Control {
       return refused(unknownService(command.service, [...this.#keepers.keys()]))
     if (command.do === 'service') return this.#serviceAnswer(keeper, '')
     if (command.do === 'synthetic') return probe(keeper.document.state, command, this.#prober(by))
-    return this.#change(keeper, command)
+    return this.#shared?.elsewhere(command, keeper) ?? this.#change(keeper, command)
   }
 
   /** Applies a config that was read and found good: what the file owns, and nothing else. */
@@ -192,6 +194,7 @@ export class Control {
       this.#mirroring?.forget(name)
       this.#keepers.delete(name)
       this.#gates.forget(name)
+      this.#shared?.forget(name)
       this.#note('config', `service ${name} is no longer in the file; its state is kept`)
     }
     const fresh = config.services.filter(({ name }) => !this.#keepers.has(name))
@@ -204,7 +207,8 @@ export class Control {
     }
     await this.#openServices(fresh)
     this.#note('config', `the file ${config.file} was read again`)
-    for (const service of known) await this.#adoptRouting(service)
+    // In a fleet a file that is rolled out node by node must not move a service to and fro.
+    if (this.#shared === null) for (const service of known) await this.#adoptRouting(service)
   }
 
   /** Calls `listener` with every journal entry; returns how to stop that. */
@@ -237,6 +241,7 @@ export class Control {
     await this.#loop.stop()
     this.#targets.close()
     for (const keeper of this.#keepers.values()) await keeper.settle()
+    await this.#shared?.close()
     await this.#pager.close()
     await this.#journal.close()
     await this.#ledger.close()
@@ -245,58 +250,61 @@ export class Control {
   // --- opening ---------------------------------------------------------------------------------
 
   async #openServices(services: readonly ServiceConfig[]): Promise<void> {
-    const read: { service: ServiceConfig; reading: Reading }[] = []
-    for (const service of services) {
-      read.push({ service, reading: await this.#ledger.read(service.name) })
-    }
-    // The latest of all: a service that has rested for long must not hold the others' time back.
-    const saved = read.map(({ reading }) =>
-      reading.found === 'document' ? reading.saved.clockMs : Number.NEGATIVE_INFINITY,
-    )
-    const latestMs = saved.reduce((latest, ms) => Math.max(latest, ms), Number.NEGATIVE_INFINITY)
-    if (Number.isFinite(latestMs)) this.#clock.continueFrom(latestMs)
-    const opened = read.map(({ reading, service }) => this.#openService(service, reading))
+    const from = { ledger: this.#ledger, clock: this.#clock }
+    const openings = await (this.#shared?.open(services) ?? openAlone(services, from))
+    const opened = openings.map((opening) => ({ opening, keeper: this.#keeperOf(opening) }))
     this.#opening = opened.map(({ keeper }) => keeper)
     await this.#publisher.publish() // one table for all of them
-    await Promise.all(opened.flatMap(({ keeper, first }) => first.map((one) => keeper.take(one))))
+    const steps = opened.flatMap(({ keeper, opening }) =>
+      opening.first.map((one) => keeper.take(one)),
+    )
+    await Promise.all(steps)
     this.#opening = []
-    for (const { keeper, isDamaged } of opened) {
+    for (const { keeper, opening } of opened) {
       this.#keepers.set(keeper.config.name, keeper)
       if (!keeper.assign()) this.#log.error({ service: keeper.config.name }, 'no row was published')
       keeper.setLimits()
       keeper.lookAtMirror()
       this.#loop.survey(keeper)
+      this.#shared?.opened(keeper)
+      if (this.#shared !== null) continue
       this.#gates.follow(keeper.document.state)
-      if (!isDamaged) this.#pager.reconcile(keeper.document.state)
+      if (!opening.isDamaged) this.#pager.reconcile(keeper.document.state)
     }
     this.#pager.forgetOthers(new Set(this.#keepers.keys()))
   }
 
-  /** Decides what the first steps of a service are; does not take them. */
-  #openService(service: ServiceConfig, reading: Reading): Opened {
-    if (reading.found === 'damage') {
-      this.#log.error({ service: service.name }, reading.text)
-      this.#note('start', reading.text)
+  #keeperOf({ counters, document, savedEpoch, service, told }: Opening): Keeper {
+    for (const text of told) {
+      this.#log.error({ service: service.name }, text)
+      this.#note('start', text)
     }
-    const now = this.#clock.now()
-    const { document, first, savedEpoch } = openingOf(service, reading, { now, isShared: false })
     const keeper = new Keeper(service, { ...this.#keeperParts(), document, savedEpoch })
-    return { keeper, first, isDamaged: reading.found === 'damage' }
+    keeper.counters = counters
+    return keeper
+  }
+
+  /** This node leads the fleet from now on, or does so no more. */
+  #onCharge(keeper: Keeper, charge: 'taken' | 'given'): void {
+    const { name } = keeper.config
+    this.#gates.forget(name)
+    if (charge === 'given') return
+    keeper.decide({ event: 'restarted' })
+    this.#gates.follow(keeper.document.state)
+    this.#pager.reconcile(keeper.document.state)
   }
 
   #keeperParts(): KeeperParts {
     return {
-      ledger: this.#ledger,
-      journal: this.#journal,
-      evidence: this.#evidence,
-      pager: this.#pager,
-      residency: this.#residency,
+      ...{ ledger: this.#ledger, shared: this.#shared, journal: this.#journal, clock: this.#clock },
+      ...{ evidence: this.#evidence, pager: this.#pager, residency: this.#residency },
       mirroring: this.#mirroring,
-      clock: this.#clock,
       publishTable: () => this.#publisher.publish(),
       followGates: (state) => {
         // A report finds nobody before the service is open.
-        if (this.#keepers.has(state.service)) this.#gates.follow(state)
+        if (!this.#keepers.has(state.service)) return
+        if (this.#shared?.leads ?? true) this.#gates.follow(state)
+        else this.#gates.forget(state.service)
       },
       closeTunnels: (slot) => {
         this.#edge.closeTunnels(slot, this.#config.timeouts.tunnelDrainMs)
@@ -369,7 +377,7 @@ export class Control {
     return serviceView(keeper.document, this.#views)
   }
 
-  #note(kind: 'start' | 'config' | 'thread', text: string): void {
+  #note(kind: 'start' | 'config' | 'thread' | 'fleet', text: string): void {
     void this.#journal.append({ kind, service: null, epoch: null, text, by: 'node' })
   }
 

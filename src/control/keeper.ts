@@ -4,7 +4,9 @@
 // queue up behind the service's earlier ones. When a weight is reached that a later decision has
 // replaced, it is left out: that is how an abort overtakes a raise.
 
+import type { FleetCounters } from '../core/counters.ts'
 import type { Effect, RolloutEvent, ServiceDocument } from '../core/events.ts'
+import type { Reconciled } from '../core/fleet/reconcile.ts'
 import type { Refusal, ServiceState } from '../core/service.ts'
 import { step } from '../core/rollout.ts'
 import { limitsOf, type Stepped } from '../core/rollout/transition.ts'
@@ -12,6 +14,7 @@ import { frozen } from '../core/rollout/upkeep.ts'
 import type { ServiceConfig } from '../config/config.ts'
 import type { Clock } from './clock.ts'
 import type { EvidenceLines } from './evidence-lines.ts'
+import type { Shared } from './fleet/shared.ts'
 import type { JournalFile } from './journal-file.ts'
 import { namedIn } from './named-failures.ts'
 import type { Ledger } from './ledger.ts'
@@ -25,6 +28,8 @@ const WAITING_DECISIONS = 256
 /** What the keepers of a node share. */
 export interface KeeperParts {
   readonly ledger: Ledger
+  /** The fleet that this node belongs to; null: it works alone. */
+  readonly shared: Shared | null
   readonly journal: JournalFile
   readonly evidence: EvidenceLines
   readonly pager: Pager
@@ -40,9 +45,17 @@ export interface KeeperParts {
   readonly followGates: (state: ServiceState) => void
 }
 
+/** Whose effects are carried out. */
+interface Decision {
+  readonly epoch: number
+  readonly generation: number
+}
+
 export class Keeper {
   config: ServiceConfig
   document: ServiceDocument
+  /** In a fleet: whose counts the evidence holds. */
+  counters: FleetCounters | null = null
   /** The sentence of our own fault that froze this service; null while all is well. */
   fault: string | null = null
   /** Why the state could not be saved; null when it was. */
@@ -55,6 +68,8 @@ export class Keeper {
   #weightEpoch = 0
   #inForce: Row = { stable: null, candidate: null, weight: 0 }
   #saving = false
+  /** Grows when another node's decision is taken over: what waits to be done is about another. */
+  #generation = 0
 
   constructor(
     config: ServiceConfig,
@@ -77,8 +92,8 @@ export class Keeper {
 
   /** Decides. A refusal changes nothing; otherwise the promise is about the effects. */
   decide(event: RolloutEvent): (Stepped & { done: Promise<void> }) | Refusal {
-    const { document } = this
-    const { clock, evidence } = this.#parts
+    const { clock, evidence, shared } = this.#parts
+    const document = shared === null ? this.document : shared.withRule(this.document)
     const now = clock.now()
     const stepped = step(document, event, now)
     if ('refused' in stepped) return stepped
@@ -103,7 +118,25 @@ export class Keeper {
     }
     this.#parts.followGates(this.document.state)
     this.lookAtMirror()
+    this.#parts.shared?.served(this)
     return this.#enqueue(effects.slice(head), epoch)
+  }
+
+  /** Takes over what another node has decided, together with what was decided here. */
+  meet({ document, effects }: Reconciled): void {
+    this.#generation++
+    void this.take({ document, effects, note: '' })
+  }
+
+  /** Takes over what another node has counted since. */
+  takeEvidence({ evidence, facts }: ServiceDocument): void {
+    this.document = { ...this.document, evidence, facts }
+    this.setLimits()
+  }
+
+  /** Saves the document as it is, behind all that waits. */
+  saveSoon(): void {
+    void this.#enqueue([{ effect: 'persist' }], this.document.state.epoch)
   }
 
   /** Mirrors what there is to mirror by what was decided. */
@@ -118,6 +151,13 @@ export class Keeper {
     if (!this.#parts.residency.assign(this.config.name, row)) return false
     this.#inForce = row
     return true
+  }
+
+  /** Whether the row that the document asks for is in force. */
+  get isServing(): boolean {
+    const { stable, candidate, weight } = this.document.state
+    const row = this.#inForce
+    return row.stable === stable && row.candidate === candidate && row.weight === weight
   }
 
   /** Measures in-flight requests against the limits that hold now. */
@@ -216,7 +256,8 @@ export class Keeper {
   #enqueue(effects: readonly Effect[], epoch: number): Promise<void> {
     if (effects.length === 0) return Promise.resolve()
     this.#waiting++
-    const run = this.#queue.then(() => this.#run(effects, epoch))
+    const generation = this.#generation
+    const run = this.#queue.then(() => this.#run(effects, { epoch, generation }))
     this.#queue = run
       .catch((error: unknown) => this.freeze(error))
       .finally(() => {
@@ -225,19 +266,26 @@ export class Keeper {
     return this.#queue
   }
 
-  async #run(effects: readonly Effect[], epoch: number): Promise<void> {
+  async #run(effects: readonly Effect[], of: Decision): Promise<void> {
+    const { epoch } = of
     for (const [i, effect] of effects.entries()) {
-      if (this.#runAtOnce(effect, epoch)) continue
+      if (this.#isOvertaken(effect, of) || this.#runAtOnce(effect, epoch)) continue
       if (effect.effect === 'persist') {
         const saved = await this.#save(true)
         const raises = effects.slice(i).some((later) => later.effect === 'assign')
-        if (saved || !raises || this.#isStale(epoch)) continue
+        if (saved || !raises || this.#isStale(epoch) || of.generation !== this.#generation) continue
         this.#takeBack()
         await this.#afterTakingBack(effects.slice(i + 1), epoch)
-        return
+        break
       }
       await this.#runSlowly(effect, epoch)
     }
+    this.#parts.shared?.served(this)
+  }
+
+  /** A row of ours, when another node's decision has been taken over meanwhile. */
+  #isOvertaken({ effect }: Effect, { generation }: Decision): boolean {
+    return generation !== this.#generation && (effect === 'assign' || effect === 'limits')
   }
 
   /** What is left of a raise that was taken back: the row that the document asks for now. */
@@ -255,10 +303,9 @@ export class Keeper {
    */
   catchUp(): void {
     if (this.#waiting > 0) return
-    const { stable, candidate, weight } = this.document.state
-    const row = this.#inForce
-    if (row.stable === stable && row.candidate === candidate && row.weight === weight) return
+    if (this.isServing) return
     if (this.assign()) this.setLimits()
+    this.#parts.shared?.served(this)
   }
 
   async #runSlowly(effect: Effect, epoch: number): Promise<void> {
@@ -296,12 +343,18 @@ export class Keeper {
     // The row in force may be about other versions, when the file has named new ones.
     const weight = candidate === state.candidate ? this.#inForce.weight : 0
     const reason = this.unsaved ?? 'the ledger refused it'
-    this.decide({ event: 'unsaved', epoch: state.epoch, weight, reason })
+    // A fleet goes on by itself when its ledger is there again.
+    const pauses = this.#parts.shared === null
+    this.decide({ event: 'unsaved', epoch: state.epoch, weight, reason, pauses })
   }
 
   async #save(durable: boolean): Promise<boolean> {
+    const { clock, ledger, shared } = this.#parts
+    if (shared !== null) {
+      this.unsaved = await shared.save(this, durable)
+      return this.unsaved === null
+    }
     const { document } = this
-    const { clock, ledger } = this.#parts
     const saved = { document, clockMs: clock.now() }
     const proposal = await ledger.propose(saved, { expectedEpoch: this.#savedEpoch, durable })
     if (proposal.result === 'accepted') {

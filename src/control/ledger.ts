@@ -2,12 +2,25 @@
 // whether a directory or a fleet's Redis is behind it. A document changes only by compare-and-set
 // on its epoch; the same epoch again is the same decision with newer evidence.
 
+import type { FleetCounters } from '../core/counters.ts'
 import type { ServiceDocument } from '../core/events.ts'
+import type { Position } from '../core/fleet/position.ts'
 
 export interface SavedDocument {
   readonly document: ServiceDocument
   /** The node's own time when it was saved, so that time goes on where it stopped. */
   readonly clockMs: number
+  /** In a fleet: what its ledger was known to hold; absent where a node works alone. */
+  readonly fleet?: FleetCopy
+}
+
+/** How a node's own copy stands to the ledger of its fleet. */
+export interface FleetCopy {
+  /** What the ledger was last known to hold; null: nothing. */
+  readonly confirmed: Position | null
+  /** This node has decided something that the ledger does not hold. */
+  readonly isDirty: boolean
+  readonly counters: FleetCounters | null
 }
 
 export type Reading =
@@ -26,12 +39,12 @@ export interface Ledger {
   /** What the ledger holds for a service. Never throws for what it finds. */
   read(service: string): Promise<Reading>
   /**
-   * Saves a document if the ledger's epoch is `expectedEpoch` (null: it holds none). `durable`
-   * waits until it would survive a loss of power.
+   * Saves a document if the ledger's epoch is `expectedEpoch` (null: it holds none; undefined:
+   * whatever it holds). `durable` waits until it would survive a loss of power.
    */
   propose(
     saved: SavedDocument,
-    options: { expectedEpoch: number | null; durable: boolean },
+    options: { expectedEpoch: number | null | undefined; durable: boolean },
   ): Promise<Proposal>
   /** Calls `listener` when another node has changed a document; returns how to stop that. */
   watch(listener: (service: string) => void): () => void

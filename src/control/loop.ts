@@ -16,6 +16,7 @@ import { type Arms, CleanCounts } from './clean-counts.ts'
 import type { Clock } from './clock.ts'
 import type { EvidenceLines } from './evidence-lines.ts'
 import { takeFacts } from './facts.ts'
+import type { Shared } from './fleet/shared.ts'
 import type { Keeper } from './keeper.ts'
 import type { Residency, ResidentVersion } from './residency.ts'
 import type { Targets } from './targets.ts'
@@ -34,6 +35,8 @@ export interface LoopParts {
   readonly residency: Residency
   readonly targets: Targets
   readonly keepers: ReadonlyMap<string, Keeper>
+  /** The fleet that this node belongs to; null: it works alone. */
+  readonly shared: Shared | null
   /** The response-head time-out. */
   readonly memoryMs: () => number
   readonly onFault: (text: string, error: unknown) => void
@@ -143,12 +146,29 @@ export class Loop {
       const { name } = keeper.config
       const arms = counted.get(name)
       // Errors of one service wake us between two ticks: that is no news about all the others.
-      if (!this.#isTick && arms === undefined) continue
+      const isNews = arms !== undefined || this.#parts.shared?.counts.hasHeard(name) === true
+      if (!this.#isTick && !isNews) continue
       const isUrgent = reason === 'asked' || keeper.document.evidence === null
-      const due = this.#clean.add(keeper, arms, { now, isUrgent })
+      const due = this.#toJudge(keeper, arms, { now, isUrgent, stableSlow: slow.get(name) ?? 0 })
       if (due === null) continue
-      this.#guarded(keeper, () => this.#tick(keeper, due, slow.get(name) ?? 0))
+      this.#guarded(keeper, () => this.#tick(keeper, due.arms, due.stableSlow))
     }
+  }
+
+  /** What is to be judged now of all that was counted; null: nothing, or by another node. */
+  #toJudge(
+    keeper: Keeper,
+    arms: Arms | undefined,
+    at: { now: number; isUrgent: boolean; stableSlow: number },
+  ): { arms: Arms; stableSlow: number } | null {
+    const { isUrgent, now, stableSlow } = at
+    const { shared } = this.#parts
+    const { rollout } = keeper.document.state
+    if (shared !== null && rollout !== null) {
+      return shared.judge(keeper, { rollout: rollout.id, arms, stableSlow, now }, isUrgent)
+    }
+    const due = this.#clean.add(keeper, arms, { now, isUrgent })
+    return due === null ? null : { arms: due, stableSlow }
   }
 
   /** The look of each second, a few services a pass: no judgement waits for all the others'. */
@@ -165,11 +185,14 @@ export class Loop {
 
   /** A look at targets and windows, before a command or once a second. */
   survey(keeper: Keeper): void {
-    const { board, clock, memoryMs, residency, targets } = this.#parts
+    const { board, clock, memoryMs, residency, shared, targets } = this.#parts
     this.#guarded(keeper, () => {
       this.#judgeWaiting(keeper)
       targets.look(keeper)
-      const parts = { board, residency, targets, now: clock.now(), memoryMs: memoryMs() }
+      const now = clock.now()
+      // Who follows knows by the ledger what the one who judges has seen.
+      if (shared?.judges === false) return this.#pourLatency(keeper, now)
+      const parts = { board, residency, shared, targets, now, memoryMs: memoryMs() }
       const perBucket = keeper.config.affinity !== null
       const facts = takeFacts(keeper.document, { ...parts, perBucket })
       keeper.decide({ event: 'survey', facts })
@@ -184,7 +207,14 @@ export class Loop {
 
   /** What is decided now is decided by all that was counted. */
   #judgeWaiting(keeper: Keeper): void {
-    const arms = this.#clean.take(keeper, this.#parts.clock.now())
+    const now = this.#parts.clock.now()
+    if (this.#parts.shared !== null) {
+      if (keeper.document.state.rollout === null) return
+      const due = this.#toJudge(keeper, undefined, { now, isUrgent: true, stableSlow: 0 })
+      if (due !== null) this.#tick(keeper, due.arms, due.stableSlow)
+      return
+    }
+    const arms = this.#clean.take(keeper, now)
     if (arms !== null) keeper.decide({ event: 'tick', ...arms, stableSlow: 0 })
   }
 
@@ -278,13 +308,17 @@ export class Loop {
   }
 
   #second(keeper: Keeper, now: number): void {
-    const { residency, targets } = this.#parts
+    const { residency, shared, targets } = this.#parts
     for (const version of residency.versionsOf(keeper.config.name)) targets.judge(keeper, version)
     keeper.catchUp()
     const { rollout, previous } = keeper.document.state
     if (rollout !== null || previous !== null) this.survey(keeper)
     else this.#pourLatency(keeper, now)
-    if (keeper.document.evidence !== null || keeper.unsaved !== null) keeper.saveEvidence()
+    if (rollout !== null) shared?.tellInterval(keeper)
+    else shared?.windows.rest(keeper.config.name)
+    const isOurs = shared === null || shared.judges
+    const hasNews = keeper.document.evidence !== null && isOurs
+    if (hasNews || keeper.unsaved !== null) keeper.saveEvidence()
   }
 
   #pourLatency(keeper: Keeper, nowMs: number): void {

@@ -4,7 +4,6 @@
 
 import { mkdir, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ServiceDocument } from '../core/events.ts'
 import { replaceFile } from './durable-file.ts'
 import type { Ledger, Proposal, Reading, SavedDocument } from './ledger.ts'
 import { takeLock } from './lock-file.ts'
@@ -87,18 +86,21 @@ export class StateDirectory implements Ledger {
       const sentence = `Cannot use the saved state of service ${service} as ${complaint}`
       return { found: 'damage', text: `${sentence}: it was put aside as ${aside}` }
     }
-    const { document, clockMs } = value as { document: ServiceDocument; clockMs: number }
+    const { document, clockMs, fleet } = value as SavedDocument
     this.#epochs.set(service, document.state.epoch)
-    return { found: 'document', saved: { document, clockMs } }
+    const saved = { document, clockMs, ...(fleet === undefined ? {} : { fleet }) }
+    return { found: 'document', saved }
   }
 
   async propose(
     saved: SavedDocument,
-    options: { expectedEpoch: number | null; durable: boolean },
+    options: { expectedEpoch: number | null | undefined; durable: boolean },
   ): Promise<Proposal> {
     const { service, epoch } = saved.document.state
     const held = this.#epochs.get(service) ?? null
-    if (held !== options.expectedEpoch) return { result: 'conflict', epoch: held ?? 0 }
+    const { expectedEpoch } = options
+    if (expectedEpoch !== undefined && held !== expectedEpoch)
+      return { result: 'conflict', epoch: held ?? 0 }
     try {
       await replaceFile(this.#path(service), {
         text: `${JSON.stringify({ format: FORMAT, ...saved })}\n`,

@@ -1,0 +1,30 @@
+// What is known of the fleet, put into the form of the API.
+
+import type { FleetKnowledge, FleetStanding } from '../../core/fleet/standing.ts'
+import type { Convergence, FleetView } from '../../core/fleet/view.ts'
+
+/** What the standing means for traffic and rollouts, in one sentence. */
+function meaningOf({ mayNotRaise, standing }: FleetStanding, isAway: boolean): string {
+  if (standing !== 'cut-off')
+    return mayNotRaise === null ? '' : `No weight is raised: ${mayNotRaise}`
+  const why = isAway ? 'Redis is away' : 'no node leads'
+  return (
+    `Traffic is served as before, but ${why}: this node judges candidates by its own requests, ` +
+    'takes a bad one out, and raises no weight'
+  )
+}
+
+export function fleetView(known: FleetKnowledge, services: readonly Convergence[]): FleetView {
+  const { awaySinceMs, members, node, redis, standing } = known
+  return {
+    node,
+    standing: standing.standing,
+    leader: standing.leader,
+    mayNotRaise: standing.mayNotRaise,
+    redis,
+    awaySince: awaySinceMs === null ? null : new Date(awaySinceMs).toISOString(),
+    meaning: meaningOf(standing, awaySinceMs !== null),
+    members: members.map((member) => ({ ...member, isSelf: member.node === node })),
+    services,
+  }
+}
