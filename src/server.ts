@@ -173,7 +173,7 @@ export class Server {
 
   /** Takes over what the file owns and can be changed while running. */
   async reload(config: Config): Promise<void> {
-    const fixed = ['listen', 'admin', 'threads', 'stateDir', 'adminToken'] as const
+    const fixed = ['listen', 'admin', 'threads', 'stateDir', 'adminToken', 'fleet'] as const
     for (const key of fixed) {
       if (JSON.stringify(config[key]) !== JSON.stringify(this.#started[key])) {
         this.#log.warn({ key }, `Cannot change "${key}" while running: restart for the new value`)

@@ -52,6 +52,9 @@ const SYNTAX: Readonly<Record<string, string>> = {
   MULTIPLE_DOCS: 'Cannot read more than one YAML document in a file',
 }
 
+/** Where the parser quotes what may be a value, and so a secret. */
+const VALUE_IN_SYNTAX = /^(Unexpected scalar .*?: |Block scalar header .*?: ).*/s
+
 /** @param source the file's text and its name as the operator gave it */
 export function readDocument(
   source: { file: string; text: string },
@@ -72,7 +75,8 @@ export function readDocument(
     mistakes.push({ file, ...placeAt(offset), message })
   }
   for (const error of yaml.errors) {
-    say(error.pos[0], SYNTAX[error.code] ?? `Cannot read this as YAML: ${error.message}`)
+    const reason = error.message.replace(VALUE_IN_SYNTAX, '$1not shown here')
+    say(error.pos[0], SYNTAX[error.code] ?? `Cannot read this as YAML: ${reason}`)
   }
   const reading: Reading = {
     source: text,
