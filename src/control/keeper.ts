@@ -296,7 +296,7 @@ export class Keeper {
     // The row in force may be about other versions, when the file has named new ones.
     const weight = candidate === state.candidate ? this.#inForce.weight : 0
     const reason = this.unsaved ?? 'the ledger refused it'
-    this.decide({ event: 'unsaved', epoch: state.epoch, weight, reason })
+    this.decide({ event: 'unsaved', epoch: state.epoch, weight, reason, pauses: true })
   }
 
   async #save(durable: boolean): Promise<boolean> {
