@@ -172,6 +172,7 @@ const WAITS_FOR = [
   'latency-proof',
   'reopened',
   'gate',
+  'fleet',
   'operator',
 ] as const satisfies readonly RolloutView['waitsFor'][]
 
@@ -294,6 +295,7 @@ export const KINDS: Readonly<Record<JournalKind, true>> = {
   target: true,
   thread: true,
   page: true,
+  fleet: true,
 }
 
 export const EntrySchema = Type.Object({

@@ -28,6 +28,7 @@ const DECISIONS: readonly JournalKind[] = [
   'target',
   'thread',
   'page',
+  'fleet',
 ]
 
 const PAINT: Partial<Record<JournalKind, Parameters<typeof styleText>[0]>> = {

@@ -71,14 +71,16 @@ function difference(now: ArmCounts, before: ArmCounts): ArmCounts {
     userErrors: now.userErrors - before.userErrors,
     earlierBad: (now.earlierBad ?? 0) - (before.earlierBad ?? 0),
     earlierExceeded: (now.earlierExceeded ?? 0) - (before.earlierExceeded ?? 0),
+    repeatedBad: (now.repeatedBad ?? 0) - (before.repeatedBad ?? 0),
   }
 }
 
 /** Whether no count has become smaller, which no counter does. */
 function hasGrown(counts: ArmCounts): boolean {
   const { bad, exceeded, good, userErrors } = counts
-  const { earlierBad = 0, earlierExceeded = 0 } = counts
-  return Math.min(good, bad, exceeded, userErrors, earlierBad, earlierExceeded) >= 0
+  const { earlierBad = 0, earlierExceeded = 0, repeatedBad = 0 } = counts
+  const least = Math.min(good, bad, exceeded, userErrors)
+  return Math.min(least, earlierBad, earlierExceeded, repeatedBad) >= 0
 }
 
 /**

@@ -14,7 +14,7 @@
 import type { ArmCounts, Facts } from './facts.ts'
 import type { GateReport } from './gate.ts'
 import type { JournalEntry, JournalKind } from './journal.ts'
-import type { ServiceState, Severity } from './service.ts'
+import type { Quarantined, ServiceState, Severity, Tombstone } from './service.ts'
 import type { Strategy } from './strategy.ts'
 import type { Evidence } from './verdict/evidence.ts'
 import type { Weight } from './weight.ts'
@@ -94,6 +94,17 @@ export type RolloutEvent =
       readonly epoch: number
       readonly weight: Weight
       readonly reason: string
+      /** No other raise is tried until somebody looks; else as soon as one may be saved again. */
+      readonly pauses: boolean
+    }
+  /** A rollout has ended for the worse on a node of the fleet, and here it is not known yet. */
+  | {
+      readonly event: 'entombed'
+      readonly tombstone: Tombstone
+      /** The node that knew of it. */
+      readonly node: string
+      /** What that node holds against the version. */
+      readonly quarantine?: Quarantined
     }
 
 export type EventName = RolloutEvent['event']

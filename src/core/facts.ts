@@ -94,4 +94,8 @@ export interface Facts {
   readonly ratePerSecond: number
   /** With affinity one error of each bucket counts in ten minutes; only the explanation says so. */
   readonly perBucket?: boolean
+  /**
+   * Why no weight may be raised here, as a clause ("Redis has been away for 12 s"); absent: it may.
+   */
+  readonly mayNotRaise?: string
 }

@@ -138,6 +138,16 @@ const ROWS: Readonly<Record<string, Shown>> = {
     tests: {},
     later: 'the fleet: the command line will exit with 5 and name the node',
   },
+  'an abort elsewhere in the fleet': {
+    transcripts: ['entombed', 'entombed-promoted', 'entombed-nowhere'],
+    tests: {},
+    later: 'the fleet: nodes do not join it yet',
+  },
+  'cut off from the ledger of the fleet': {
+    transcripts: ['no-raise', 'no-raise-by-hand', 'no-raise-gates'],
+    tests: {},
+    later: 'the fleet: nodes do not join it yet',
+  },
   'deploy --wait': {
     transcripts: ['healthy-rollout', 'total-failure'],
     tests: {

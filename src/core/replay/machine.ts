@@ -249,8 +249,9 @@ export class Machine {
       case 'restoring':
         return restore(document, now).document
       case 'taking-back': {
-        const { weight } = record
-        const event = { event: 'unsaved', epoch: 0, weight, reason: '' } as const
+        const { goesOn, weight } = record
+        const unsaved = { event: 'unsaved', epoch: 0, weight, reason: '' } as const
+        const event = { ...unsaved, pauses: goesOn !== true }
         return takeBack(document, event, now).document
       }
       case 'lowering': {

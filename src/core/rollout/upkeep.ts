@@ -118,7 +118,10 @@ export function gatesAgain(rollout: Rollout, now: number): Partial<Rollout> {
   return { gateRuns, gate: { ...rollout.gate, run, reports: [], passedMs: [], sinceMs: now } }
 }
 
-/** A raise could not be saved: it did not happen, and no other is tried until somebody looks. */
+/**
+ * A raise could not be saved: it did not happen. No other is tried until somebody looks; in a fleet
+ * where the ledger is away, until it is back.
+ */
 export function takeBack(
   document: ServiceDocument,
   event: EventOf<'unsaved'>,
@@ -139,17 +142,18 @@ export function takeBack(
         phase: rollout.phase === 'manual' ? 'manual' : phaseOf(weight),
         step,
         gate: null,
-        pause: { reason, sinceMs: now },
+        pause: event.pauses ? { reason, sinceMs: now } : rollout.pause,
       },
     },
   })
-  const record = weightRecord({ fold: 'taking-back', ...change }, next)
+  const kind = event.pauses ? 'pause' : 'hold'
+  const record = weightRecord({ ...change, fold: 'taking-back', goesOn: !event.pauses }, next)
   return {
     document: next,
     note: reason,
     effects: [
       PERSIST,
-      { effect: 'journal', kind: 'pause', text: reason, by: 'node', weight, evidence: record },
+      { effect: 'journal', kind, text: reason, by: 'node', weight, evidence: record },
     ],
   }
 }

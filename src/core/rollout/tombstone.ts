@@ -1,0 +1,28 @@
+// What an ended rollout leaves behind when it ended for the worse: its tombstone. A single node has
+// no use for it; in a fleet it is what wins over everything that was decided without knowing of it.
+
+import type { ServiceState, Tombstone } from '../service.ts'
+
+/**
+ * More are not remembered; the oldest are let go. A node that has been away for that many aborted
+ * rollouts finds its own one neither running nor stable.
+ */
+const TOMBSTONES = 32
+
+export function hasTombstone({ tombstones = [] }: ServiceState, stone: Tombstone): boolean {
+  return tombstones.some((known) => isSameRollout(known, stone))
+}
+
+/** An id alone does not name a rollout, as histories that parted may have given it twice. */
+export function isSameRollout(one: Tombstone, other: Tombstone): boolean {
+  return one.rollout === other.rollout && one.version === other.version
+}
+
+/** The tombstones with one more, the newest last. */
+export function withTombstone(
+  state: ServiceState,
+  stone: Tombstone,
+): NonNullable<ServiceState['tombstones']> {
+  const others = (state.tombstones ?? []).filter((known) => !isSameRollout(known, stone))
+  return [...others.slice(1 - TOMBSTONES), stone]
+}
