@@ -168,6 +168,7 @@ export class Server {
       startedAt: this.#startedAt.toISOString(),
       listen: `${this.#listen.host}:${this.#listen.port}`,
       threads: this.#supervisor.views(),
+      fleet: null,
     }
   }
 

@@ -7,6 +7,7 @@ import type { RolloutView } from '../core/command.ts'
 import type { JournalKind } from '../core/journal.ts'
 import { OUTCOMES } from '../core/outcome.ts'
 import { EvidenceSchema, ExplanationSchema, ProofSchema, RiskSchema } from './explanation-schema.ts'
+import { ConvergenceSchema, FleetSchema } from './fleet-schemas.ts'
 import { Count, Milliseconds, nullable, Percent } from './schema-parts.ts'
 
 const Name = Type.String({ minLength: 1, maxLength: 128 })
@@ -76,6 +77,13 @@ export const JournalQuery = Type.Object(
   },
   strict,
 )
+export const FleetJournalQuery = Type.Object(
+  {
+    service: Name,
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),
+  },
+  strict,
+)
 export const EventsQuery = Type.Object(
   { service: Type.Optional(Name), after: Type.Optional(Type.Integer({ minimum: 0 })) },
   strict,
@@ -89,6 +97,7 @@ export type PromoteBody = Static<typeof PromoteBody>
 export type RollbackBody = Static<typeof RollbackBody>
 export type TargetsBody = Static<typeof TargetsBody>
 export type JournalQuery = Static<typeof JournalQuery>
+export type FleetJournalQuery = Static<typeof FleetJournalQuery>
 export type EventsQuery = Static<typeof EventsQuery>
 
 // --- what is answered
@@ -271,6 +280,7 @@ export const ServiceSchema = Type.Object(viewMembers)
 export const ChangedSchema = Type.Object({
   ...viewMembers,
   note: Type.String({ description: 'What was done, or why nothing had to be' }),
+  convergence: nullable(ConvergenceSchema),
 })
 export const ServicesSchema = Type.Object({ services: Type.Array(ServiceSchema) })
 
@@ -324,6 +334,15 @@ export const JournalSchema = Type.Object({
   last: nullable(Type.Integer({ description: 'The newest seq that was looked at' })),
 })
 
+export const FleetJournalSchema = Type.Object({
+  entries: Type.Array(
+    Type.Object({
+      ...EntrySchema.properties,
+      node: Type.String({ description: 'Who decided it; `seq` counts within a node' }),
+    }),
+  ),
+})
+
 export const NodeSchema = Type.Object({
   version: Type.String(),
   pid: Type.Integer(),
@@ -333,6 +352,7 @@ export const NodeSchema = Type.Object({
   startedAt: Type.String({ format: 'date-time' }),
   listen: Type.String(),
   threads: Type.Array(Type.Object({ thread: Type.Integer(), connections: Count, restarts: Count })),
+  fleet: nullable(FleetSchema),
 })
 
 /** The answers that every route can give beside its own. */

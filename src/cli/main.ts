@@ -3,10 +3,19 @@
 // pay for the proxy. This file prints mistakes in the command line; verbs print their own
 // failures.
 
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
+import {
+  collect,
+  durationOption,
+  lineCount,
+  MOST_LINES,
+  oneOrTwo,
+  revision,
+  runCount,
+  whole,
+} from './arguments.ts'
 import type { Word } from './completion.ts'
 import type { Context, GlobalFlags } from './context.ts'
-import { readDuration } from './duration.ts'
 import { EXIT } from './exit.ts'
 import {
   PROBE_HELP,
@@ -21,54 +30,6 @@ import { vertexVersion } from './version.ts'
 type Verb = (context: Context) => Promise<number>
 
 const DEFAULT_CONFIG = 'vertex.yaml'
-/** As many as the admin API gives at a time. */
-const MOST_LINES = 1000
-/** Enough to tell a share of 0.1 % from none. */
-const MOST_RUNS = 10_000
-
-function duration(text: string): number {
-  const ms = readDuration(text)
-  if (ms === null) throw new InvalidArgumentError('It must be like 500ms, 30s, 10m or 1h.')
-  return ms
-}
-
-function whole(text: string): number {
-  if (/^\d{1,9}$/.test(text) && Number(text) > 0) return Number(text)
-  throw new InvalidArgumentError('It must be a whole number above 0.')
-}
-
-function lineCount(text: string): number {
-  const lines = whole(text)
-  if (lines <= MOST_LINES) return lines
-  throw new InvalidArgumentError(`It must be at most ${MOST_LINES}.`)
-}
-
-function runCount(text: string): number {
-  const runs = whole(text)
-  if (runs <= MOST_RUNS) return runs
-  throw new InvalidArgumentError(`It must be at most ${MOST_RUNS}.`)
-}
-
-function revision(text: string): number {
-  if (/^\d{1,15}$/.test(text)) return Number(text)
-  throw new InvalidArgumentError('It must be a whole number.')
-}
-
-/** An option whose default is shown as it would be written. */
-function durationOption(flags: string, about: string, usual: string): Option {
-  return new Option(flags, about).argParser(duration).default(duration(usual), usual)
-}
-
-function oneOrTwo(word: string, before: readonly string[] | undefined): readonly string[] {
-  if ((before?.length ?? 0) >= 2) {
-    throw new InvalidArgumentError('There is at most a service before it.')
-  }
-  return [...(before ?? []), word]
-}
-
-function collect(value: string, before: readonly string[] | undefined): readonly string[] {
-  return [...(before ?? []), value]
-}
 
 /** Runs a verb that speaks with a node: makes its context and closes it again. */
 async function speak(command: Command, verb: Verb): Promise<void> {

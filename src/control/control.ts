@@ -29,7 +29,7 @@ import { Mirroring } from './mirroring.ts'
 import type { ControlOptions, EdgePort, Log } from './options.ts'
 import { openAlone, type Opening } from './opening.ts'
 import { Pager, type PagerNote } from './pages/pager.ts'
-import { busy, notHere, refused, unknownService } from './problems.ts'
+import { busy, noFleetJournal, notHere, refused, unknownService } from './problems.ts'
 import { Publisher } from './publisher.ts'
 import { Residency } from './residency.ts'
 import { routingEvent } from './routing.ts'
@@ -165,13 +165,13 @@ export class Control {
   /** @param by aborts when nobody waits for the answer to a probe any more */
   async handle(command: Command, by: AbortSignal = this.#closing.signal): Promise<Answer> {
     if (command.do === 'node') return refused(notHere())
+    if (command.do === 'fleet-journal') return refused(noFleetJournal())
     if (command.do === 'services') {
       const services = [...this.#keepers.values()].map((keeper) => this.#view(keeper))
       return { ok: true, answer: 'services', services }
     }
     const keeper = this.#keepers.get(command.service)
-    if (keeper === undefined)
-      return refused(unknownService(command.service, [...this.#keepers.keys()]))
+    if (keeper === undefined) return refused(unknownService(command.service, this.#keepers.keys()))
     if (command.do === 'service') return this.#serviceAnswer(keeper, '')
     if (command.do === 'synthetic') return probe(keeper.document.state, command, this.#prober(by))
     return this.#shared?.elsewhere(command, keeper) ?? this.#change(keeper, command)
@@ -370,7 +370,7 @@ export class Control {
   }
 
   #serviceAnswer(keeper: Keeper, note: string): Answer {
-    return { ok: true, answer: 'service', service: this.#view(keeper), note }
+    return { ok: true, answer: 'service', service: this.#view(keeper), note, convergence: null }
   }
 
   #view(keeper: Keeper) {

@@ -1,6 +1,7 @@
 // Refusals that are about this node and not about a rollout.
 
 import type { Answer } from '../core/command.ts'
+import { worksAlone } from '../core/fleet/alone.ts'
 import type { Problem } from '../core/problem.ts'
 
 export function refused(problem: Problem): Answer {
@@ -25,13 +26,17 @@ export function notHere(): Problem {
   }
 }
 
-export function unknownService(name: string, allowed: readonly string[]): Problem {
+export function noFleetJournal(): Problem {
+  return worksAlone("read the fleet's journal")
+}
+
+export function unknownService(name: string, allowed: Iterable<string>): Problem {
   return {
     status: 404,
     code: 'unknown-service',
     title: 'Unknown service',
     detail: `Cannot find service ${name} as it is not in the config file`,
-    allowed,
+    allowed: [...allowed],
   }
 }
 
