@@ -8,10 +8,12 @@ import { type Board, createBoard } from './board/board.ts'
 import type { Address, Config } from './config/config.ts'
 import { parseStrategy } from './config/strategy.ts'
 import { Control } from './control/control.ts'
+import type { FleetPort } from './control/fleet-port.ts'
 import type { Log } from './control/options.ts'
 import type { Answer, Command, NodeView } from './core/command.ts'
 import type { EdgeSettings } from './edge/edge-data.ts'
 import { Supervisor } from './edge/supervisor.ts'
+import { RedisFleet } from './fleet/fleet.ts'
 import { MirrorHost } from './mirror/host.ts'
 import { SyntheticHost } from './synthetic/host.ts'
 
@@ -51,6 +53,13 @@ function edgeSettings(config: Config): EdgeSettings {
     ...{ accept, accessLog, forwarding, halfClose, limits },
     ...{ readinessPath, timeouts, trustedProxies, upgradeProtocols },
   }
+}
+
+/** How the node joins its fleet; null: it works alone. */
+function fleetOf({ fleet, listen }: Config, log: Log): ((id: string) => FleetPort) | null {
+  if (fleet === null) return null
+  const address = `${listen.host}:${listen.port}`
+  return (id) => new RedisFleet({ ...fleet, id, log, version: VERSION, listen: address })
 }
 
 interface Parts {
@@ -122,6 +131,7 @@ export class Server {
     control = await Control.open({
       ...{ config, board, edge: supervisor, log, parseStrategy, mirror, synthetic },
       mirrorTo: (service, mirrored) => mirror.follow(service, mirrored),
+      fleet: fleetOf(config, log),
     })
     const port = await supervisor.listen(config.listen)
     const listen = { host: config.listen.host, port }
@@ -168,7 +178,7 @@ export class Server {
       startedAt: this.#startedAt.toISOString(),
       listen: `${this.#listen.host}:${this.#listen.port}`,
       threads: this.#supervisor.views(),
-      fleet: null,
+      fleet: this.#control.fleet(),
     }
   }
 

@@ -8,43 +8,36 @@ import type { Board } from '../board/board.ts'
 import type { Config, ServiceConfig } from '../config/config.ts'
 import type { Answer, Change, Command } from '../core/command.ts'
 import type { RolloutEvent } from '../core/events.ts'
+import type { Convergence, FleetView } from '../core/fleet/view.ts'
 import type { JournalEntry } from '../core/journal.ts'
 import type { FailedRequest } from '../core/outcome.ts'
 import type { Problem } from '../core/problem.ts'
 import type { Table } from '../core/table.ts'
 import { connectOnce } from './check-request.ts'
-import { Clock } from './clock.ts'
 import { eventOf, type ParseStrategy } from './command-event.ts'
+import type { Clock } from './clock.ts'
 import { degradedSentences } from './degraded.ts'
 import { EvidenceLines } from './evidence-lines.ts'
 import { memoryMs } from './facts.ts'
 import { Shared } from './fleet/shared.ts'
 import { Gates } from './gates/gates.ts'
 import { probe } from './gates/probe.ts'
-import { JournalFile } from './journal-file.ts'
+import type { JournalFile } from './journal-file.ts'
 import { Keeper, type KeeperParts } from './keeper.ts'
 import type { Ledger } from './ledger.ts'
 import { Loop } from './loop.ts'
 import { Mirroring } from './mirroring.ts'
 import type { ControlOptions, EdgePort, Log } from './options.ts'
 import { openAlone, type Opening } from './opening.ts'
-import { Pager, type PagerNote } from './pages/pager.ts'
+import type { Pager, PagerNote } from './pages/pager.ts'
+import { openParts, type Parts } from './parts.ts'
 import { busy, noFleetJournal, notHere, refused, unknownService } from './problems.ts'
 import { Publisher } from './publisher.ts'
 import { Residency } from './residency.ts'
 import { routingEvent } from './routing.ts'
-import { StateDirectory } from './state-directory.ts'
 import { Targets } from './targets.ts'
 import { serviceView, type ViewParts } from './views.ts'
 import { wantedOf } from './wanted.ts'
-
-interface Parts {
-  readonly ledger: Ledger
-  readonly journal: JournalFile
-  readonly clock: Clock
-  readonly torn: number
-  readonly pager: Pager
-}
 
 export class Control {
   readonly #board: Board
@@ -116,7 +109,7 @@ export class Control {
       onFound: (version) => this.#loop.found(version),
     })
     const common = { board, clock: this.#clock, residency: this.#residency, keepers: this.#keepers }
-    const { fleet = null } = options
+    const { fleet } = opened
     this.#shared =
       fleet === null
         ? null
@@ -131,12 +124,6 @@ export class Control {
       memoryMs: () => memoryMs(this.#config),
       onFault,
     })
-    if (opened.torn > 0) {
-      const text = `the journal's last line was cut off: ${opened.torn} bytes were removed`
-      this.#log.warn({ bytes: opened.torn }, text)
-      this.#note('start', text)
-    }
-    this.#log.info({ stateDir: options.config.stateDir, wall: wall() }, 'state directory opened')
   }
 
   /**
@@ -144,18 +131,12 @@ export class Control {
    * threads must be able to receive tables. Throws with one sentence when the directory is locked.
    */
   static async open(options: ControlOptions): Promise<Control> {
-    const { monotonic = () => performance.now(), wall = Date.now } = options
-    const directory = options.config.stateDir
-    const ledger = await StateDirectory.open({ directory, wall })
-    const { journal, torn } = await JournalFile.open({ directory, wall })
-    const clock = new Clock({ monotonic, wall })
-    const { complaints, pager } = await Pager.open({
-      ...{ directory, wall, random: options.random ?? Math.random },
-      onNote: (note) => control.#onPaged(note),
-    })
-    const control: Control = new Control(options, { ledger, journal, clock, torn, pager })
+    const parts = await openParts(options, { onPaged: (note) => control.#onPaged(note) })
+    const { complaints, journal, pager } = parts
+    const control: Control = new Control(options, parts)
     for (const text of complaints) control.#note('start', text)
     pager.configure(options.config.receivers)
+    journal.onEntry((entry) => control.#shared?.note(entry))
     await control.#shared?.start()
     await control.#openServices(options.config.services)
     control.#loop.start()
@@ -165,14 +146,15 @@ export class Control {
   /** @param by aborts when nobody waits for the answer to a probe any more */
   async handle(command: Command, by: AbortSignal = this.#closing.signal): Promise<Answer> {
     if (command.do === 'node') return refused(notHere())
-    if (command.do === 'fleet-journal') return refused(noFleetJournal())
+    if (command.do === 'fleet-journal')
+      return this.#shared?.journal(command) ?? refused(noFleetJournal())
     if (command.do === 'services') {
       const services = [...this.#keepers.values()].map((keeper) => this.#view(keeper))
       return { ok: true, answer: 'services', services }
     }
     const keeper = this.#keepers.get(command.service)
     if (keeper === undefined) return refused(unknownService(command.service, this.#keepers.keys()))
-    if (command.do === 'service') return this.#serviceAnswer(keeper, '')
+    if (command.do === 'service') return this.#serviceAnswer(keeper, { note: '' })
     if (command.do === 'synthetic') return probe(keeper.document.state, command, this.#prober(by))
     return this.#shared?.elsewhere(command, keeper) ?? this.#change(keeper, command)
   }
@@ -228,10 +210,16 @@ export class Control {
 
   /** Sentences about what does not work as it should; empty when all is well. */
   degraded(): readonly string[] {
-    return degradedSentences({
+    const own = degradedSentences({
       ...{ problems: this.#problems, keepers: this.#keepers, journal: this.#journal },
       ...{ pager: this.#pager, publisher: this.#publisher, residency: this.#residency },
     })
+    return [...own, ...(this.#shared?.degraded() ?? [])]
+  }
+
+  /** The fleet as this node knows it; null: it works alone. */
+  fleet(): FleetView | null {
+    return this.#shared?.view() ?? null
   }
 
   /** Stops the loop, saves all evidence and releases the state directory. */
@@ -360,7 +348,8 @@ export class Control {
     if ('refused' in decided) return refused(decided.refused)
     keeper.lookedAt()
     await decided.done
-    return this.#serviceAnswer(keeper, decided.note)
+    const convergence = await this.#shared?.settled(command.service)
+    return this.#serviceAnswer(keeper, { note: decided.note, convergence })
   }
 
   #noRoom(command: Change, event: RolloutEvent): Problem | null {
@@ -369,8 +358,11 @@ export class Control {
     return this.#residency.roomFor(command.service, version)
   }
 
-  #serviceAnswer(keeper: Keeper, note: string): Answer {
-    return { ok: true, answer: 'service', service: this.#view(keeper), note, convergence: null }
+  #serviceAnswer(
+    keeper: Keeper,
+    { convergence = null, note }: { convergence?: Convergence | null | undefined; note: string },
+  ): Answer {
+    return { ok: true, answer: 'service', service: this.#view(keeper), note, convergence }
   }
 
   #view(keeper: Keeper) {

@@ -30,8 +30,8 @@ export interface ControlOptions {
   readonly board: Board
   readonly edge: EdgePort
   readonly log: Log
-  /** The fleet that the node joins; without it, it works alone. */
-  readonly fleet?: FleetPort | null
+  /** The fleet that the node joins, by its own id; without it, it works alone. */
+  readonly fleet?: ((id: string) => FleetPort) | null
   /** Completes a strategy that came with a command; `base` is the configured one. */
   readonly parseStrategy: ParseStrategy
   /** Milliseconds that never go back; default `performance.now`. */

@@ -39,6 +39,16 @@ export function leaderless(mayNotRaise: string | null): Problem {
   }
 }
 
+/** The fleet's journal is in Redis. */
+export function unread(reason: string): Problem {
+  return {
+    status: 503,
+    code: 'redis-away',
+    title: 'Redis is away',
+    detail: `Cannot read the fleet's journal as Redis does not answer: ${reason}`,
+  }
+}
+
 export class Asks {
   readonly #parts: AsksParts
   readonly #pending = new Map<string, (answer: Answer) => void>()

@@ -20,7 +20,7 @@ import type { Ledger } from '../ledger.ts'
 import { goOnFrom, type Opening } from '../opening.ts'
 import type { Log } from '../options.ts'
 import type { Residency } from '../residency.ts'
-import { Asks, leaderless } from './asks.ts'
+import { Asks, leaderless, unread } from './asks.ts'
 import { Convergence } from './convergence.ts'
 import { type Counted, Counts, type Judged } from './counts.ts'
 import { FleetWindows } from './fleet-windows.ts'
@@ -233,8 +233,10 @@ export class Shared implements FleetListener {
     if (entry.kind !== 'evidence' && entry.service !== null) this.#parts.port.note(entry)
   }
 
-  journal(service: string, count: number): ReturnType<FleetPort['journal']> {
-    return this.#parts.port.journal(service, count)
+  async journal({ count, service }: { count: number; service: string }): Promise<Answer> {
+    const entries = await this.#parts.port.journal(service, count)
+    if ('failed' in entries) return { ok: false, problem: unread(entries.failed) }
+    return { ok: true, answer: 'fleet-journal', entries }
   }
 
   degraded(): readonly string[] {
