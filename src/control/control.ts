@@ -262,14 +262,12 @@ export class Control {
     this.#pager.forgetOthers(new Set(this.#keepers.keys()))
   }
 
-  #keeperOf({ counters, document, savedEpoch, service, told }: Opening): Keeper {
+  #keeperOf({ document, savedEpoch, service, told }: Opening): Keeper {
     for (const text of told) {
       this.#log.error({ service: service.name }, text)
       this.#note('start', text)
     }
-    const keeper = new Keeper(service, { ...this.#keeperParts(), document, savedEpoch })
-    keeper.counters = counters
-    return keeper
+    return new Keeper(service, { ...this.#keeperParts(), document, savedEpoch })
   }
 
   /** This node leads the fleet from now on, or does so no more. */

@@ -4,9 +4,7 @@
 // queue up behind the service's earlier ones. When a weight is reached that a later decision has
 // replaced, it is left out: that is how an abort overtakes a raise.
 
-import type { FleetCounters } from '../core/counters.ts'
 import type { Effect, RolloutEvent, ServiceDocument } from '../core/events.ts'
-import type { Reconciled } from '../core/fleet/reconcile.ts'
 import type { Refusal, ServiceState } from '../core/service.ts'
 import { step } from '../core/rollout.ts'
 import { limitsOf, type Stepped } from '../core/rollout/transition.ts'
@@ -54,8 +52,6 @@ interface Decision {
 export class Keeper {
   config: ServiceConfig
   document: ServiceDocument
-  /** In a fleet: whose counts the evidence holds. */
-  counters: FleetCounters | null = null
   /** The sentence of our own fault that froze this service; null while all is well. */
   fault: string | null = null
   /** Why the state could not be saved; null when it was. */
@@ -107,6 +103,7 @@ export class Keeper {
   /** Takes a decision over and carries its effects out. */
   take(stepped: Stepped): Promise<void> {
     this.document = stepped.document
+    this.#parts.shared?.decided(this, stepped)
     const { effects } = stepped
     if (effects.length === 0) return Promise.resolve()
     const { epoch } = stepped.document.state
@@ -122,16 +119,10 @@ export class Keeper {
     return this.#enqueue(effects.slice(head), epoch)
   }
 
-  /** Takes over what another node has decided, together with what was decided here. */
-  meet({ document, effects }: Reconciled): void {
-    this.#generation++
+  /** Takes over what came of another node's decision, or newer evidence of the same. */
+  meet(document: ServiceDocument, effects: readonly Effect[]): void {
+    if (document.state.epoch !== this.document.state.epoch) this.#generation++
     void this.take({ document, effects, note: '' })
-  }
-
-  /** Takes over what another node has counted since. */
-  takeEvidence({ evidence, facts }: ServiceDocument): void {
-    this.document = { ...this.document, evidence, facts }
-    this.setLimits()
   }
 
   /** Saves the document as it is, behind all that waits. */
@@ -200,6 +191,7 @@ export class Keeper {
       if (residency.assign(this.config.name, row)) this.#inForce = row
     }
     this.document = frozen(this.document, text, clock.now())
+    this.#parts.shared?.decided(this, { document: this.document, effects: [], note: text })
     this.lookAtMirror()
     const { epoch, weight, service } = this.document.state
     this.#weightEpoch = epoch
@@ -339,13 +331,17 @@ export class Keeper {
   /** The raise could not be saved, so it must not happen. */
   #takeBack(): void {
     const { state } = this.document
+    const reason = this.unsaved ?? 'the ledger refused it'
+    const { shared } = this.#parts
+    if (shared !== null) {
+      const back = shared.takeBack(this, reason)
+      if (back !== null) void this.take(back)
+      return
+    }
     const { candidate } = this.#inForce
     // The row in force may be about other versions, when the file has named new ones.
     const weight = candidate === state.candidate ? this.#inForce.weight : 0
-    const reason = this.unsaved ?? 'the ledger refused it'
-    // A fleet goes on by itself when its ledger is there again.
-    const pauses = this.#parts.shared === null
-    this.decide({ event: 'unsaved', epoch: state.epoch, weight, reason, pauses })
+    this.decide({ event: 'unsaved', epoch: state.epoch, weight, reason, pauses: true })
   }
 
   async #save(durable: boolean): Promise<boolean> {

@@ -2,25 +2,15 @@
 // whether a directory or a fleet's Redis is behind it. A document changes only by compare-and-set
 // on its epoch; the same epoch again is the same decision with newer evidence.
 
-import type { FleetCounters } from '../core/counters.ts'
 import type { ServiceDocument } from '../core/events.ts'
-import type { Position } from '../core/fleet/position.ts'
+import type { Kept } from '../core/fleet/replica.ts'
 
 export interface SavedDocument {
   readonly document: ServiceDocument
   /** The node's own time when it was saved, so that time goes on where it stopped. */
   readonly clockMs: number
-  /** In a fleet: what its ledger was known to hold; absent where a node works alone. */
-  readonly fleet?: FleetCopy
-}
-
-/** How a node's own copy stands to the ledger of its fleet. */
-export interface FleetCopy {
-  /** What the ledger was last known to hold; null: nothing. */
-  readonly confirmed: Position | null
-  /** This node has decided something that the ledger does not hold. */
-  readonly isDirty: boolean
-  readonly counters: FleetCounters | null
+  /** In a fleet: how the copy stands to its ledger; absent where a node works alone. */
+  readonly fleet?: Kept
 }
 
 export type Reading =

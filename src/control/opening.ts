@@ -2,7 +2,6 @@
 // the steps that lead to the file's routing or back into a rollout. It decides and does not act.
 
 import type { ServiceConfig } from '../config/config.ts'
-import type { FleetCounters } from '../core/counters.ts'
 import type { RolloutEvent, ServiceDocument } from '../core/events.ts'
 import { blankDocument, type Stepped } from '../core/rollout/transition.ts'
 import { step } from '../core/rollout.ts'
@@ -16,8 +15,6 @@ export interface Opening {
   readonly document: ServiceDocument
   /** What the ledger holds; null: nothing. */
   readonly savedEpoch: number | null
-  /** In a fleet: whose counts the evidence holds. */
-  readonly counters: FleetCounters | null
   /** To be taken one after the other, once the table of all services is published. */
   readonly first: readonly Stepped[]
   /** What was saved cannot be used. */
@@ -79,7 +76,7 @@ export function openingOf(
   if (!at.isShared && saved !== null && document.state.rollout !== null)
     take({ event: 'restarted' })
   const told = isDamaged && reading.text !== '' ? [reading.text] : []
-  return { service, document, savedEpoch, counters: null, first, isDamaged, told }
+  return { service, document, savedEpoch, first, isDamaged, told }
 }
 
 /** The table is published for all services together. */

@@ -5,12 +5,7 @@
 // doubled on the way, nothing is counted twice, and a new leader goes on where the saved evidence
 // stands (core/counters.ts).
 
-import {
-  type FleetCounters,
-  mergeCounters,
-  noCounters,
-  type NodeCounters,
-} from '../../core/counters.ts'
+import type { Added, NodeCounters } from '../../core/counters.ts'
 import { type ArmCounts, NO_COUNTS } from '../../core/facts.ts'
 import { plus } from '../../core/replay/line.ts'
 import type { Arms } from '../clean-counts.ts'
@@ -37,6 +32,8 @@ interface Sums {
   /** Something has failed or was slow since then. */
   isUrgent: boolean
   heard: NodeCounters[]
+  /** Stable's slow requests in flight at each node, as it has told last. */
+  readonly inFlight: Map<string, number>
 }
 
 /** What was counted at a node since the last call. */
@@ -51,22 +48,12 @@ export interface Counted {
 export interface Judged {
   readonly arms: Arms
   readonly stableSlow: number
-  /** Whose counts the evidence holds, once the arms are in it. */
-  readonly counters: FleetCounters
 }
 
 const UNCLEAN = (Object.keys(NO_COUNTS) as (keyof ArmCounts)[]).filter((field) => field !== 'good')
 
 function isClean(counts: ArmCounts): boolean {
   return UNCLEAN.every((field) => (counts[field] ?? 0) === 0)
-}
-
-/** Stable's slow requests in flight at these nodes, as far as they have told. */
-function inFlightOf({ nodes }: FleetCounters, live: readonly string[]): number {
-  return live.reduce((sum, node) => {
-    const runs = Object.hasOwn(nodes, node) ? nodes[node] : undefined
-    return sum + (runs?.[0]?.stableSlow ?? 0)
-  }, 0)
 }
 
 export class Counts {
@@ -117,30 +104,32 @@ export class Counts {
   /**
    * What is to be judged now, of this node and of all that have told; null without a rollout.
    *
+   * @param merge takes a message in and says what it adds; null: no news
    * @param at `live`: the other nodes that there are; what was in flight in others has ended
    */
   judge(
     service: string,
-    known: FleetCounters | null,
+    merge: (message: NodeCounters) => Added | null,
     at: { now: number; live: readonly string[] },
   ): Judged | null {
-    const { live, now } = at
-    const own = this.tell(service, now)
+    const own = this.tell(service, at.now)
     const sums = this.#services.get(service)
     if (own === null || sums === undefined) return null
-    let counters = known?.rollout === own.rollout ? known : noCounters(own.rollout)
     let candidate = NO_COUNTS
     let stable = NO_COUNTS
     for (const message of [...sums.heard, own]) {
-      const merged = mergeCounters(counters, message)
-      counters = merged.counters
-      if (merged.added === null) continue
-      candidate = plus(candidate, merged.added.candidate)
-      stable = plus(stable, merged.added.stable)
+      sums.inFlight.set(message.node, message.stableSlow)
+      const added = merge(message)
+      if (added === null) continue
+      candidate = plus(candidate, added.candidate)
+      stable = plus(stable, added.stable)
     }
     sums.heard = []
-    const stableSlow = inFlightOf(counters, [this.#parts.node, ...live])
-    return { arms: { candidate, stable }, stableSlow, counters }
+    const stableSlow = at.live.reduce(
+      (sum, node) => sum + (sums.inFlight.get(node) ?? 0),
+      own.stableSlow,
+    )
+    return { arms: { candidate, stable }, stableSlow }
   }
 
   /** What others have told is theirs to tell again: somebody else judges from now on. */
@@ -157,7 +146,7 @@ export class Counts {
     if (known?.rollout === rollout) return known
     const sums: Sums = {
       ...{ rollout, candidate: NO_COUNTS, stable: NO_COUNTS, stableSlow: 0, number: 0 },
-      ...{ sinceMs: now, isUrgent: false, heard: [] },
+      ...{ sinceMs: now, isUrgent: false, heard: [], inFlight: new Map() },
     }
     this.#services.set(service, sums)
     return sums

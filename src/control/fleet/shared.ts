@@ -7,12 +7,14 @@
 import { type Board, wakeControl } from '../../board/board.ts'
 import type { ServiceConfig } from '../../config/config.ts'
 import type { Answer, Change, Command } from '../../core/command.ts'
+import type { NodeCounters } from '../../core/counters.ts'
 import type { ServiceDocument } from '../../core/events.ts'
 import type { Broadcast, Letter } from '../../core/fleet/message.ts'
 import type { Position } from '../../core/fleet/position.ts'
 import type { FleetStanding } from '../../core/fleet/standing.ts'
 import type { Convergence as ConvergenceView, FleetView } from '../../core/fleet/view.ts'
 import type { JournalEntry } from '../../core/journal.ts'
+import type { Stepped } from '../../core/rollout/transition.ts'
 import type { Clock } from '../clock.ts'
 import type { FleetListener, FleetPort } from '../fleet-port.ts'
 import type { Keeper } from '../keeper.ts'
@@ -130,10 +132,6 @@ export class Shared implements FleetListener {
 
   // --- for keepers -------------------------------------------------------------------------------
 
-  get replication(): Replication {
-    return this.#replication
-  }
-
   /** The document with what this node may not do, which every decision has to know. */
   withRule(document: ServiceDocument): ServiceDocument {
     const rule = this.mayNotRaise(document.state.service)
@@ -144,7 +142,17 @@ export class Shared implements FleetListener {
 
   /** Why no weight of a service may be raised here, as a clause; null when it may. */
   mayNotRaise(service: string): string | null {
-    return this.#replication.blocked(service) ?? this.standing.mayNotRaise
+    return this.#replication.mayNotRaise(service)
+  }
+
+  /** A keeper has taken a decision over. */
+  decided(keeper: Keeper, stepped: Stepped): void {
+    this.#replication.decided(keeper.config.name, stepped)
+  }
+
+  /** What takes back a raise that could not be saved; null: there was none. */
+  takeBack(keeper: Keeper, reason: string): Stepped | null {
+    return this.#replication.takeBack(keeper.config.name, reason)
   }
 
   /** Why the document could not be saved; null when it was, or when another's holds. */
@@ -186,9 +194,8 @@ export class Shared implements FleetListener {
     const { port } = this.#parts
     if (this.judges) {
       const live = this.leads ? port.others() : []
-      const judged = this.counts.judge(name, keeper.counters, { now, live })
-      if (judged !== null) keeper.counters = judged.counters
-      return judged
+      const merge = (message: NodeCounters) => this.#replication.count(name, message)
+      return this.counts.judge(name, merge, { now, live })
     }
     const { leader } = this.standing
     const counters = this.counts.tell(name, now)
@@ -278,7 +285,7 @@ export class Shared implements FleetListener {
     const keeper = this.#parts.keepers.get(message.service)
     if (keeper === undefined) return
     this.#guarded(() => {
-      if (message.stored !== null) this.#replication.hear(keeper, message.stored)
+      this.#replication.hear(keeper, message)
       this.served(keeper)
     })
   }
@@ -330,8 +337,8 @@ export class Shared implements FleetListener {
       const held = await port.positions([...keepers.keys()])
       for (const [service, position] of held) {
         const keeper = keepers.get(service)
-        if (keeper === undefined || !this.#replication.differs(service, position)) continue
-        await this.#replication.refresh(keeper)
+        if (keeper === undefined) continue
+        this.#replication.compared(keeper, position)
         this.served(keeper)
       }
     } catch (error) {
