@@ -19,7 +19,7 @@ export interface FleetPaper extends Paper {
 /** From here on a clock is worth a look: five seconds keep a node from leading. */
 const CLOCK_MS = 1000
 
-const NODE_HEAD = ['NODE', 'STATE', 'VERSION', 'CLOCK', 'LISTEN']
+const NODE_HEAD = ['NODE', 'STATE', 'RELEASE', 'CLOCK', 'LISTEN']
 const NODE_LEFT = [true, true, true, false, true]
 const SERVICE_HEAD = ['SERVICE', 'REVISION', 'IN FORCE', 'AFTER', 'NOT CONFIRMED BY']
 const SERVICE_LEFT = [true, false, false, true, true]
@@ -93,14 +93,14 @@ function memberRow(member: MemberView, fleet: FleetView): Cell[] {
   ]
 }
 
-/** `versions differ: 1.2.3 on edge-1, edge-2; 1.3.0 on edge-3`; nothing while they do not. */
-function versionNotes(members: readonly MemberView[]): Cell[] {
+/** `releases differ: 1.2.3 on edge-1, edge-2; 1.3.0 on edge-3`; nothing while they do not. */
+function releaseNotes(members: readonly MemberView[]): Cell[] {
   const nodes = Map.groupBy(members, ({ version }) => version)
   if (nodes.size < 2) return []
   const texts = [...nodes].map(
     ([version, of]) => `${version} on ${of.map(({ node }) => node).join(', ')}`,
   )
-  return [{ text: `versions differ: ${texts.join('; ')}`, paint: 'yellow' }]
+  return [{ text: `releases differ: ${texts.join('; ')}`, paint: 'yellow' }]
 }
 
 function afterText(convergence: Convergence, times: boolean): string {
@@ -139,7 +139,7 @@ export function fleetText(fleet: FleetView, paper: FleetPaper): string {
     `${title}  ${standing}, ${liveText(fleet)}`,
     ...notes(fleet, nowMs).flatMap((cell) => noteLines(cell, paper)),
     ...(members.length === 0 ? [] : align(nodes, { colour, left: NODE_LEFT })),
-    ...versionNotes(members).flatMap((cell) => noteLines(cell, paper)),
+    ...releaseNotes(members).flatMap((cell) => noteLines(cell, paper)),
     ...(services.length === 0
       ? []
       : align([headOf(SERVICE_HEAD), ...services], { colour, left: SERVICE_LEFT })),

@@ -35,7 +35,7 @@ function lines(fleet: FleetView, change: Partial<FleetPaper> = {}): string[] {
 }
 
 const NODES = [
-  '  NODE           STATE  VERSION   CLOCK  LISTEN',
+  '  NODE           STATE  RELEASE   CLOCK  LISTEN',
   '  edge-1 (this)  live   1.2.3     +3 ms  10.0.0.1:8080',
   '  edge-2         leads  1.2.3    −12 ms  10.0.0.2:8080',
   '  edge-3         live   1.2.3      0 ms  10.0.0.3:8080',
@@ -69,7 +69,7 @@ await t.test(
       'fleet  edge-1 is cut off, 3 nodes known',
       `  Redis at redis://127.0.0.1:6379/0 has been away for 12 s, since ${SINCE}`,
       `  ${MEANING}`,
-      '  NODE           STATE         VERSION   CLOCK  LISTEN',
+      '  NODE           STATE         RELEASE   CLOCK  LISTEN',
       '  edge-1 (this)  live          1.2.3     +3 ms  10.0.0.1:8080',
       '  edge-2         not heard of  1.2.3    −12 ms  10.0.0.2:8080',
       '  edge-3         not heard of  1.2.3      0 ms  10.0.0.3:8080',
@@ -105,7 +105,7 @@ await t.test('a node that is silent, of another release, or behind stands out', 
   t.equal(text[0], 'fleet  edge-1 follows edge-2, 3 of 4 nodes live')
   t.match(text[6], /^ {2}edge-4 +silent for 40 s +1\.3\.0 +\+6\.2 s +10\.0\.0\.4:8080$/)
   t.same(text.slice(7), [
-    '  versions differ: 1.2.3 on edge-1, edge-2, edge-3; 1.3.0 on edge-4',
+    '  releases differ: 1.2.3 on edge-1, edge-2, edge-3; 1.3.0 on edge-4',
     '  SERVICE  REVISION  IN FORCE  AFTER  NOT CONFIRMED BY',
     '  shop            7       2/4  1.2 s  edge-3, edge-4 (silent for 40 s)',
     '  cart          112       0/1  –      edge-4 (silent for 40 s)',
