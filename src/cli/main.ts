@@ -116,17 +116,28 @@ function lookingVerbs(program: Command): void {
     .option('-n, --lines <n>', `how many, at most ${MOST_LINES}`, lineCount, 20)
     .option('-f, --follow', 'go on until interrupted')
     .option('-a, --all', 'also entries that only carry counters')
+    .addOption(
+      new Option('--fleet', 'what all nodes of the fleet have decided').conflicts('follow'),
+    )
     .action(
       async (
         service: string | undefined,
-        flags: { lines: number; follow?: boolean; all?: boolean },
+        flags: { lines: number; follow?: boolean; all?: boolean; fleet?: boolean },
         command: Command,
       ) => {
         const { journal } = await import('./journal.ts')
-        const { all = false, follow = false, lines } = flags
-        await speak(command, (context) => journal(context, { service, all, follow, lines }))
+        const { all = false, fleet = false, follow = false, lines } = flags
+        await speak(command, (context) => journal(context, { service, all, fleet, follow, lines }))
       },
     )
+  program
+    .command('fleet')
+    .description('show the nodes of the fleet, and when each served by the last change')
+    .argument('[service]')
+    .action(async (service: string | undefined, _: unknown, command: Command) => {
+      const { fleet } = await import('./fleet.ts')
+      await speak(command, (context) => fleet(context, service))
+    })
   program
     .command('healthcheck')
     .description('say by the exit code whether the node is ready')
