@@ -6,9 +6,9 @@
 import { dirname } from 'node:path'
 import type { Board } from '../board/board.ts'
 import type { Config, ServiceConfig } from '../config/config.ts'
-import type { Answer, Change, Command } from '../core/command.ts'
+import type { Answer, Change, Command, ServiceView } from '../core/command.ts'
 import type { RolloutEvent } from '../core/events.ts'
-import type { Convergence, FleetView } from '../core/fleet/view.ts'
+import type { FleetView } from '../core/fleet/view.ts'
 import type { JournalEntry } from '../core/journal.ts'
 import type { FailedRequest } from '../core/outcome.ts'
 import type { Problem } from '../core/problem.ts'
@@ -149,12 +149,15 @@ export class Control {
     if (command.do === 'fleet-journal')
       return this.#shared?.journal(command) ?? refused(noFleetJournal())
     if (command.do === 'services') {
-      const services = [...this.#keepers.values()].map((keeper) => this.#view(keeper))
-      return { ok: true, answer: 'services', services }
+      const services = [...this.#keepers.values()].map((keeper) => this.#seen(keeper))
+      return { ok: true, answer: 'services', services: await Promise.all(services) }
     }
     const keeper = this.#keepers.get(command.service)
     if (keeper === undefined) return refused(unknownService(command.service, this.#keepers.keys()))
-    if (command.do === 'service') return this.#serviceAnswer(keeper, { note: '' })
+    if (command.do === 'service') {
+      const service = await this.#seen(keeper)
+      return { ok: true, answer: 'service', service, note: '', convergence: null }
+    }
     if (command.do === 'synthetic') return probe(keeper.document.state, command, this.#prober(by))
     return this.#shared?.elsewhere(command, keeper) ?? this.#change(keeper, command)
   }
@@ -346,8 +349,9 @@ export class Control {
     if ('refused' in decided) return refused(decided.refused)
     keeper.lookedAt()
     await decided.done
-    const convergence = await this.#shared?.settled(command.service)
-    return this.#serviceAnswer(keeper, { note: decided.note, convergence })
+    const convergence = (await this.#shared?.settled(command.service)) ?? null
+    const { note } = decided
+    return { ok: true, answer: 'service', service: this.#view(keeper), note, convergence }
   }
 
   #noRoom(command: Change, event: RolloutEvent): Problem | null {
@@ -356,15 +360,13 @@ export class Control {
     return this.#residency.roomFor(command.service, version)
   }
 
-  #serviceAnswer(
-    keeper: Keeper,
-    { convergence = null, note }: { convergence?: Convergence | null | undefined; note: string },
-  ): Answer {
-    return { ok: true, answer: 'service', service: this.#view(keeper), note, convergence }
+  #view(keeper: Keeper): ServiceView {
+    return serviceView(keeper.document, this.#views)
   }
 
-  #view(keeper: Keeper) {
-    return serviceView(keeper.document, this.#views)
+  async #seen(keeper: Keeper): Promise<ServiceView> {
+    const own = this.#view(keeper)
+    return (await this.#shared?.seen(keeper, own)) ?? own
   }
 
   #note(kind: 'start' | 'config' | 'thread' | 'fleet', text: string): void {

@@ -16,14 +16,14 @@ export interface AsksParts {
   readonly send: (node: string, message: Asked) => void
 }
 
-function unanswered(leader: string): Problem {
+function unanswered(leader: string, withinMs: number): Problem {
   return {
     status: 503,
     code: 'leader-silent',
     title: 'The leading node did not answer',
     detail:
       `Cannot say what became of the command as node ${leader}, which leads the fleet, has not ` +
-      `answered within ${ANSWER_MS / 1000} s: it may have been carried out. Look at the status`,
+      `answered within ${withinMs / 1000} s: it may have been carried out. Look at the status`,
   }
 }
 
@@ -59,12 +59,13 @@ export class Asks {
   }
 
   /** Asks the leading node; resolves with its answer, or with a problem when there was none. */
-  async ask(leader: string, command: Command): Promise<Answer> {
+  async ask(leader: string, command: Command, withinMs = ANSWER_MS): Promise<Answer> {
     const { node, run, send } = this.#parts
     const id = `${run}-${++this.#number}`
     const { promise, resolve } = Promise.withResolvers<Answer>()
     this.#pending.set(id, resolve)
-    const timer = setTimeout(() => resolve({ ok: false, problem: unanswered(leader) }), ANSWER_MS)
+    const problem = unanswered(leader, withinMs)
+    const timer = setTimeout(() => resolve({ ok: false, problem }), withinMs)
     send(leader, { message: 'asked', id, node, command })
     try {
       return await promise

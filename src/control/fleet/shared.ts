@@ -6,7 +6,7 @@
 
 import { type Board, wakeControl } from '../../board/board.ts'
 import type { ServiceConfig } from '../../config/config.ts'
-import type { Answer, Change, Command } from '../../core/command.ts'
+import type { Answer, Change, Command, ServiceView } from '../../core/command.ts'
 import type { NodeCounters } from '../../core/counters.ts'
 import type { ServiceDocument } from '../../core/events.ts'
 import type { Broadcast, Letter } from '../../core/fleet/message.ts'
@@ -33,6 +33,8 @@ import { fleetView } from './fleet-view.ts'
 const COMPARE_MS = 1000
 /** A change waits so long for the other nodes before it is answered. */
 const SETTLE_MS = 1000
+/** Who only looks waits no longer for the node that leads. */
+const LOOK_MS = 500
 /** Services whose documents are read at once. */
 const OPENED_AT_ONCE = 200
 
@@ -65,6 +67,8 @@ export class Shared implements FleetListener {
   readonly #said = new Map<string, Position>()
   #compare: NodeJS.Timeout | undefined
   #isComparing = false
+  /** The live nodes that were seen last. */
+  #others: ReadonlySet<string> = new Set()
 
   constructor(parts: SharedParts) {
     const { clock, directory, port, wall } = parts
@@ -222,6 +226,20 @@ export class Shared implements FleetListener {
     return this.#convergence.isComplete(service)
   }
 
+  /**
+   * A service as who leads sees it: by everybody's counts. As this node sees it where nobody
+   * answers soon, or while the two do not stand at the same revision.
+   */
+  async seen(keeper: Keeper, own: ServiceView): Promise<ServiceView> {
+    const { leader, standing } = this.standing
+    if (standing !== 'following' || leader === null || own.rollout === null) return own
+    const command = { do: 'service', service: keeper.config.name } as const
+    const answer = await this.#asks.ask(leader, command, LOOK_MS)
+    const isSame =
+      answer.ok && answer.answer === 'service' && answer.service.revision === own.revision
+    return isSame ? answer.service : own
+  }
+
   /** How far the last change of a service has come, once all have said so or a second is over. */
   settled(service: string): Promise<ConvergenceView | null> {
     return this.#convergence.settled(service, SETTLE_MS)
@@ -271,10 +289,8 @@ export class Shared implements FleetListener {
 
   onStanding(standing: FleetStanding, before: FleetStanding): void {
     if (standing.standing === before.standing) return
-    const { keepers, log, onNote } = this.#parts
-    const text = standingText(standing)
-    log.info({ standing: standing.standing, leader: standing.leader }, text)
-    onNote(text)
+    const { keepers, onNote } = this.#parts
+    onNote(standingText(standing))
     this.counts.forgetHeard()
     for (const keeper of keepers.values()) void this.#changeCharge(keeper, standing.standing)
   }
@@ -303,7 +319,16 @@ export class Shared implements FleetListener {
   }
 
   onConnected(): void {
+    this.#said.clear() // what was said meanwhile was lost
     void this.#compareAll()
+  }
+
+  /** Who has joined has not heard what was said before. */
+  #lookForNewcomers(): void {
+    const others = new Set(this.#parts.port.others())
+    const hasNewcomers = [...others].some((node) => !this.#others.has(node))
+    this.#others = others
+    if (hasNewcomers) this.#said.clear()
   }
 
   async #changeCharge(keeper: Keeper, standing: FleetStanding['standing']): Promise<void> {
@@ -333,6 +358,7 @@ export class Shared implements FleetListener {
     if (this.#isComparing) return
     this.#isComparing = true
     const { keepers, onFault, port } = this.#parts
+    this.#lookForNewcomers()
     try {
       const held = await port.positions([...keepers.keys()])
       for (const [service, position] of held) {
