@@ -1,0 +1,61 @@
+// Who leads: one node at a time, another one soon after it is gone, and none where Redis cannot be
+// trusted to keep what it is told.
+
+import t from 'tap'
+import { fleetNode, follows, isCutOff, leads, single } from './fleet-node.ts'
+import { RedisServer, until } from './redis-server.ts'
+
+await t.test('one node leads, the other follows and takes over when it leaves', async (t) => {
+  const server = await RedisServer.start(t)
+  const redis = single(server.port)
+  const a = await fleetNode(t, { node: 'a', redis })
+  await leads(a)
+  t.strictSame(a.fleet.standing, {
+    standing: 'leading',
+    leader: 'a',
+    lease: 1,
+    mayNotRaise: null,
+  })
+  const b = await fleetNode(t, { node: 'b', redis })
+  await follows(b)
+  t.strictSame(b.fleet.standing, {
+    standing: 'following',
+    leader: 'a',
+    lease: null,
+    mayNotRaise: 'node a leads the fleet',
+  })
+  await until('a knows of b', { is: () => a.fleet.others().join() === 'b' })
+  await a.fleet.close()
+  await leads(b, 1_500)
+  t.equal(b.fleet.standing.lease, 2)
+  t.strictSame(b.fleet.others(), [], 'who has left is not waited for')
+})
+
+await t.test('a paused Redis cuts all nodes off, and they come back', async (t) => {
+  const server = await RedisServer.start(t)
+  const redis = single(server.port)
+  const a = await fleetNode(t, { node: 'a', redis })
+  await leads(a)
+  const b = await fleetNode(t, { node: 'b', redis })
+  await follows(b)
+  server.pause()
+  const began = performance.now()
+  await Promise.all([isCutOff(a), isCutOff(b)])
+  t.ok(performance.now() - began < 1_900, 'noticed in time')
+  await until('it is told', {
+    is: () => /Redis has been away for/.test(b.fleet.standing.mayNotRaise ?? ''),
+  })
+  t.match(b.fleet.knowledge().degraded, [/Cannot reach Redis at redis:.* as it does not answer/])
+  t.type(b.fleet.knowledge().awaySinceMs, 'number')
+  const connected = b.heard.connected
+  server.resume()
+  await until('one leads again', {
+    is: () => [a, b].filter(({ fleet }) => fleet.standing.standing === 'leading').length === 1,
+  })
+  await until('the other follows', {
+    is: () => [a, b].filter(({ fleet }) => fleet.standing.standing === 'following').length === 1,
+  })
+  t.equal(b.heard.connected, connected + 1, 'everything is to be compared')
+  t.strictSame(b.fleet.knowledge().degraded, [])
+  t.equal(b.fleet.knowledge().awaySinceMs, null)
+})
