@@ -6,6 +6,8 @@ import type { Config } from '../config/config.ts'
 import type { ServiceDocument } from '../core/events.ts'
 import {
   type Facts,
+  NO_FIGURES,
+  NO_TARGETS,
   requestMemoryMs,
   type TargetCounts,
   type WindowFigures,
@@ -16,9 +18,6 @@ import { claims, targetInFlight, targetServed } from '../board/tallies.ts'
 import type { Shared } from './fleet/shared.ts'
 import type { Residency, ResidentVersion } from './residency.ts'
 import type { Targets } from './targets.ts'
-
-const NO_TARGETS: TargetCounts = { healthy: 0, total: 0 }
-const NO_FIGURES: WindowFigures = { requests: 0, errors: 0, p99Us: null }
 
 function countsOf(version: ResidentVersion | undefined): TargetCounts {
   return version === undefined ? NO_TARGETS : version.gauge.targetCounts(version.targets)

@@ -1,0 +1,379 @@
+// One service of this node and the fleet's ledger: which answer leads to what. It holds the
+// document, how much of it the ledger has confirmed, and the counts that are in its evidence; it is
+// told what was decided, heard, read and answered, and says what to take over and what to do next.
+// It waits for nothing and asks nobody; control does that, a simulation too.
+//
+// A decision that raises a weight is proposed under the lease and carried out when the ledger has
+// accepted it. All others are carried out at once and proposed by whoever took them. Where the
+// ledger has gone another way meanwhile, `reconcile` says what becomes of both.
+
+import { type Added, type FleetCounters, mergeCounters, noCounters } from '../counters.ts'
+import type { NodeCounters } from '../counters.ts'
+import type { Effect, ServiceDocument } from '../events.ts'
+import { hasTombstone } from '../rollout/tombstone.ts'
+import type { Stepped } from '../rollout/transition.ts'
+import { adopt, raisesOver, type Shares, sharesOf } from './adopt.ts'
+import type { Kept } from './kept.ts'
+import type { StoreAnswer, StoreProposal, StoreReading } from './ledger.ts'
+import type { Changed } from './message.ts'
+import { comparePositions, type Position, samePosition } from './position.ts'
+import { type Pending, reconcile } from './reconcile.ts'
+import type { FleetStanding } from './standing.ts'
+import type { Stored } from './stored.ts'
+import { takeBack } from './take-back.ts'
+
+/** Decisions that the ledger has not accepted are told one by one, up to so many. */
+const PENDING_TOLD = 32
+/** Positions that were put back; Redis loses little, and seldom. */
+const RESTORED_KEPT = 8
+
+/** What has to be done next; null: nothing. */
+export type Next = 'read' | 'propose' | null
+
+export interface Outcome {
+  /** To be carried out with the replica's document, which has been taken over already. */
+  readonly effects: readonly Effect[]
+  /** Sentences for the operator whose command was under way; they are in the effects, too. */
+  readonly said: readonly string[]
+  readonly next: Next
+}
+
+/** What was asked, as it was known when it was asked. */
+export interface Asking {
+  readonly confirmed: Position | null
+}
+
+export interface Sent extends Asking {
+  readonly proposal: StoreProposal
+  /** Which of the documents that the ledger has put in our place it builds on. */
+  readonly lineage: number
+}
+
+const NOTHING: Outcome = { effects: [], said: [], next: null }
+const READ: Outcome = { effects: [], said: [], next: 'read' }
+
+export class Replica {
+  readonly node: string
+  #document: ServiceDocument
+  #confirmed: Position | null
+  #save: number
+  #agreed: Shares
+  #pending: readonly Pending[]
+  #restored: readonly Position[]
+  #term: number
+  #counters: FleetCounters | null
+  /** What the ledger held when it was last seen. */
+  #held: Position | null
+  /** The newest evidence that was heard of, for what is confirmed. */
+  #newestSave = 0
+  /** Nobody knows whether the last proposal was accepted, or nothing was read yet. */
+  #isUncertain = true
+  #lineage = 0
+  #underWay = 0
+  /** Something was heard while a proposal was under way. */
+  #mustRead = false
+  /** The document before the first decision that raises a weight beyond what was agreed. */
+  #beforeRaise: ServiceDocument | null = null
+
+  constructor(node: string, from: { document: ServiceDocument; kept: Kept }) {
+    const { document, kept } = from
+    this.node = node
+    this.#document = document
+    this.#confirmed = kept.confirmed
+    this.#save = kept.save
+    this.#agreed = kept.agreed
+    this.#pending = kept.pending
+    this.#restored = kept.restored
+    this.#term = kept.term
+    this.#counters = kept.counters
+    this.#held = kept.confirmed
+  }
+
+  get document(): ServiceDocument {
+    return this.#document
+  }
+
+  get confirmed(): Position | null {
+    return this.#confirmed
+  }
+
+  get counters(): FleetCounters | null {
+    return this.#counters
+  }
+
+  /** This node has decided something that the ledger does not hold. */
+  get isDirty(): boolean {
+    return this.#pending.length > 0
+  }
+
+  /** Newer evidence is in the ledger; who is to judge by it reads it first. */
+  get isBehind(): boolean {
+    return this.#newestSave > this.#save
+  }
+
+  /** A weight is raised here that the ledger has not accepted. */
+  get #isRaised(): boolean {
+    return raisesOver(this.#agreed, this.#document.state)
+  }
+
+  /**
+   * What goes to this node's disk: after a restart it comes back with what was agreed, never with a
+   * raise that the ledger may not have accepted.
+   */
+  get copy(): { readonly document: ServiceDocument; readonly kept: Kept } {
+    const before = this.#isRaised ? this.#beforeRaise : null
+    const document = before ?? this.#document
+    const { epoch } = document.state
+    const pending = this.#pending.filter((one) => one.epoch <= epoch)
+    return { document, kept: { ...this.#kept, pending } }
+  }
+
+  get #kept(): Kept {
+    return {
+      confirmed: this.#confirmed,
+      save: this.#save,
+      agreed: this.#agreed,
+      pending: this.#pending,
+      restored: this.#restored,
+      term: this.#term,
+      counters: this.#counters,
+    }
+  }
+
+  /** Why this node raises no weight now, as a clause; null when it may. */
+  mayNotRaise({ leader, mayNotRaise, standing }: FleetStanding): string | null {
+    if (mayNotRaise !== null) return mayNotRaise
+    if (standing === 'following') return `${leader ?? 'another node'} decides for the fleet`
+    if (standing === 'cut-off') return 'this node hears from nobody who decides for the fleet'
+    return this.#isUncertain ? 'it is not known what the ledger of the fleet holds' : null
+  }
+
+  /** A decision was taken here, or evidence and facts have changed. */
+  decided({ document, effects, note }: Stepped): void {
+    const before = this.#document
+    const { epoch } = document.state
+    this.#document = document
+    if (epoch === before.state.epoch) return
+    if (this.#isRaised && !raisesOver(this.#agreed, before.state)) this.#beforeRaise = before
+    this.#dropCounters()
+    const isLasting = (document.state.tombstones ?? []).some(
+      (stone) => !hasTombstone(before.state, stone),
+    )
+    const isOwn = effects.some((one) => one.effect === 'journal' && one.by === 'node')
+    this.#note({ epoch, text: isLasting || isOwn ? '' : note })
+  }
+
+  /** Counts of a rollout that is over. */
+  #dropCounters(): void {
+    const { rollout } = this.#document.state
+    if (this.#counters?.rollout !== rollout?.id) this.#counters = null
+  }
+
+  #note(pending: Pending): void {
+    const told = this.#pending.length >= PENDING_TOLD ? { ...pending, text: '' } : pending
+    // Silent ones in a row are one.
+    const last = this.#pending.at(-1)
+    const others =
+      last?.text === '' && told.text === '' ? this.#pending.slice(0, -1) : this.#pending
+    this.#pending = [...others, told]
+  }
+
+  /** Takes in the counts of a node, this one included; null where they are no news. */
+  count(message: NodeCounters): Added | null {
+    const { rollout } = this.#document.state
+    if (rollout === null || message.rollout !== rollout.id) return null
+    const known = this.#counters?.rollout === rollout.id ? this.#counters : noCounters(rollout.id)
+    const merged = mergeCounters(known, message)
+    this.#counters = merged.counters
+    return merged.added
+  }
+
+  // --- what is heard and read ------------------------------------------------------------------
+
+  /** Another node has changed the ledger; such messages may be late, double, or out of order. */
+  heard({ position, save, stored }: Changed, now: number): Outcome {
+    this.#noteTerm(position.term)
+    if (samePosition(position, this.#confirmed)) {
+      this.#newestSave = Math.max(this.#newestSave, save)
+      return NOTHING
+    }
+    const isLater = this.#confirmed === null || comparePositions(position, this.#confirmed) > 0
+    if (!isLater || stored === null || this.#isDeferred(stored)) {
+      this.#mustRead = this.#underWay > 0
+      return this.#mustRead ? NOTHING : READ
+    }
+    return this.#reconcile(stored, now)
+  }
+
+  /**
+   * What is under way may be part of what was heard, so that waits for its answer. An end for the
+   * worse of what runs here waits for nothing.
+   */
+  #isDeferred({ body }: Stored): boolean {
+    if (this.#underWay === 0) return false
+    const { state } = this.#document
+    return (body.document.state.tombstones ?? []).every((stone) => hasTombstone(state, stone))
+  }
+
+  /** The ledger's place was compared; null: it holds nothing. */
+  compared(at: { position: Position; save: number } | null): Next {
+    if (at !== null) this.#noteTerm(at.position.term)
+    if (!samePosition(at?.position ?? null, this.#confirmed)) return 'read'
+    if (at !== null) this.#newestSave = Math.max(this.#newestSave, at.save)
+    return this.isDirty ? 'propose' : null
+  }
+
+  /** To be taken before the ledger is read, and handed back with what was read. */
+  get asking(): Asking {
+    return { confirmed: this.#confirmed }
+  }
+
+  wasRead(asking: Asking, reading: StoreReading, now: number): Outcome {
+    if (reading.found === 'failed' || reading.found === 'damage') return NOTHING
+    const stored = reading.found === 'document' ? reading.stored : null
+    return this.#seen(asking, stored, now)
+  }
+
+  /** What the ledger held when it answered, which may be a while ago. */
+  #seen(asking: Asking, stored: Stored | null, now: number): Outcome {
+    this.#noteTerm(stored?.position.term ?? 0)
+    const isLater =
+      this.#confirmed === null ||
+      (stored !== null && comparePositions(stored.position, this.#confirmed) >= 0)
+    // What is earlier is a loss only if nothing was confirmed since it was asked for.
+    if (!isLater && !samePosition(asking.confirmed, this.#confirmed)) return READ
+    this.#isUncertain = false
+    this.#mustRead = false
+    return this.#reconcile(stored, now)
+  }
+
+  #reconcile(stored: Stored | null, now: number): Outcome {
+    const before = this.#document
+    const reconciled = reconcile(
+      {
+        ours: before,
+        confirmed: this.#confirmed,
+        isDirty: this.isDirty,
+        pending: this.#pending,
+        stored,
+        node: this.node,
+      },
+      now,
+    )
+    const { document, effects, mustPropose, outcome, said } = reconciled
+    this.#held = stored?.position ?? null
+    if (outcome === 'same' && stored !== null) return this.#takeEvidence(stored)
+    this.#document = document
+    if (outcome === 'restore') this.#restore()
+    if (outcome === 'adopt' && stored !== null) this.#adopt(stored)
+    const { epoch } = document.state
+    if (mustPropose && epoch !== before.state.epoch) this.#note({ epoch, text: '' })
+    return { effects, said, next: mustPropose ? 'propose' : null }
+  }
+
+  #adopt({ body, position, save }: Stored): void {
+    this.#lineage++
+    this.#confirmed = position
+    this.#save = save
+    this.#newestSave = save
+    this.#agreed = sharesOf(body.document)
+    this.#pending = []
+    this.#restored = body.restored ?? []
+    this.#beforeRaise = null
+    this.#counters = body.counters
+    this.#dropCounters()
+  }
+
+  #restore(): void {
+    this.#lineage++
+    const { epoch, term, writer } = this.#confirmed ?? { epoch: 0, term: 0, writer: this.node }
+    this.#restored = [...this.#restored.slice(1 - RESTORED_KEPT), { term, epoch, writer }]
+    this.#dropCounters()
+  }
+
+  /** The same decision; the ledger may have newer evidence. */
+  #takeEvidence({ body, save }: Stored): Outcome {
+    this.#newestSave = Math.max(this.#newestSave, save)
+    if (save <= this.#save) return NOTHING
+    this.#save = save
+    const { document, effects } = adopt(this.#document, body.document)
+    this.#document = document
+    this.#counters = body.counters
+    this.#restored = body.restored ?? []
+    return { ...NOTHING, effects }
+  }
+
+  // --- what is proposed ------------------------------------------------------------------------
+
+  /**
+   * What the ledger is to be asked for. Null: nothing that this node may ask for is new. `cannot`:
+   * a weight was raised here, and this node holds the lease no longer.
+   */
+  proposal(at: {
+    lease: number | null
+    clockMs: number
+  }): Sent | { readonly cannot: string } | null {
+    const { lease, clockMs } = at
+    if (lease === null && !this.isDirty) return null
+    if (lease === null && this.#isRaised) {
+      return { cannot: 'this node decides for the fleet no longer' }
+    }
+    this.#underWay++
+    const body = { document: this.#document, counters: this.#counters, clockMs }
+    const { length } = this.#restored
+    return {
+      confirmed: this.#confirmed,
+      lineage: this.#lineage,
+      proposal: {
+        expected: this.#held,
+        body: length === 0 ? body : { ...body, restored: this.#restored },
+        lease,
+        knownTerm: this.#term,
+      },
+    }
+  }
+
+  wasAnswered(sent: Sent, answer: StoreAnswer, now: number): Outcome {
+    this.#underWay--
+    if (answer.result === 'failed') {
+      this.#isUncertain = true
+      return NOTHING
+    }
+    if (answer.result !== 'accepted') {
+      const seen = this.#seen(sent, answer.stored, now)
+      if (answer.result === 'conflict' || seen.next !== 'propose') return seen
+      // With this lease it would be refused again; with the next look it is proposed anew.
+      this.#isUncertain = true
+      return { ...seen, next: null }
+    }
+    this.#noteTerm(answer.position.term)
+    // Meanwhile something else has taken the place of what was accepted.
+    if (sent.lineage !== this.#lineage) return READ
+    const { document } = sent.proposal.body
+    const { epoch } = document.state
+    this.#isUncertain = false
+    this.#confirmed = answer.position
+    this.#held = answer.position
+    this.#save = answer.save
+    this.#newestSave = Math.max(this.#newestSave, answer.save)
+    this.#agreed = sharesOf(document)
+    this.#pending = this.#pending.filter((one) => one.epoch > epoch)
+    const next = this.#mustRead ? 'read' : this.isDirty ? 'propose' : null
+    this.#mustRead = false
+    return { ...NOTHING, next }
+  }
+
+  /**
+   * The decision that takes a raise back which was not accepted, or of which that is not known.
+   * Null: nothing was raised.
+   */
+  takeBack(reason: string, now: number): Stepped | null {
+    const before = this.#beforeRaise
+    if (before === null || !this.#isRaised) return null
+    return takeBack(this.#document, { agreed: this.#agreed, before, reason }, now)
+  }
+
+  #noteTerm(term: number): void {
+    this.#term = Math.max(this.#term, term)
+  }
+}
