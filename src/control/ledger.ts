@@ -3,7 +3,7 @@
 // on its epoch; the same epoch again is the same decision with newer evidence.
 
 import type { ServiceDocument } from '../core/events.ts'
-import type { Kept } from '../core/fleet/replica.ts'
+import type { Kept } from '../core/fleet/kept.ts'
 
 export interface SavedDocument {
   readonly document: ServiceDocument

@@ -5,8 +5,10 @@ import type { Convergence, FleetView } from '../../core/fleet/view.ts'
 
 /** What the standing means for traffic and rollouts, in one sentence. */
 function meaningOf({ mayNotRaise, standing }: FleetStanding, isAway: boolean): string {
-  if (standing !== 'cut-off')
+  if (standing === 'following') return ''
+  if (standing === 'leading') {
     return mayNotRaise === null ? '' : `No weight is raised: ${mayNotRaise}`
+  }
   const why = isAway ? 'Redis is away' : 'no node leads'
   return (
     `Traffic is served as before, but ${why}: this node judges candidates by its own requests, ` +

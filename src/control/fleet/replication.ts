@@ -6,10 +6,11 @@
 import type { ServiceConfig } from '../../config/config.ts'
 import type { Added, NodeCounters } from '../../core/counters.ts'
 import type { ServiceDocument } from '../../core/events.ts'
+import { NOTHING_KEPT } from '../../core/fleet/kept.ts'
 import type { StoreReading } from '../../core/fleet/ledger.ts'
 import type { Changed } from '../../core/fleet/message.ts'
 import type { Position } from '../../core/fleet/position.ts'
-import { NOTHING_KEPT, type Outcome, Replica } from '../../core/fleet/replica.ts'
+import { type Outcome, Replica } from '../../core/fleet/replica.ts'
 import type { Stored } from '../../core/fleet/stored.ts'
 import { blankDocument, PERSIST, type Stepped } from '../../core/rollout/transition.ts'
 import type { Clock } from '../clock.ts'
@@ -81,8 +82,9 @@ export class Replication {
   // --- opening -----------------------------------------------------------------------------------
 
   /**
-   * Reads a service from the ledger and from the state directory, and says what is done first. Where
-   * the ledger cannot be asked the copy in the directory holds, and without one the file, at 0 %.
+   * Reads a service from the ledger and from the state directory, and says what is done first.
+   * Where the ledger cannot be asked the copy in the directory holds, and without one the file, at
+   * 0 %.
    */
   async open(service: ServiceConfig): Promise<SharedOpening> {
     const { name, strategy } = service
@@ -225,10 +227,10 @@ export class Replication {
     if (held === undefined) return { result: 'failed', reason: 'the service is gone' }
     if (held.blocked !== null) return { result: 'failed', reason: held.blocked }
     // What was decided here must outlive a kill even when Redis never answers.
-    const kept = held.replica.isDirty ? this.#keep(keeper, held, options.durable) : null
+    const kept = held.replica.isDirty ? this.#keep(held, options.durable) : null
     const saving = await this.#propose(keeper, held)
     const complaint = await kept
-    void this.#keep(keeper, held, false)
+    void this.#keep(held, false)
     if (saving.result === 'failed' || complaint == null) return saving
     return { result: 'failed', reason: complaint }
   }
@@ -265,7 +267,7 @@ export class Replication {
     this.#confirm(keeper.config.name, held)
     if (next === 'read') void this.refresh(keeper)
     if (next === 'propose') keeper.saveSoon()
-    else if (effects.length > 0) void this.#keep(keeper, held, false)
+    else if (effects.length > 0) void this.#keep(held, false)
   }
 
   #confirm(service: string, { replica }: Held): void {
@@ -275,12 +277,12 @@ export class Replication {
   }
 
   /** Keeps a copy in the state directory; returns why that was not possible. */
-  async #keep(keeper: Replicated, held: Held, durable: boolean): Promise<string | null> {
+  async #keep(held: Held, durable: boolean): Promise<string | null> {
     const { clock, directory } = this.#parts
     // One after the other, each with what is known when its turn comes.
     const kept = held.keeping.then(async () => {
-      const { document } = keeper
-      const saved = { document, clockMs: clock.now(), fleet: held.replica.kept }
+      const { document, kept } = held.replica.copy
+      const saved = { document, clockMs: clock.now(), fleet: kept }
       return directory.propose(saved, { expectedEpoch: undefined, durable })
     })
     held.keeping = kept.then(() => undefined)

@@ -23,14 +23,13 @@ import { goOnFrom, type Opening } from '../opening.ts'
 import type { Log } from '../options.ts'
 import type { Residency } from '../residency.ts'
 import { Asks, leaderless, unread } from './asks.ts'
+import { Comparing } from './comparing.ts'
 import { Convergence } from './convergence.ts'
 import { type Counted, Counts, type Judged } from './counts.ts'
 import { FleetWindows } from './fleet-windows.ts'
 import { Replication, type SharedOpening } from './replication.ts'
 import { fleetView } from './fleet-view.ts'
 
-/** What the ledger holds is compared with what is known here so often. */
-const COMPARE_MS = 1000
 /** A change waits so long for the other nodes before it is answered. */
 const SETTLE_MS = 1000
 /** Who only looks waits no longer for the node that leads. */
@@ -63,12 +62,9 @@ export class Shared implements FleetListener {
   readonly #replication: Replication
   readonly #convergence: Convergence
   readonly #asks: Asks
+  readonly #comparing: Comparing
   /** The last position that this node has said to serve by, by service. */
   readonly #said = new Map<string, Position>()
-  #compare: NodeJS.Timeout | undefined
-  #isComparing = false
-  /** The live nodes that were seen last. */
-  #others: ReadonlySet<string> = new Set()
 
   constructor(parts: SharedParts) {
     const { clock, directory, port, wall } = parts
@@ -79,6 +75,14 @@ export class Shared implements FleetListener {
     this.windows = new FleetWindows(parts)
     this.#convergence = new Convergence({ node, wall, others: () => port.others() })
     this.#asks = new Asks({ node, run, send: (to, message) => port.send(to, message) })
+    this.#comparing = new Comparing({
+      ...{ port, keepers: parts.keepers, onFault: parts.onFault },
+      onHeld: (keeper, held) => {
+        this.#replication.compared(keeper, held)
+        this.served(keeper)
+      },
+      onNewcomers: () => this.#said.clear(),
+    })
     this.#replication = new Replication({
       ...{ port, directory, clock },
       onConfirmed: (service, position) => this.#convergence.changed(service, position),
@@ -91,12 +95,11 @@ export class Shared implements FleetListener {
 
   async start(): Promise<void> {
     await this.#parts.port.start(this)
-    this.#compare = setInterval(() => void this.#compareAll(), COMPARE_MS)
-    this.#compare.unref()
+    this.#comparing.start()
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#compare)
+    this.#comparing.stop()
     await this.#parts.port.close()
   }
 
@@ -320,15 +323,7 @@ export class Shared implements FleetListener {
 
   onConnected(): void {
     this.#said.clear() // what was said meanwhile was lost
-    void this.#compareAll()
-  }
-
-  /** Who has joined has not heard what was said before. */
-  #lookForNewcomers(): void {
-    const others = new Set(this.#parts.port.others())
-    const hasNewcomers = [...others].some((node) => !this.#others.has(node))
-    this.#others = others
-    if (hasNewcomers) this.#said.clear()
+    void this.#comparing.now()
   }
 
   async #changeCharge(keeper: Keeper, standing: FleetStanding['standing']): Promise<void> {
@@ -351,27 +346,6 @@ export class Shared implements FleetListener {
       ? await handle(command)
       : { ok: false, problem: leaderless(mayNotRaise) }
     port.send(to, { message: 'answered', id, answer })
-  }
-
-  /** A lost message is made up for here; and what Redis has lost is seen. */
-  async #compareAll(): Promise<void> {
-    if (this.#isComparing) return
-    this.#isComparing = true
-    const { keepers, onFault, port } = this.#parts
-    this.#lookForNewcomers()
-    try {
-      const held = await port.positions([...keepers.keys()])
-      for (const [service, position] of held) {
-        const keeper = keepers.get(service)
-        if (keeper === undefined) continue
-        this.#replication.compared(keeper, position)
-        this.served(keeper)
-      }
-    } catch (error) {
-      onFault('the documents of the fleet could not be compared', error)
-    } finally {
-      this.#isComparing = false
-    }
   }
 
   #guarded(action: () => void): void {
