@@ -3,7 +3,8 @@
 // same?) can be asked of the rest. An operator sees every mistake of a file at once.
 
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
-import Type, { type TSchema } from 'typebox'
+import type { TSchema } from 'typebox'
+import { Type } from '../core/json-schema.ts'
 import { nameOf, quote, type Report, segmentsOf, under } from './mistake.ts'
 import type { Plain } from './document.ts'
 import { documentSchema, strategySchema } from './schema.ts'
