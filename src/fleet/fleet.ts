@@ -36,8 +36,9 @@ import { Store } from './store.ts'
 import { Troubles } from './troubles.ts'
 import { within } from './within.ts'
 
-/** How long a start waits for Redis before it goes on without. */
+/** How long a start waits for Redis before it goes on without; and after how many failures. */
 const START_MS = 3_000
+const START_FAILURES = 2
 /** How long leaving may take. */
 const CLOSE_MS = 1_000
 /** How often the standing is looked at; it also changes at once with what is heard. */
@@ -66,7 +67,9 @@ export class RedisFleet implements FleetPort {
   #awaySinceMs: number | null
   #look: NodeJS.Timeout | null = null
   #lookedMs = 0
-  #firstUp: (() => void) | null = null
+  /** Ends the wait of the start. */
+  #goOn: (() => void) | null = null
+  #failures = 0
 
   constructor(options: FleetOptions) {
     this.node = options.node
@@ -144,14 +147,14 @@ export class RedisFleet implements FleetPort {
 
   async start(listener: FleetListener): Promise<void> {
     this.#listener = listener
-    const up = new Promise<void>((resolve) => {
-      this.#firstUp = resolve
+    const known = new Promise<void>((resolve) => {
+      this.#goOn = resolve
     })
     this.#lookedMs = this.#monotonic()
     this.#look = setInterval(() => this.#lookAgain(), LOOK_EVERY_MS)
     this.#connection.open()
     try {
-      await within(START_MS, up)
+      await within(START_MS, known)
     } catch {
       // The fleet is joined as soon as Redis is there; why it is not stands in the troubles.
     }
@@ -250,7 +253,7 @@ export class RedisFleet implements FleetPort {
     this.#leadership.start()
     this.#inspection.start()
     this.#journal.flush()
-    this.#firstUp?.()
+    this.#goOn?.()
     this.#listener?.onConnected()
   }
 
@@ -260,6 +263,7 @@ export class RedisFleet implements FleetPort {
     this.#troubles.say('redis', failureSentence(error, { ...this.#options, action }))
     this.#awaySinceMs ??= this.#wall()
     this.#tell({ event: 'away', nowMs: this.#monotonic() })
+    if (++this.#failures >= START_FAILURES) this.#goOn?.()
   }
 
   #onBroadcast(message: Broadcast): void {
