@@ -65,6 +65,7 @@ function ruleOf(error: unknown): string {
   const rule = RULES[code]
   if (rule !== undefined) return rule
   if (error instanceof Error && error.name === 'Overdue') return 'it does not answer'
+  if (/user executing the script can't/.test(messageOf(error))) return RULES.NOPERM ?? ''
   if (/CERT|TLS|SSL|VERIFY|ISSUER/.test(code)) return 'its certificate is not trusted'
   return 'it fails'
 }

@@ -48,13 +48,23 @@ export interface ConnectionOptions {
   readonly listener: ConnectionListener
 }
 
+/** A server names a script by its hash, which tells nobody anything. */
+function named(error: unknown, { name, sha }: Script): unknown {
+  if (error instanceof Error) error.message = error.message.replaceAll(sha, name)
+  return error
+}
+
 async function runScript(client: Client, { script, keys, args }: ScriptCall & { script: Script }) {
   const passed = [...keys, ...args]
   try {
     return await client.evalsha(script.sha, keys.length, ...passed)
   } catch (error) {
-    if (codeOf(error) !== 'NOSCRIPT') throw error
+    if (codeOf(error) !== 'NOSCRIPT') throw named(error, script)
+  }
+  try {
     return await client.eval(script.text, keys.length, ...passed)
+  } catch (error) {
+    throw named(error, script)
   }
 }
 

@@ -36,13 +36,14 @@ import { Store } from './store.ts'
 import { Troubles } from './troubles.ts'
 import { within } from './within.ts'
 
-/** How long a start waits for Redis before it goes on without. */
+/** How long a start waits for Redis before it goes on without; and after how many failures. */
 const START_MS = 3_000
+const START_FAILURES = 2
 /** How long leaving may take. */
 const CLOSE_MS = 1_000
 /** How often the standing is looked at; it also changes at once with what is heard. */
 const LOOK_EVERY_MS = 50
-/** A look that comes so late was held up, and so may be what would have been heard. */
+/** A look that comes so much later was held up. */
 const HELD_UP_MS = 250
 
 export class RedisFleet implements FleetPort {
@@ -66,7 +67,9 @@ export class RedisFleet implements FleetPort {
   #awaySinceMs: number | null
   #look: NodeJS.Timeout | null = null
   #lookedMs = 0
-  #firstUp: (() => void) | null = null
+  /** Ends the wait of the start. */
+  #goOn: (() => void) | null = null
+  #failures = 0
 
   constructor(options: FleetOptions) {
     this.node = options.node
@@ -144,14 +147,14 @@ export class RedisFleet implements FleetPort {
 
   async start(listener: FleetListener): Promise<void> {
     this.#listener = listener
-    const up = new Promise<void>((resolve) => {
-      this.#firstUp = resolve
+    const known = new Promise<void>((resolve) => {
+      this.#goOn = resolve
     })
     this.#lookedMs = this.#monotonic()
     this.#look = setInterval(() => this.#lookAgain(), LOOK_EVERY_MS)
     this.#connection.open()
     try {
-      await within(START_MS, up)
+      await within(START_MS, known)
     } catch {
       // The fleet is joined as soon as Redis is there; why it is not stands in the troubles.
     }
@@ -250,7 +253,7 @@ export class RedisFleet implements FleetPort {
     this.#leadership.start()
     this.#inspection.start()
     this.#journal.flush()
-    this.#firstUp?.()
+    this.#goOn?.()
     this.#listener?.onConnected()
   }
 
@@ -260,6 +263,7 @@ export class RedisFleet implements FleetPort {
     this.#troubles.say('redis', failureSentence(error, { ...this.#options, action }))
     this.#awaySinceMs ??= this.#wall()
     this.#tell({ event: 'away', nowMs: this.#monotonic() })
+    if (++this.#failures >= START_FAILURES) this.#goOn?.()
   }
 
   #onBroadcast(message: Broadcast): void {
@@ -287,14 +291,24 @@ export class RedisFleet implements FleetPort {
   }
 
   #lookAgain(): void {
-    const nowMs = this.#monotonic()
-    const late = nowMs - this.#lookedMs - LOOK_EVERY_MS
-    this.#lookedMs = nowMs
-    if (late > HELD_UP_MS) setImmediate(() => this.#compare())
-    else this.#compare()
+    const look = (): void => {
+      this.#lookedMs = this.#monotonic()
+      this.#compare()
+    }
+    if (this.#isHeldUp()) setImmediate(look)
+    else look()
+  }
+
+  /**
+   * This process stood still, and what other nodes said meanwhile may lie in the socket unread:
+   * their silence is judged only after a turn of the loop.
+   */
+  #isHeldUp(): boolean {
+    return this.#monotonic() - this.#lookedMs > LOOK_EVERY_MS + HELD_UP_MS
   }
 
   #compare(): void {
+    if (this.#isHeldUp()) return
     const now = standingAt(this.#state, this.#monotonic())
     const before = this.#told
     if (isSameStanding(before, now)) return

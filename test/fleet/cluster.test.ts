@@ -2,6 +2,7 @@
 
 import t from 'tap'
 import { bodyOf, fleetNode, follows, isCutOff, leads } from './fleet-node.ts'
+import { CLUSTER_COMMANDS, COMMANDS } from './acl.ts'
 import { redisCluster } from './redis-groups.ts'
 import { until } from './redis-server.ts'
 
@@ -9,9 +10,16 @@ await t.test('a fleet works on a cluster and comes back after its outage', async
   const servers = await redisCluster(t)
   const nodes = servers.map(({ port }) => ({ host: '127.0.0.1', port }))
   const redis = { kind: 'cluster', nodes: nodes.slice(0, 2), tls: null } as const
-  const a = await fleetNode(t, { node: 'a', redis })
+  const rules = [...COMMANDS.split(' '), ...CLUSTER_COMMANDS.split(' ')]
+  const allow = async (): Promise<void> => {
+    const setting = ['ACL', 'SETUSER', 'vertex', 'on', '>pw-of-vertex', ...rules]
+    await Promise.all(servers.map((server) => server.cli(...setting)))
+  }
+  await allow()
+  const access = { redis, username: 'vertex', password: 'pw-of-vertex' }
+  const a = await fleetNode(t, { node: 'a', ...access })
   await leads(a)
-  const b = await fleetNode(t, { node: 'b', redis })
+  const b = await fleetNode(t, { node: 'b', ...access })
   await follows(b)
 
   const services = Array.from({ length: 12 }, (_, index) => `service-${index}`)
@@ -39,6 +47,7 @@ await t.test('a fleet works on a cluster and comes back after its outage', async
   await isCutOff(b)
   t.match(a.fleet.knowledge().degraded, [/Cannot reach Redis at redis\+cluster:\/\//])
   await Promise.all(servers.map((server) => server.start()))
+  await allow()
   await until('one leads again', {
     is: () =>
       a.fleet.knowledge().awaySinceMs === null &&
