@@ -3,6 +3,7 @@
 
 import t from 'tap'
 import { fleetNode, follows, isCutOff, leads, single } from './fleet-node.ts'
+import { Holder } from './holder.ts'
 import { RedisServer, until } from './redis-server.ts'
 
 await t.test('one node leads, the other follows and takes over when it leaves', async (t) => {
@@ -58,4 +59,44 @@ await t.test('a paused Redis cuts all nodes off, and they come back', async (t) 
   t.equal(b.heard.connected, connected + 1, 'everything is to be compared')
   t.strictSame(b.fleet.knowledge().degraded, [])
   t.equal(b.fleet.knowledge().awaySinceMs, null)
+})
+
+await t.test('a connection that is lost is made anew, and the lease is kept', async (t) => {
+  const server = await RedisServer.start(t)
+  const node = await fleetNode(t, { node: 'a', redis: single(server.port) })
+  await leads(node)
+  for (const kind of ['normal', 'pubsub']) {
+    const { connected } = node.heard
+    await server.cli('CLIENT', 'KILL', 'TYPE', kind)
+    await until('it is connected again', { is: () => node.heard.connected === connected + 1 })
+    t.match(node.fleet.standing, { standing: 'leading', lease: 1 }, kind)
+    t.strictSame(node.fleet.knowledge().degraded, [])
+  }
+})
+
+await t.test('a node that stood still itself takes nobody else for silent', async (t) => {
+  const server = await RedisServer.start(t)
+  const holder = new Holder(t, { node: 'other', port: server.port })
+  await until('the other leads', { is: () => holder.leadsNow })
+  const node = await fleetNode(t, { node: 'a', redis: single(server.port) })
+  await follows(node)
+  const told = node.heard.standings.length
+  const end = performance.now() + 2_000
+  while (performance.now() < end);
+  const { fleet, heard } = node
+  const broadcasts = heard.broadcasts.length
+  await until('the other is heard again', { is: () => heard.broadcasts.length > broadcasts + 10 })
+  t.equal(fleet.standing.standing, 'following')
+  t.strictSame(heard.standings.slice(told), [])
+  t.equal(heard.connected, 1, 'Redis was there all the time')
+})
+
+await t.test('fleets with other prefixes do not see each other', async (t) => {
+  const server = await RedisServer.start(t)
+  const redis = single(server.port)
+  const one = await fleetNode(t, { node: 'a', redis })
+  const other = await fleetNode(t, { node: 'b', redis, prefix: 'staging:' })
+  await leads(one)
+  await leads(other)
+  t.strictSame(other.fleet.others(), [])
 })
