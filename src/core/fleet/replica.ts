@@ -99,6 +99,11 @@ export class Replica {
     return this.#confirmed
   }
 
+  /** The largest term that is known here. */
+  get term(): number {
+    return this.#term
+  }
+
   get counters(): FleetCounters | null {
     return this.#counters
   }
@@ -113,9 +118,14 @@ export class Replica {
     return this.#newestSave > this.#save
   }
 
-  /** A weight is raised here that the ledger has not accepted. */
-  get #isRaised(): boolean {
+  /** A weight is raised here that the ledger has not accepted: its row waits for that. */
+  get isRaised(): boolean {
     return raisesOver(this.#agreed, this.#document.state)
+  }
+
+  /** Whether a row may be stored: none gives a version more than the ledger has agreed to. */
+  allows(row: Omit<Shares, 'previous'>): boolean {
+    return !raisesOver(this.#agreed, { ...row, previous: null })
   }
 
   /**
@@ -123,7 +133,7 @@ export class Replica {
    * raise that the ledger may not have accepted.
    */
   get copy(): { readonly document: ServiceDocument; readonly kept: Kept } {
-    const before = this.#isRaised ? this.#beforeRaise : null
+    const before = this.isRaised ? this.#beforeRaise : null
     const document = before ?? this.#document
     const { epoch } = document.state
     const pending = this.#pending.filter((one) => one.epoch <= epoch)
@@ -161,7 +171,7 @@ export class Replica {
     const { epoch } = document.state
     this.#document = document
     if (epoch === before.state.epoch) return
-    if (this.#isRaised && !raisesOver(this.#agreed, before.state)) this.#beforeRaise = before
+    if (this.isRaised && !raisesOver(this.#agreed, before.state)) this.#beforeRaise = before
     this.#dropCounters()
     const isLasting = (document.state.tombstones ?? []).some(
       (stone) => !hasTombstone(before.state, stone),
@@ -325,7 +335,7 @@ export class Replica {
   }): Sent | { readonly cannot: string } | null {
     const { lease, clockMs } = at
     if (lease === null && !this.isDirty) return null
-    if (lease === null && this.#isRaised) {
+    if (lease === null && this.isRaised) {
       return { cannot: 'this node decides for the fleet no longer' }
     }
     this.#underWay++
@@ -379,7 +389,7 @@ export class Replica {
    */
   takeBack(reason: string, now: number): Stepped | null {
     const before = this.#beforeRaise
-    if (before === null || !this.#isRaised) return null
+    if (before === null || !this.isRaised) return null
     return takeBack(this.#document, { agreed: this.#agreed, before, reason }, now)
   }
 
