@@ -2,7 +2,7 @@
 // trusted to keep what it is told.
 
 import t from 'tap'
-import { fleetNode, follows, isCutOff, leads, single } from './fleet-node.ts'
+import { bodyOf, fleetNode, follows, isCutOff, leads, single } from './fleet-node.ts'
 import { Holder } from './holder.ts'
 import { RedisServer, until } from './redis-server.ts'
 
@@ -81,6 +81,8 @@ await t.test('a node that stood still itself takes nobody else for silent', asyn
   const node = await fleetNode(t, { node: 'a', redis: single(server.port) })
   await follows(node)
   const told = node.heard.standings.length
+  // Behind this phase of the loop come timers, and only then what was heard.
+  await new Promise((resolve) => setImmediate(resolve))
   const end = performance.now() + 2_000
   while (performance.now() < end);
   const { fleet, heard } = node
@@ -99,4 +101,22 @@ await t.test('fleets with other prefixes do not see each other', async (t) => {
   await leads(one)
   await leads(other)
   t.strictSame(other.fleet.others(), [])
+})
+
+await t.test('a leader that is fenced off by what was lost takes a later lease', async (t) => {
+  const server = await RedisServer.start(t)
+  const node = await fleetNode(t, { node: 'a', redis: single(server.port) })
+  await leads(node)
+  const propose = (lease: number | null, epoch: number) => {
+    const expected = epoch === 1 ? null : { term: 1, epoch: epoch - 1, writer: 'a' }
+    const body = bodyOf('shop', { epoch })
+    return node.fleet.propose('shop', { body, lease, knownTerm: 0, expected })
+  }
+  // A holder before it had this lease, and Redis has lost that it gave it.
+  t.match(await propose(50, 1), { result: 'accepted' })
+  t.match(await propose(node.fleet.standing.lease, 2), { result: 'fenced', lease: 50 })
+  t.equal(node.fleet.standing.standing, 'cut-off')
+  await leads(node)
+  t.equal(node.fleet.standing.lease, 51)
+  t.match(await propose(51, 2), { result: 'accepted' })
 })
