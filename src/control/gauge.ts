@@ -172,7 +172,9 @@ export class Gauge {
     return changes
   }
 
-  /** Whether all targets were well and had their whole share at the last look: time changes none. */
+  /**
+   * Whether all targets were well and had their whole share at the last look: time changes none.
+   */
   get isSteady(): boolean {
     return this.#isSteady
   }
