@@ -68,6 +68,7 @@ interface Parts {
   readonly supervisor: Supervisor
   readonly mirror: MirrorHost
   readonly synthetic: SyntheticHost
+  readonly admin: AdminHost
   readonly log: Log
   readonly listen: Address
   /** What was found wrong at the start, in sentences. */
@@ -79,9 +80,9 @@ export class Server {
   readonly #supervisor: Supervisor
   readonly #mirror: MirrorHost
   readonly #synthetic: SyntheticHost
+  readonly #admin: AdminHost
   readonly #log: Log
   readonly #startedAt = new Date()
-  #admin: AdminHost | null = null
   #config: Config
   /** The config that it was started with: some of it holds until the end. */
   readonly #started: Config
@@ -96,6 +97,7 @@ export class Server {
     this.#supervisor = parts.supervisor
     this.#mirror = parts.mirror
     this.#synthetic = parts.synthetic
+    this.#admin = parts.admin
     this.#log = parts.log
     this.#listen = parts.listen
     this.#faults = parts.faults
@@ -120,6 +122,14 @@ export class Server {
       onNote: (text) => log.warn({}, text),
       onFailed: (failed) => control?.noteFailure(failed),
     })
+    // Its thread takes the longest to load, so it is started early, and listens last.
+    const serving = Promise.withResolvers<Server>()
+    const admin = new AdminHost({
+      ...{ board, listen: config.admin, token: config.adminToken },
+      ...{ stateDir: config.stateDir, version: VERSION },
+      answer: async (command, signal) => (await serving.promise).#answer(command, signal),
+      onDeath: (text) => log.error({}, text),
+    })
     warnOfResets(config, log)
     const mirror = new MirrorHost({
       onStart: () => supervisor.useMirror(() => mirror.connect()),
@@ -136,24 +146,12 @@ export class Server {
     })
     const port = await supervisor.listen(config.listen)
     const listen = { host: config.listen.host, port }
-    const parts = { control, supervisor, mirror, synthetic, log, listen, faults }
+    const parts = { control, supervisor, mirror, synthetic, admin, log, listen, faults }
     const server = new Server(config, parts)
-    await server.#serveAdmin(board)
+    serving.resolve(server)
+    await admin.listen()
+    control.onJournal((entry) => admin.tell(entry))
     return server
-  }
-
-  async #serveAdmin(board: Board): Promise<void> {
-    const admin = await AdminHost.start({
-      board,
-      listen: this.#config.admin,
-      token: this.#config.adminToken,
-      stateDir: this.#config.stateDir,
-      version: VERSION,
-      answer: (command, signal) => this.#answer(command, signal),
-      onDeath: (text) => this.#log.error({}, text),
-    })
-    this.#admin = admin
-    this.#control.onJournal((entry) => admin.tell(entry))
   }
 
   get listen(): Address {
@@ -161,7 +159,7 @@ export class Server {
   }
 
   get admin(): Address {
-    return this.#admin?.address ?? this.#config.admin
+    return this.#admin.address
   }
 
   async #answer(command: Command, signal: AbortSignal): Promise<Answer> {
@@ -217,7 +215,7 @@ export class Server {
     await this.#control.close()
     await this.#mirror.stop()
     await this.#synthetic.stop()
-    await this.#admin?.stop()
+    await this.#admin.stop()
   }
 }
 

@@ -15,7 +15,7 @@ import type { ServiceView } from '../../src/core/command.ts'
 import type { JournalEntry } from '../../src/core/journal.ts'
 import type { Ran } from './run-cli.ts'
 
-const WITHIN_MS = 8000
+const WITHIN_MS = 60_000
 
 /** An app server: it says who it is, or fails for the hosts that it is told to fail for. */
 export class TestApp {
@@ -247,6 +247,17 @@ export class RealNode {
   /** Waits until the candidate has this weight in percent. */
   at(service: string, weight: number): Promise<ServiceView> {
     return this.seen(service, ({ candidate }) => candidate?.weight === weight)
+  }
+
+  /**
+   * Requests until this app answers one with success: its weight is in force then, and on the disk
+   * when it was raised. A view may show it a moment before.
+   */
+  answers(service: string, app: string): Promise<void> {
+    return this.trafficUntil(service, async () => {
+      const { status, text } = await this.get(service)
+      return status === 200 && text === app
+    })
   }
 
   tunnel(service: string, cookie: string): TestTunnel {
