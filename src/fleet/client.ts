@@ -69,6 +69,7 @@ function openCluster(options: FleetOptions, attempt: number): Cluster {
 
 function openServer(options: FleetOptions, attempt: number): Redis {
   const { redis } = options
+  // What is said within one turn of the loop goes out in one piece.
   const shared = { ...common(options), enableAutoPipelining: true }
   if (redis.kind === 'sentinel') {
     const { name, sentinels, sentinelUsername, sentinelPassword, db, tls } = redis
