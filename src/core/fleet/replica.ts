@@ -7,8 +7,8 @@
 // accepted it. All others are carried out at once and proposed by whoever took them. Where the
 // ledger has gone another way meanwhile, `reconcile` says what becomes of both.
 
-import { type Added, type FleetCounters, mergeCounters, noCounters } from '../counters.ts'
-import type { NodeCounters } from '../counters.ts'
+import { type Added, countedFor, type FleetCounters, mergeCounters } from '../counters.ts'
+import { noCounters, type NodeCounters } from '../counters.ts'
 import type { Effect, ServiceDocument } from '../events.ts'
 import { hasTombstone } from '../rollout/tombstone.ts'
 import type { Stepped } from '../rollout/transition.ts'
@@ -17,7 +17,7 @@ import type { Kept } from './kept.ts'
 import type { StoreAnswer, StoreProposal, StoreReading } from './ledger.ts'
 import type { Changed } from './message.ts'
 import { comparePositions, type Position, samePosition } from './position.ts'
-import { type Pending, reconcile } from './reconcile.ts'
+import { type Pending, reconcile, type Reconciled } from './reconcile.ts'
 import type { FleetStanding } from './standing.ts'
 import type { Stored } from './stored.ts'
 import { takeBack } from './take-back.ts'
@@ -31,6 +31,8 @@ const RESTORED_KEPT = 8
 export type Next = 'read' | 'propose' | null
 
 export interface Outcome {
+  /** What the document is now; null: it was not held against the ledger. */
+  readonly outcome: Reconciled['outcome'] | null
   /** To be carried out with the replica's document, which has been taken over already. */
   readonly effects: readonly Effect[]
   /** Sentences for the operator whose command was under way; they are in the effects, too. */
@@ -49,8 +51,8 @@ export interface Sent extends Asking {
   readonly lineage: number
 }
 
-const NOTHING: Outcome = { effects: [], said: [], next: null }
-const READ: Outcome = { effects: [], said: [], next: 'read' }
+const NOTHING: Outcome = { outcome: null, effects: [], said: [], next: null }
+const READ: Outcome = { ...NOTHING, next: 'read' }
 
 export class Replica {
   readonly node: string
@@ -148,6 +150,11 @@ export class Replica {
     return this.#isUncertain ? 'it is not known what the ledger of the fleet holds' : null
   }
 
+  /** This node begins to decide for the fleet: it reads the ledger before it raises a weight. */
+  doubt(): void {
+    this.#isUncertain = true
+  }
+
   /** A decision was taken here, or evidence and facts have changed. */
   decided({ document, effects, note }: Stepped): void {
     const before = this.#document
@@ -166,7 +173,8 @@ export class Replica {
   /** Counts of a rollout that is over. */
   #dropCounters(): void {
     const { rollout } = this.#document.state
-    if (this.#counters?.rollout !== rollout?.id) this.#counters = null
+    const key = rollout === null ? null : countedFor(rollout)
+    if (this.#counters?.rollout !== key) this.#counters = null
   }
 
   #note(pending: Pending): void {
@@ -181,8 +189,10 @@ export class Replica {
   /** Takes in the counts of a node, this one included; null where they are no news. */
   count(message: NodeCounters): Added | null {
     const { rollout } = this.#document.state
-    if (rollout === null || message.rollout !== rollout.id) return null
-    const known = this.#counters?.rollout === rollout.id ? this.#counters : noCounters(rollout.id)
+    if (rollout === null) return null
+    const key = countedFor(rollout)
+    if (message.rollout !== key) return null
+    const known = this.#counters ?? noCounters(key)
     const merged = mergeCounters(known, message)
     this.#counters = merged.counters
     return merged.added
@@ -268,7 +278,7 @@ export class Replica {
     if (outcome === 'adopt' && stored !== null) this.#adopt(stored)
     const { epoch } = document.state
     if (mustPropose && epoch !== before.state.epoch) this.#note({ epoch, text: '' })
-    return { effects, said, next: mustPropose ? 'propose' : null }
+    return { outcome, effects, said, next: mustPropose ? 'propose' : null }
   }
 
   #adopt({ body, position, save }: Stored): void {
@@ -294,13 +304,13 @@ export class Replica {
   /** The same decision; the ledger may have newer evidence. */
   #takeEvidence({ body, save }: Stored): Outcome {
     this.#newestSave = Math.max(this.#newestSave, save)
-    if (save <= this.#save) return NOTHING
+    if (save <= this.#save) return { ...NOTHING, outcome: 'same' }
     this.#save = save
     const { document, effects } = adopt(this.#document, body.document)
     this.#document = document
     this.#counters = body.counters
     this.#restored = body.restored ?? []
-    return { ...NOTHING, effects }
+    return { ...NOTHING, outcome: 'same', effects }
   }
 
   // --- what is proposed ------------------------------------------------------------------------
