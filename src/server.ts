@@ -210,6 +210,7 @@ export class Server {
     this.#draining = true
     const { drainDelayMs, drainMs, tunnelDrainMs } = this.#config.timeouts
     this.#supervisor.drain()
+    this.#control.resign()
     await new Promise((resolve) => setTimeout(resolve, drainDelayMs))
     await this.#supervisor.finish({ drainMs, tunnelDrainMs })
     await this.#control.close()

@@ -5,16 +5,16 @@
 
 import { dirname } from 'node:path'
 import type { Board } from '../board/board.ts'
+import { clearBuckets } from '../board/buckets.ts'
 import type { Config, ServiceConfig } from '../config/config.ts'
-import type { Answer, Change, Command, ServiceView } from '../core/command.ts'
-import type { RolloutEvent } from '../core/events.ts'
+import type { Answer, Command, ServiceView } from '../core/command.ts'
 import type { FleetView } from '../core/fleet/view.ts'
 import type { JournalEntry } from '../core/journal.ts'
 import type { FailedRequest } from '../core/outcome.ts'
 import type { Problem } from '../core/problem.ts'
 import type { Table } from '../core/table.ts'
 import { connectOnce } from './check-request.ts'
-import { eventOf, type ParseStrategy } from './command-event.ts'
+import { Changes } from './changes.ts'
 import type { Clock } from './clock.ts'
 import { degradedSentences } from './degraded.ts'
 import { EvidenceLines } from './evidence-lines.ts'
@@ -31,7 +31,7 @@ import type { ControlOptions, EdgePort, Log } from './options.ts'
 import { openAlone, type Opening } from './opening.ts'
 import type { Pager, PagerNote } from './pages/pager.ts'
 import { openParts, type Parts } from './parts.ts'
-import { busy, noFleetJournal, notHere, refused, unknownService } from './problems.ts'
+import { noFleetJournal, notHere, refused, unknownService } from './problems.ts'
 import { Publisher } from './publisher.ts'
 import { Residency } from './residency.ts'
 import { routingEvent } from './routing.ts'
@@ -39,11 +39,15 @@ import { Targets } from './targets.ts'
 import { serviceView, type ViewParts } from './views.ts'
 import { wantedOf } from './wanted.ts'
 
+/**
+ * An incident that was opened so long ago in a fleet was told, or its receiver cannot be reached.
+ */
+const UNTOLD_MS = 600_000
+
 export class Control {
   readonly #board: Board
   readonly #edge: EdgePort
   readonly #log: Log
-  readonly #parseStrategy: ParseStrategy
   readonly #ledger: Ledger
   readonly #journal: JournalFile
   readonly #evidence: EvidenceLines
@@ -57,6 +61,7 @@ export class Control {
   readonly #targets: Targets
   readonly #publisher: Publisher
   readonly #loop: Loop
+  readonly #changes: Changes
   readonly #shared: Shared | null
   readonly #keepers = new Map<string, Keeper>()
   /** Read from the ledger, but not in the table yet: nothing is judged or commanded in them. */
@@ -65,6 +70,8 @@ export class Control {
   #reloading: Promise<void> = Promise.resolve()
   readonly #closing = new AbortController()
   #config: Config
+  /** Of the services in the file. */
+  #names: ReadonlySet<string>
   #problems: readonly Problem[] = []
 
   private constructor(options: ControlOptions, opened: Parts) {
@@ -73,8 +80,8 @@ export class Control {
     this.#board = board
     this.#edge = options.edge
     this.#log = options.log
-    this.#parseStrategy = options.parseStrategy
     this.#config = options.config
+    this.#names = new Set(options.config.services.map(({ name }) => name))
     this.#ledger = opened.ledger
     this.#journal = opened.journal
     this.#evidence = new EvidenceLines(opened.journal)
@@ -116,13 +123,22 @@ export class Control {
         : new Shared({
             ...{ ...common, wall, onFault, port: fleet, directory: this.#ledger, log: this.#log },
             handle: (command) => this.handle(command),
+            monotonic: options.monotonic ?? (() => performance.now()),
+            isConfigured: (service) => this.#names.has(service),
             onCharge: (keeper, charge) => this.#onCharge(keeper, charge),
+            onFollow: (keeper) => this.#pager.leave(keeper.config.name),
+            onSettled: (keeper) => this.#lookAtProof(keeper),
             onNote: (text) => this.#note('fleet', text),
           })
     this.#loop = new Loop({
       ...{ ...common, shared: this.#shared, evidence: this.#evidence, targets: this.#targets },
       memoryMs: () => memoryMs(this.#config),
       onFault,
+    })
+    this.#changes = new Changes({
+      ...{ parseStrategy: options.parseStrategy, loop: this.#loop, shared: this.#shared },
+      ...{ residency: this.#residency, targets: this.#targets },
+      view: (keeper) => this.#view(keeper),
     })
   }
 
@@ -159,7 +175,10 @@ export class Control {
       return { ok: true, answer: 'service', service, note: '', convergence: null }
     }
     if (command.do === 'synthetic') return probe(keeper.document.state, command, this.#prober(by))
-    return this.#shared?.elsewhere(command, keeper) ?? this.#change(keeper, command)
+    // Without a wait where there is nothing to wait for: an abort is done in this turn.
+    const asked = this.#shared?.elsewhere(command, keeper) ?? null
+    const answer = asked === null ? null : await asked
+    return answer ?? this.#changes.change(keeper, command)
   }
 
   /** Applies a config that was read and found good: what the file owns, and nothing else. */
@@ -172,9 +191,9 @@ export class Control {
   async #reload(config: Config): Promise<void> {
     this.#config = config
     this.#pager.configure(config.receivers)
-    const names = new Set(config.services.map(({ name }) => name))
+    this.#names = new Set(config.services.map(({ name }) => name))
     for (const [name, keeper] of this.#keepers) {
-      if (names.has(name)) continue
+      if (this.#names.has(name)) continue
       await keeper.settle()
       this.#mirroring?.forget(name)
       this.#keepers.delete(name)
@@ -225,6 +244,11 @@ export class Control {
     return this.#shared?.view() ?? null
   }
 
+  /** The node is about to stop: in a fleet another one leads from now on. */
+  resign(): void {
+    this.#shared?.resign()
+  }
+
   /** Stops the loop, saves all evidence and releases the state directory. */
   async close(): Promise<void> {
     this.#closing.abort()
@@ -257,12 +281,21 @@ export class Control {
       keeper.setLimits()
       keeper.lookAtMirror()
       this.#loop.survey(keeper)
-      this.#shared?.opened(keeper)
+      if (this.#shared !== null) this.#openedShared(keeper, this.#shared)
       if (this.#shared !== null) continue
       this.#gates.follow(keeper.document.state)
       if (!opening.isDamaged) this.#pager.reconcile(keeper.document.state)
     }
-    this.#pager.forgetOthers(new Set(this.#keepers.keys()))
+    const names = new Set(this.#keepers.keys())
+    if (this.#shared === null) this.#pager.forgetOthers(names)
+    else this.#pager.leaveOthers(names)
+  }
+
+  /** A service of a fleet is in the table. */
+  #openedShared(keeper: Keeper, shared: Shared): void {
+    shared.opened(keeper)
+    if (shared.isAway) this.#tellOfAll(keeper)
+    else this.#pager.leave(keeper.config.name) // until this node leads
   }
 
   #keeperOf({ document, savedEpoch, service, told }: Opening): Keeper {
@@ -280,7 +313,13 @@ export class Control {
     if (charge === 'given') return
     keeper.decide({ event: 'restarted' })
     this.#gates.follow(keeper.document.state)
-    this.#pager.reconcile(keeper.document.state)
+    this.#tellOfAll(keeper)
+  }
+
+  /** Tells of the incidents that are open, but not of old ones, which another node has told. */
+  #tellOfAll({ document }: Keeper): void {
+    const known = new Date(this.#clock.now() - UNTOLD_MS).toISOString()
+    this.#pager.reconcile(document.state, known)
   }
 
   #keeperParts(): KeeperParts {
@@ -292,9 +331,11 @@ export class Control {
       followGates: (state) => {
         // A report finds nobody before the service is open.
         if (!this.#keepers.has(state.service)) return
-        if (this.#shared?.leads ?? true) this.#gates.follow(state)
+        const charge = this.#shared?.chargeOf(state.service) ?? 'fleet'
+        if (charge === 'fleet') this.#gates.follow(state)
         else this.#gates.forget(state.service)
       },
+      onReopened: (service) => clearBuckets(this.#board, this.#residency.cellOf(service)),
       closeTunnels: (slot) => {
         this.#edge.closeTunnels(slot, this.#config.timeouts.tunnelDrainMs)
       },
@@ -324,41 +365,15 @@ export class Control {
 
   #onAcknowledged(revision: number): void {
     this.#residency.acknowledge(revision)
-    for (const keeper of this.#keepers.values()) {
-      if (keeper.document.state.rollout?.phase === 'proving') this.#loop.survey(keeper)
-    }
+    for (const keeper of this.#keepers.values()) this.#lookAtProof(keeper)
   }
 
-  // --- commands --------------------------------------------------------------------------------
-
-  async #change(keeper: Keeper, command: Change): Promise<Answer> {
-    // What takes the candidate out is never refused; after it there is nothing left to take out.
-    const rescues = command.do === 'abort' || command.do === 'rollback'
-    const read = eventOf(command, { keeper, parseStrategy: this.#parseStrategy })
-    if ('problem' in read) return refused(read.problem)
-    const proof = this.#targets.proofFor(keeper, command)
-    const unfit = proof === null ? null : await proof
-    if (unfit !== null) return refused(unfit)
-    if (keeper.isBusy && !rescues) return refused(busy(command.service))
-    const full = this.#noRoom(command, read.event)
-    if (full !== null) return refused(full)
-    // What was counted until now belongs to what stood until now, and the answer should know it.
-    this.#loop.pass()
-    this.#loop.survey(keeper)
-    const decided = keeper.decide(read.event)
-    if ('refused' in decided) return refused(decided.refused)
-    keeper.lookedAt()
-    await decided.done
-    const convergence = (await this.#shared?.settled(command.service)) ?? null
-    const { note } = decided
-    return { ok: true, answer: 'service', service: this.#view(keeper), note, convergence }
+  /** Something that a candidate's first raise waits for may have come. */
+  #lookAtProof(keeper: Keeper): void {
+    if (keeper.document.state.rollout?.phase === 'proving') this.#loop.survey(keeper)
   }
 
-  #noRoom(command: Change, event: RolloutEvent): Problem | null {
-    if (event.event !== 'deploy' && event.event !== 'targets') return null
-    const version = { name: event.version, targets: event.targets.length }
-    return this.#residency.roomFor(command.service, version)
-  }
+  // --- what is shown ---------------------------------------------------------------------------
 
   #view(keeper: Keeper): ServiceView {
     return serviceView(keeper.document, this.#views)

@@ -73,7 +73,7 @@ export function takeFacts(document: ServiceDocument, parts: FactsParts): Facts {
   const here = candidate === undefined ? 0 : claims(board, candidate.slot)
   return {
     candidateResident:
-      residency.isAcknowledged(service, state.candidate) && (shared?.isSettled(service) ?? true),
+      residency.isAcknowledged(service, state.candidate) && (shared?.isSettled(document) ?? true),
     stable: countsOf(stable),
     candidate: candidate === undefined ? NO_TARGETS : targets.candidateCounts(state, candidate),
     previous: countsOf(residency.version(service, state.previous?.version ?? null)),

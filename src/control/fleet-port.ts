@@ -44,6 +44,8 @@ export interface FleetPort {
   knowledge(): FleetKnowledge
   /** Whether a node can be waited for, with its name; without this one. */
   others(): readonly string[]
+  /** Gives the lease back and takes it no more: this node is about to stop. */
+  resign(): void
   /** Gives the lease back, leaves the members and disconnects; bounded. */
   close(): Promise<void>
 }

@@ -5,6 +5,7 @@
 // replaced, it is left out: that is how an abort overtakes a raise.
 
 import type { Effect, RolloutEvent, ServiceDocument } from '../core/events.ts'
+import type { Facts } from '../core/facts.ts'
 import type { Refusal, ServiceState } from '../core/service.ts'
 import { step } from '../core/rollout.ts'
 import { limitsOf, type Stepped } from '../core/rollout/transition.ts'
@@ -19,6 +20,7 @@ import type { Ledger } from './ledger.ts'
 import type { Mirroring } from './mirroring.ts'
 import type { Pager } from './pages/pager.ts'
 import type { Residency, Row } from './residency.ts'
+import { type SaveResult, Saving } from './saving.ts'
 
 /** Decisions of a service that wait for the disk; beyond it commands are refused. */
 const WAITING_DECISIONS = 256
@@ -41,7 +43,15 @@ export interface KeeperParts {
   readonly closeTunnels: (slot: number) => void
   /** Behind every decision: the gates that its state asks for are those that run. */
   readonly followGates: (state: ServiceState) => void
+  /** The comparison with stable was reopened, and what led there has used its witnesses up. */
+  readonly onReopened: (service: string) => void
 }
+
+/**
+ * What became of a decision: it was done, another node's took its place, or it was a raise that
+ * could not be saved and did not happen.
+ */
+export type Fate = 'done' | 'overtaken' | 'taken back'
 
 /** Whose effects are carried out. */
 interface Decision {
@@ -54,16 +64,14 @@ export class Keeper {
   document: ServiceDocument
   /** The sentence of our own fault that froze this service; null while all is well. */
   fault: string | null = null
-  /** Why the state could not be saved; null when it was. */
-  unsaved: string | null = null
   readonly #parts: KeeperParts
-  #savedEpoch: number | null
-  #queue: Promise<void> = Promise.resolve()
+  readonly #saving: Saving
+  #queue: Promise<unknown> = Promise.resolve()
   #waiting = 0
   /** The epoch of the last decision that was about the weight. */
   #weightEpoch = 0
   #inForce: Row = { stable: null, candidate: null, weight: 0 }
-  #saving = false
+  #isSaving = false
   /** Grows when another node's decision is taken over: what waits to be done is about another. */
   #generation = 0
 
@@ -73,12 +81,27 @@ export class Keeper {
   ) {
     this.config = config
     this.document = parts.document
-    this.#savedEpoch = parts.savedEpoch
+    this.#saving = new Saving(parts)
     this.#parts = parts
   }
 
   get isBusy(): boolean {
     return this.#waiting >= WAITING_DECISIONS
+  }
+
+  /** Why the state could not be saved, as the status has to say; null when it was. */
+  get unsaved(): string | null {
+    return this.#saving.unsaved
+  }
+
+  /** Why the last save failed; empty when it did not. */
+  get failure(): string {
+    return this.#saving.failure
+  }
+
+  /** Resolves when all that was decided until now is done. */
+  get idle(): Promise<void> {
+    return this.#queue.then(() => undefined)
   }
 
   /** The row that is in force on the board. */
@@ -87,7 +110,7 @@ export class Keeper {
   }
 
   /** Decides. A refusal changes nothing; otherwise the promise is about the effects. */
-  decide(event: RolloutEvent): (Stepped & { done: Promise<void> }) | Refusal {
+  decide(event: RolloutEvent): (Stepped & { done: Promise<Fate> }) | Refusal {
     const { clock, evidence, shared } = this.#parts
     const document = shared === null ? this.document : shared.withRule(this.document)
     const now = clock.now()
@@ -101,11 +124,14 @@ export class Keeper {
   }
 
   /** Takes a decision over and carries its effects out. */
-  take(stepped: Stepped): Promise<void> {
+  take(stepped: Stepped): Promise<Fate> {
+    const wasReopened = this.document.state.rollout?.reopened === true
     this.document = stepped.document
     this.#parts.shared?.decided(this, stepped)
+    const isReopened = this.document.state.rollout?.reopened === true
+    if (isReopened && !wasReopened) this.#parts.onReopened(this.config.name)
     const { effects } = stepped
-    if (effects.length === 0) return Promise.resolve()
+    if (effects.length === 0) return Promise.resolve('done')
     const { epoch } = stepped.document.state
     if (effects.some(({ effect }) => effect === 'assign')) this.#weightEpoch = epoch
     let head = 0
@@ -121,8 +147,18 @@ export class Keeper {
 
   /** Takes over what came of another node's decision, or newer evidence of the same. */
   meet(document: ServiceDocument, effects: readonly Effect[]): void {
-    if (document.state.epoch !== this.document.state.epoch) this.#generation++
+    if (document.state.epoch !== this.document.state.epoch) {
+      this.#generation++
+      // This node has told the fleet that it is frozen; who has decided since has looked.
+      this.lookedAt()
+    }
     void this.take({ document, effects, note: '' })
+  }
+
+  /** What is seen of a service that another node judges. */
+  know(facts: Facts): void {
+    this.document = { ...this.document, facts }
+    this.#parts.shared?.decided(this, { document: this.document, effects: [], note: '' })
   }
 
   /** Saves the document as it is, behind all that waits. */
@@ -165,11 +201,11 @@ export class Keeper {
 
   /** Saves the evidence of this second; left out while the last save still goes on. */
   saveEvidence(): void {
-    if (this.#saving || this.#waiting > 0) return
-    this.#saving = true
+    if (this.#isSaving || this.#waiting > 0) return
+    this.#isSaving = true
     const save = async (): Promise<void> => {
       await this.#save(this.unsaved !== null)
-      this.#saving = false
+      this.#isSaving = false
     }
     this.#queue = this.#queue.then(save).catch((error: unknown) => this.freeze(error))
   }
@@ -245,34 +281,46 @@ export class Keeper {
     }
   }
 
-  #enqueue(effects: readonly Effect[], epoch: number): Promise<void> {
-    if (effects.length === 0) return Promise.resolve()
+  #enqueue(effects: readonly Effect[], epoch: number): Promise<Fate> {
+    if (effects.length === 0) return Promise.resolve('done')
     this.#waiting++
     const generation = this.#generation
     const run = this.#queue.then(() => this.#run(effects, { epoch, generation }))
-    this.#queue = run
-      .catch((error: unknown) => this.freeze(error))
+    const done = run
+      .catch((error: unknown): Fate => {
+        this.freeze(error)
+        return 'done'
+      })
       .finally(() => {
         this.#waiting--
       })
-    return this.#queue
+    this.#queue = done
+    return done
   }
 
-  async #run(effects: readonly Effect[], of: Decision): Promise<void> {
+  async #run(effects: readonly Effect[], of: Decision): Promise<Fate> {
     const { epoch } = of
+    let fate: Fate = 'done'
     for (const [i, effect] of effects.entries()) {
       if (this.#isOvertaken(effect, of) || this.#runAtOnce(effect, epoch)) continue
       if (effect.effect === 'persist') {
-        const saved = await this.#save(true)
+        const result = await this.#save(true)
+        if (result === 'overtaken') fate = 'overtaken'
         const raises = effects.slice(i).some((later) => later.effect === 'assign')
-        if (saved || !raises || this.#isStale(epoch) || of.generation !== this.#generation) continue
+        const isOurs = !this.#isStale(epoch) && of.generation === this.#generation
+        if (result !== 'failed' || !raises || !isOurs) continue
         this.#takeBack()
         await this.#afterTakingBack(effects.slice(i + 1), epoch)
+        fate = 'taken back'
         break
       }
       await this.#runSlowly(effect, epoch)
     }
-    this.#parts.shared?.served(this)
+    const { shared } = this.#parts
+    // Other nodes wait to hear that this one serves by it, be it only that it knows the candidate.
+    if (shared !== null && this.#waiting === 1 && !this.isServing && this.assign()) this.setLimits()
+    shared?.served(this)
+    return fate
   }
 
   /** A row of ours, when another node's decision has been taken over meanwhile. */
@@ -331,7 +379,7 @@ export class Keeper {
   /** The raise could not be saved, so it must not happen. */
   #takeBack(): void {
     const { state } = this.document
-    const reason = this.unsaved ?? 'the ledger refused it'
+    const reason = this.#saving.failure || 'the ledger refused it'
     const { shared } = this.#parts
     if (shared !== null) {
       const back = shared.takeBack(this, reason)
@@ -344,24 +392,7 @@ export class Keeper {
     this.decide({ event: 'unsaved', epoch: state.epoch, weight, reason, pauses: true })
   }
 
-  async #save(durable: boolean): Promise<boolean> {
-    const { clock, ledger, shared } = this.#parts
-    if (shared !== null) {
-      this.unsaved = await shared.save(this, durable)
-      return this.unsaved === null
-    }
-    const { document } = this
-    const saved = { document, clockMs: clock.now() }
-    const proposal = await ledger.propose(saved, { expectedEpoch: this.#savedEpoch, durable })
-    if (proposal.result === 'accepted') {
-      this.#savedEpoch = document.state.epoch
-      this.unsaved = null
-      return true
-    }
-    this.unsaved =
-      proposal.result === 'failed'
-        ? proposal.reason
-        : `the ledger holds revision ${proposal.epoch} of ${this.config.name}`
-    return false
+  #save(durable: boolean): Promise<SaveResult> {
+    return this.#saving.save(this, durable)
   }
 }

@@ -6,7 +6,6 @@
 
 import { setImmediate } from 'node:timers/promises'
 import { type Board, waitForWake, wakeControl, wakeCount } from '../board/board.ts'
-import { clearBuckets } from '../board/buckets.ts'
 import { overdue, type TallyDelta, TallyReader } from '../board/tallies.ts'
 import { NO_COUNTS } from '../core/facts.ts'
 import type { GateReport } from '../core/gate.ts'
@@ -15,6 +14,7 @@ import { BucketWindows } from './bucket-windows.ts'
 import { type Arms, CleanCounts } from './clean-counts.ts'
 import type { Clock } from './clock.ts'
 import type { EvidenceLines } from './evidence-lines.ts'
+import { countedFor } from '../core/counters.ts'
 import { takeFacts } from './facts.ts'
 import type { Shared } from './fleet/shared.ts'
 import type { Keeper } from './keeper.ts'
@@ -167,16 +167,17 @@ export class Loop {
   #toJudge(
     keeper: Keeper,
     arms: Arms | undefined,
-    at: { now: number; isUrgent: boolean; stableSlow: number },
+    at: { now: number; isUrgent: boolean; stableSlow: number | null },
   ): { arms: Arms; stableSlow: number } | null {
     const { isUrgent, now, stableSlow } = at
     const { shared } = this.#parts
     const { rollout } = keeper.document.state
     if (shared !== null && rollout !== null) {
-      return shared.judge(keeper, { rollout: rollout.id, arms, stableSlow, now }, isUrgent)
+      const counted = { rollout: countedFor(rollout), arms, stableSlow, now }
+      return shared.judge(keeper, counted, isUrgent)
     }
     const due = this.#clean.add(keeper, arms, { now, isUrgent })
-    return due === null ? null : { arms: due, stableSlow }
+    return due === null ? null : { arms: due, stableSlow: stableSlow ?? 0 }
   }
 
   /** The look of each second, a few services a pass: no judgement waits for all the others'. */
@@ -214,13 +215,17 @@ export class Loop {
       this.#judgeWaiting(keeper)
       targets.look(keeper)
       const now = clock.now()
-      // Who follows knows by the ledger what the one who judges has seen.
-      if (shared?.judges === false) return this.#pourLatency(keeper, now)
       const parts = { board, residency, shared, targets, now, memoryMs: memoryMs() }
       const perBucket = keeper.config.affinity !== null
       const facts = takeFacts(keeper.document, { ...parts, perBucket })
-      keeper.decide({ event: 'survey', facts })
+      if (this.#isJudge(keeper)) keeper.decide({ event: 'survey', facts })
+      else keeper.know(facts)
     })
+  }
+
+  /** Whether this node judges the service, by whosever counts. */
+  #isJudge({ config }: Keeper): boolean {
+    return (this.#parts.shared?.chargeOf(config.name) ?? 'fleet') !== 'none'
   }
 
   /** A gate has come to an end; what was counted and seen until now comes first. */
@@ -234,7 +239,7 @@ export class Loop {
     const now = this.#parts.clock.now()
     if (this.#parts.shared !== null) {
       if (keeper.document.state.rollout === null) return
-      const due = this.#toJudge(keeper, undefined, { now, isUrgent: true, stableSlow: 0 })
+      const due = this.#toJudge(keeper, undefined, { now, isUrgent: true, stableSlow: null })
       if (due !== null) this.#tick(keeper, due.arms, due.stableSlow)
       return
     }
@@ -322,13 +327,7 @@ export class Loop {
   }
 
   #tick(keeper: Keeper, arms: Arms, stableSlow: number): void {
-    const before = keeper.document.state.rollout?.reopened ?? false
     keeper.decide({ event: 'tick', ...arms, stableSlow })
-    // What led here has used its witnesses up, and the reopened comparison needs some.
-    if (!before && keeper.document.state.rollout?.reopened === true) {
-      const { board, residency } = this.#parts
-      clearBuckets(board, residency.cellOf(keeper.config.name))
-    }
     if (this.#isTick) this.#parts.evidence.writeNotable(keeper.document, this.#parts.clock.now())
   }
 
@@ -341,8 +340,7 @@ export class Loop {
     else this.#pourLatency(keeper, now)
     if (rollout !== null) shared?.tellInterval(keeper)
     else shared?.windows.rest(keeper.config.name)
-    const isOurs = shared === null || shared.judges
-    const hasNews = keeper.document.evidence !== null && isOurs
+    const hasNews = keeper.document.evidence !== null && this.#isJudge(keeper)
     if (hasNews || keeper.unsaved !== null) keeper.saveEvidence()
   }
 

@@ -1,6 +1,8 @@
 // What control is made of that has to be opened first: the state directory with its documents, the
 // journal, the pager's files, and the way into the fleet.
 
+import { createHash } from 'node:crypto'
+import type { FleetConfig } from '../config/config.ts'
 import { Clock } from './clock.ts'
 import type { FleetPort } from './fleet-port.ts'
 import { JournalFile } from './journal-file.ts'
@@ -21,6 +23,14 @@ export interface Parts {
   readonly complaints: readonly string[]
 }
 
+/** All nodes of a fleet call an incident the same: what they share is their Redis. */
+function keyOf({ prefix, redis }: FleetConfig): string {
+  const { tls: _, ...place } = redis
+  const known = place.kind === 'sentinel' ? [place.name, place.db] : place
+  const text = JSON.stringify([prefix, known])
+  return createHash('sha256').update(text).digest('hex').slice(0, 12)
+}
+
 /** Opens the parts. Throws with one sentence when the directory is locked. */
 export async function openParts(
   options: ControlOptions,
@@ -32,7 +42,8 @@ export async function openParts(
   const ledger = await StateDirectory.open({ directory, wall })
   const { journal, torn } = await JournalFile.open({ directory, wall })
   const clock = new Clock({ monotonic, wall })
-  const opened = await Pager.open({ directory, wall, random, onNote: onPaged })
+  const fleetKey = options.config.fleet === null ? null : keyOf(options.config.fleet)
+  const opened = await Pager.open({ directory, wall, random, onNote: onPaged, fleet: fleetKey })
   const complaints = [...opened.complaints]
   if (torn > 0) {
     const text = `the journal's last line was cut off: ${torn} bytes were removed`

@@ -17,6 +17,28 @@ export function busy(service: string): Problem {
   }
 }
 
+/** In a fleet: another node's decision has come before this one. */
+export function overtaken(service: string): Problem {
+  return {
+    status: 409,
+    code: 'overtaken',
+    title: 'Overtaken',
+    detail:
+      `Cannot change service ${service} as another node has decided something else at the same ` +
+      'time, which holds: look at the status and try again',
+  }
+}
+
+/** A raise that was not stored anywhere did not happen. */
+export function unsaved(reason: string): Problem {
+  return {
+    status: 503,
+    code: 'unsaved',
+    title: 'Not saved',
+    detail: `Cannot raise the weight as that could not be saved: ${reason}`,
+  }
+}
+
 export function notHere(): Problem {
   return {
     status: 404,

@@ -64,6 +64,7 @@ export class RedisFleet implements FleetPort {
   #told: StandingNow
   #clock: string | null = null
   #eviction: string | null = null
+  #hasResigned = false
   #awaySinceMs: number | null
   #look: NodeJS.Timeout | null = null
   #lookedMs = 0
@@ -210,6 +211,12 @@ export class RedisFleet implements FleetPort {
       .map(({ node }) => node)
   }
 
+  resign(): void {
+    this.#hasResigned = true
+    this.#block()
+    this.#leadership.hurry()
+  }
+
   async close(): Promise<void> {
     this.#listener = null
     if (this.#look !== null) clearInterval(this.#look)
@@ -282,7 +289,8 @@ export class RedisFleet implements FleetPort {
   }
 
   #block(): void {
-    this.#tell({ event: 'blocked', reason: this.#eviction ?? this.#clock })
+    const stopping = this.#hasResigned ? 'this node is being stopped' : null
+    this.#tell({ event: 'blocked', reason: stopping ?? this.#eviction ?? this.#clock })
   }
 
   #tell(event: LeaseEvent): void {

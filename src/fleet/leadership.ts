@@ -64,6 +64,11 @@ export class Leadership {
     this.#leads = null
   }
 
+  /** Something has changed: looks at once, not with the next renewal. */
+  hurry(): void {
+    this.#hold?.hurry()
+  }
+
   /** Gives the lease back, if it is ours. */
   async release(session: Session): Promise<void> {
     const { keys, tell } = this.#options

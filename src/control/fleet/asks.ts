@@ -8,6 +8,8 @@ import type { Problem } from '../../core/problem.ts'
 
 /** Longer than a leader takes to try targets and to wait for the other nodes. */
 const ANSWER_MS = 8000
+/** A node that leads no longer may be answering. */
+const GRACE_MS = 1000
 
 export interface AsksParts {
   readonly node: string
@@ -27,6 +29,39 @@ function unanswered(leader: string, withinMs: number): Problem {
   }
 }
 
+function overthrown(leader: string): Problem {
+  return {
+    status: 503,
+    code: 'leader-silent',
+    title: 'The leading node did not answer',
+    detail:
+      `Cannot say what became of the command as node ${leader}, which was asked, leads the fleet ` +
+      'no longer: it may have been carried out. Look at the status',
+  }
+}
+
+/** What came by letter is no command. */
+export function outOfForm(why: string): Problem {
+  return {
+    status: 503,
+    code: 'not-carried-out',
+    title: 'Not carried out',
+    detail: `Cannot carry the command out as the leading node has failed at it: ${why}`,
+  }
+}
+
+/** Who leads cannot decide this. */
+export function leaderLacks(leader: string, service: string): Problem {
+  return {
+    status: 503,
+    code: 'leader-lacks',
+    title: 'The leading node does not have the service',
+    detail:
+      `Cannot carry the command out as node ${leader}, which leads the fleet, does not have ` +
+      `service ${service} in its config. Abort, rollback, pause and a lower weight work here`,
+  }
+}
+
 /** Nobody leads, so nobody may decide this. */
 export function leaderless(mayNotRaise: string | null): Problem {
   return {
@@ -36,6 +71,16 @@ export function leaderless(mayNotRaise: string | null): Problem {
     detail:
       `Cannot carry the command out as no node leads the fleet: ${mayNotRaise ?? 'none is known'}. ` +
       'Abort, rollback, pause and a lower weight work on every node',
+  }
+}
+
+/** This node leads, and what the ledger holds is not known or cannot be used. */
+export function undecided(mayNotRaise: string | null): Problem {
+  return {
+    status: 503,
+    code: 'no-leader',
+    title: 'Nothing can be decided for the fleet',
+    detail: `Cannot carry the command out as ${mayNotRaise ?? 'this node has just begun to lead'}`,
   }
 }
 
@@ -49,9 +94,16 @@ export function unread(reason: string): Problem {
   }
 }
 
+interface Pending {
+  readonly leader: string
+  readonly resolve: (answer: Answer) => void
+  timer: NodeJS.Timeout
+  isOver: boolean
+}
+
 export class Asks {
   readonly #parts: AsksParts
-  readonly #pending = new Map<string, (answer: Answer) => void>()
+  readonly #pending = new Map<string, Pending>()
   #number = 0
 
   constructor(parts: AsksParts) {
@@ -63,19 +115,31 @@ export class Asks {
     const { node, run, send } = this.#parts
     const id = `${run}-${++this.#number}`
     const { promise, resolve } = Promise.withResolvers<Answer>()
-    this.#pending.set(id, resolve)
-    const problem = unanswered(leader, withinMs)
-    const timer = setTimeout(() => resolve({ ok: false, problem }), withinMs)
+    const giveUp = (): void => resolve({ ok: false, problem: unanswered(leader, withinMs) })
+    const pending = { leader, resolve, timer: setTimeout(giveUp, withinMs), isOver: false }
+    this.#pending.set(id, pending)
     send(leader, { message: 'asked', id, node, command })
     try {
       return await promise
     } finally {
-      clearTimeout(timer)
+      clearTimeout(pending.timer)
       this.#pending.delete(id)
     }
   }
 
   answered({ answer, id }: Answered): void {
-    this.#pending.get(id)?.(answer)
+    this.#pending.get(id)?.resolve(answer)
+  }
+
+  /** This node leads now, or none: who else was asked may be gone, and is not waited for long. */
+  follow(leader: string | null): void {
+    for (const pending of this.#pending.values()) {
+      if (pending.leader === leader || pending.isOver) continue
+      pending.isOver = true
+      const { resolve } = pending
+      const answer = { ok: false, problem: overthrown(pending.leader) } as const
+      clearTimeout(pending.timer)
+      pending.timer = setTimeout(() => resolve(answer), GRACE_MS)
+    }
   }
 }

@@ -7,12 +7,17 @@ import type { FleetPort } from '../fleet-port.ts'
 import type { Keeper } from '../keeper.ts'
 
 const COMPARE_MS = 1000
+/** Services of which no place was told that are read in one round. */
+const UNTOLD_MAX = 20
 
 export interface ComparingParts {
   readonly port: FleetPort
   readonly keepers: ReadonlyMap<string, Keeper>
-  /** The ledger's place of a service is this; null: it holds nothing. */
-  readonly onHeld: (keeper: Keeper, held: { position: Position; save: number } | null) => void
+  /** The ledger's place of a service is this; null: it holds nothing; undefined: none was told. */
+  readonly onHeld: (
+    keeper: Keeper,
+    held: { position: Position; save: number } | null | undefined,
+  ) => void
   readonly onNewcomers: () => void
   readonly onFault: (text: string, error: unknown) => void
 }
@@ -42,12 +47,17 @@ export class Comparing {
     if (this.#isUnderWay) return
     this.#isUnderWay = true
     const { keepers, onFault, onHeld, port } = this.#parts
-    this.#lookForNewcomers()
     try {
-      const held = await port.positions([...keepers.keys()])
-      for (const [service, at] of held) {
+      this.#lookForNewcomers()
+      const asked = [...keepers.keys()]
+      const held = await port.positions(asked)
+      let untold = 0
+      for (const service of asked) {
         const keeper = keepers.get(service)
-        if (keeper !== undefined) onHeld(keeper, at)
+        const isTold = held.has(service)
+        // Redis is away, or what it holds is damaged; each is read, but not all in one second.
+        if (!isTold && (port.knowledge().awaySinceMs !== null || ++untold > UNTOLD_MAX)) continue
+        if (keeper !== undefined) onHeld(keeper, held.get(service))
       }
     } catch (error) {
       onFault('the documents of the fleet could not be compared', error)

@@ -4,10 +4,15 @@
 // off by its own) merges the sums as they came, its own among them: so whatever is lost, late or
 // doubled on the way, nothing is counted twice, and a new leader goes on where the saved evidence
 // stands (core/counters.ts).
+//
+// What a node has counted while it judged alone was drawn at the weights that it had. The fleet's
+// verdict reckons with its own, so where the two differ those counts are left out: they would make
+// a harmless candidate look bad, or a bad one harmless.
 
 import type { Added, NodeCounters } from '../../core/counters.ts'
 import { type ArmCounts, NO_COUNTS } from '../../core/facts.ts'
 import { plus } from '../../core/replay/line.ts'
+import type { Weight } from '../../core/weight.ts'
 import type { Arms } from '../clean-counts.ts'
 
 /** Clean counts wait so long to be told or judged. */
@@ -21,27 +26,38 @@ export interface CountsParts {
   readonly run: number
 }
 
+/** The weights at which was counted since this node judges alone. */
+interface Apart {
+  readonly least: Weight
+  readonly most: Weight
+}
+
 interface Sums {
+  /** As counts name it (core/counters.ts). */
   readonly rollout: string
   candidate: ArmCounts
   stable: ArmCounts
   stableSlow: number
   number: number
+  /** The sums that the fleet's verdict may know of. */
+  shared: Pick<NodeCounters, 'candidate' | 'stable'>
+  /** Null: this node does not judge alone, and has not since the fleet was asked. */
+  apart: Apart | null
   /** When the sums were last told or judged. */
   sinceMs: number
   /** Something has failed or was slow since then. */
   isUrgent: boolean
   heard: NodeCounters[]
-  /** Stable's slow requests in flight at each node, as it has told last. */
-  readonly inFlight: Map<string, number>
+  /** The last that each node has told: stable's slow requests in flight, and what was not clean. */
+  readonly last: Map<string, { readonly inFlight: number; readonly unclean: number }>
 }
 
 /** What was counted at a node since the last call. */
 export interface Counted {
   readonly rollout: string
   readonly arms: Arms | undefined
-  /** Stable's slow requests in flight here. */
-  readonly stableSlow: number
+  /** Stable's slow requests in flight here; null: as before. */
+  readonly stableSlow: number | null
   readonly now: number
 }
 
@@ -50,10 +66,9 @@ export interface Judged {
   readonly stableSlow: number
 }
 
-const UNCLEAN = (Object.keys(NO_COUNTS) as (keyof ArmCounts)[]).filter((field) => field !== 'good')
-
-function isClean(counts: ArmCounts): boolean {
-  return UNCLEAN.every((field) => (counts[field] ?? 0) === 0)
+/** How many of the counts may not wait; each adds to one of these. */
+function uncleanIn({ bad, exceeded, userErrors }: ArmCounts): number {
+  return bad + exceeded + userErrors
 }
 
 export class Counts {
@@ -68,20 +83,25 @@ export class Counts {
   add(service: string, counted: Counted): boolean {
     const sums = this.#sumsOf(service, counted)
     const { arms, now, stableSlow } = counted
-    sums.stableSlow = stableSlow
+    sums.stableSlow = stableSlow ?? sums.stableSlow
     if (arms !== undefined) {
       sums.candidate = plus(sums.candidate, arms.candidate)
       sums.stable = plus(sums.stable, arms.stable)
-      sums.isUrgent ||= !isClean(arms.candidate) || !isClean(arms.stable)
+      sums.isUrgent ||= uncleanIn(arms.candidate) + uncleanIn(arms.stable) > 0
     }
     return sums.isUrgent || sums.heard.length > 0 || now - sums.sinceMs >= TOLD_EVERY_MS
   }
 
-  /** Takes in what another node has told; it is judged with the next tick. */
-  hear(service: string, message: NodeCounters): void {
+  /**
+   * Takes in what another node has told; it is judged with the next tick. True when it should not
+   * wait for that, as something has failed or was slow.
+   */
+  hear(service: string, message: NodeCounters): boolean {
     const sums = this.#services.get(service)
-    if (sums === undefined || sums.rollout !== message.rollout) return
+    if (sums === undefined || sums.rollout !== message.rollout) return false
     if (sums.heard.length < HEARD_MAX) sums.heard.push(message)
+    const unclean = uncleanIn(message.candidate) + uncleanIn(message.stable)
+    return unclean > (sums.last.get(message.node)?.unclean ?? 0)
   }
 
   /** Whether others have told something that was not judged yet. */
@@ -89,10 +109,19 @@ export class Counts {
     return (this.#services.get(service)?.heard.length ?? 0) > 0
   }
 
-  /** All that was counted here so far, as the leader is told it; null when nothing rolls out. */
+  /**
+   * All that was counted here so far, as the leader is told it; null when nothing rolls out, and
+   * while it is not known whether what was counted apart may be told.
+   */
   tell(service: string, now: number): NodeCounters | null {
     const sums = this.#services.get(service)
-    if (sums === undefined) return null
+    if (sums === undefined || sums.apart !== null) return null
+    const { candidate, stable } = sums
+    sums.shared = { candidate, stable }
+    return this.#whole(sums, now)
+  }
+
+  #whole(sums: Sums, now: number): NodeCounters {
     sums.sinceMs = now
     sums.isUrgent = false
     sums.number++
@@ -105,20 +134,28 @@ export class Counts {
    * What is to be judged now, of this node and of all that have told; null without a rollout.
    *
    * @param merge takes a message in and says what it adds; null: no news
-   * @param at `live`: the other nodes that there are; what was in flight in others has ended
+   * @param at `live`: the other nodes that there are; what was in flight in others has ended.
+   * `apart`: the weight at which this node judges alone; null: it judges for the fleet
    */
   judge(
     service: string,
     merge: (message: NodeCounters) => Added | null,
-    at: { now: number; live: readonly string[] },
+    at: { now: number; live: readonly string[]; apart: Weight | null },
   ): Judged | null {
-    const own = this.tell(service, at.now)
+    const { apart } = at
     const sums = this.#services.get(service)
-    if (own === null || sums === undefined) return null
+    if (sums === undefined) return null
+    if (apart !== null) {
+      const { least, most } = sums.apart ?? { least: apart, most: apart }
+      sums.apart = { least: Math.min(least, apart), most: Math.max(most, apart) }
+    }
+    const own = apart === null ? this.tell(service, at.now) : this.#whole(sums, at.now)
+    if (own === null) return null
     let candidate = NO_COUNTS
     let stable = NO_COUNTS
     for (const message of [...sums.heard, own]) {
-      sums.inFlight.set(message.node, message.stableSlow)
+      const unclean = uncleanIn(message.candidate) + uncleanIn(message.stable)
+      sums.last.set(message.node, { inFlight: message.stableSlow, unclean })
       const added = merge(message)
       if (added === null) continue
       candidate = plus(candidate, added.candidate)
@@ -126,10 +163,26 @@ export class Counts {
     }
     sums.heard = []
     const stableSlow = at.live.reduce(
-      (sum, node) => sum + (sums.inFlight.get(node) ?? 0),
+      (sum, node) => sum + (sums.last.get(node)?.inFlight ?? 0),
       own.stableSlow,
     )
     return { arms: { candidate, stable }, stableSlow }
+  }
+
+  /**
+   * The fleet's document is known again, and has this weight; null: it is this node's own, with the
+   * evidence of what it has counted. What was counted at another weight is left out.
+   */
+  joined(service: string, weight: Weight | null): void {
+    const sums = this.#services.get(service)
+    if (sums === undefined || sums.apart === null) return
+    const { least, most } = sums.apart
+    const isSame = weight === null || (least === weight && most === weight)
+    if (!isSame) {
+      sums.candidate = sums.shared.candidate
+      sums.stable = sums.shared.stable
+    }
+    sums.apart = null
   }
 
   /** What others have told is theirs to tell again: somebody else judges from now on. */
@@ -146,7 +199,8 @@ export class Counts {
     if (known?.rollout === rollout) return known
     const sums: Sums = {
       ...{ rollout, candidate: NO_COUNTS, stable: NO_COUNTS, stableSlow: 0, number: 0 },
-      ...{ sinceMs: now, isUrgent: false, heard: [], inFlight: new Map() },
+      shared: { candidate: NO_COUNTS, stable: NO_COUNTS },
+      ...{ apart: null, sinceMs: now, isUrgent: false, heard: [], last: new Map() },
     }
     this.#services.set(service, sums)
     return sums

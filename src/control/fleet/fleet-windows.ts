@@ -38,12 +38,16 @@ export class FleetWindows {
     this.#parts = parts
   }
 
+  /** A rollout goes on: what versions do is kept, so that it can be told. */
+  keep(service: string): void {
+    for (const { gauge } of this.#parts.residency.versionsOf(service)) gauge.share()
+  }
+
   /** What this node's versions of a service did since the last call; empty: nothing is kept. */
   take({ config }: Keeper): readonly VersionInterval[] {
     const { residency } = this.#parts
     const intervals: VersionInterval[] = []
     for (const version of residency.versionsOf(config.name)) {
-      version.gauge.share()
       const interval = version.gauge.takeInterval()
       if (interval === null) continue
       intervals.push(toldOf(version.name, interval, this.#seen(version)))

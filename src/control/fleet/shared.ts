@@ -1,8 +1,7 @@
 // What makes a node one of a fleet: it joins the parts of this folder with the keepers and the
 // loop. Who leads judges by everybody's counts, runs the gates and raises weights. Who follows
 // serves by what the ledger holds and tells what it counts. Who hears from no leader judges by its
-// own counts and may only lower (core/fleet/standing.ts). The serving of traffic waits for nothing
-// here.
+// own counts and may only lower (charges.ts). The serving of traffic waits for nothing here.
 
 import { type Board, wakeControl } from '../../board/board.ts'
 import type { ServiceConfig } from '../../config/config.ts'
@@ -22,18 +21,18 @@ import type { Ledger } from '../ledger.ts'
 import { goOnFrom, type Opening } from '../opening.ts'
 import type { Log } from '../options.ts'
 import type { Residency } from '../residency.ts'
-import { Asks, leaderless, unread } from './asks.ts'
+import { unread } from './asks.ts'
+import { type Charge, Charges } from './charges.ts'
 import { Comparing } from './comparing.ts'
 import { Convergence } from './convergence.ts'
 import { type Counted, Counts, type Judged } from './counts.ts'
+import { Errands } from './errands.ts'
+import { fleetView } from './fleet-view.ts'
 import { FleetWindows } from './fleet-windows.ts'
 import { Replication, type SharedOpening } from './replication.ts'
-import { fleetView } from './fleet-view.ts'
+import { Sayings } from './sayings.ts'
+import { Settlement } from './settlement.ts'
 
-/** A change waits so long for the other nodes before it is answered. */
-const SETTLE_MS = 1000
-/** Who only looks waits no longer for the node that leads. */
-const LOOK_MS = 500
 /** Services whose documents are read at once. */
 const OPENED_AT_ONCE = 200
 
@@ -45,14 +44,30 @@ export interface SharedParts {
   readonly residency: Residency
   readonly log: Log
   readonly wall: () => number
+  readonly monotonic: () => number
   readonly keepers: ReadonlyMap<string, Keeper>
+  /** Whether the file names a service, be it that it is not open yet. */
+  readonly isConfigured: (service: string) => boolean
   /** Carries out a command that another node was asked for. */
   readonly handle: (command: Command) => Promise<Answer>
-  /** This node judges the service from now on, or does so no more. */
+  /** This node judges the service for the fleet from now on, or does so no more. */
   readonly onCharge: (keeper: Keeper, charge: 'taken' | 'given') => void
+  /** Another node judges the service for the fleet from now on, and tells on-call. */
+  readonly onFollow: (keeper: Keeper) => void
+  /** All nodes serve by what was decided last; a rollout may have waited for it. */
+  readonly onSettled: (keeper: Keeper) => void
   readonly onFault: (text: string, error: unknown) => void
   /** For the journal: something about the fleet that people should know. */
   readonly onNote: (text: string) => void
+}
+
+/** What became of a save. */
+export interface Saved {
+  readonly result: 'accepted' | 'overtaken' | 'failed'
+  /** Why it could not be saved; empty when it was, or another node's decision was. */
+  readonly reason: string
+  /** Whether the status has to say so; not what it says of the whole fleet already. */
+  readonly isNews: boolean
 }
 
 export class Shared implements FleetListener {
@@ -61,41 +76,72 @@ export class Shared implements FleetListener {
   readonly #parts: SharedParts
   readonly #replication: Replication
   readonly #convergence: Convergence
-  readonly #asks: Asks
+  readonly #settlement: Settlement
+  readonly #charges: Charges
+  readonly #errands: Errands
   readonly #comparing: Comparing
-  /** The last position that this node has said to serve by, by service. */
-  readonly #said = new Map<string, Position>()
+  readonly #sayings: Sayings
 
   constructor(parts: SharedParts) {
-    const { clock, directory, port, wall } = parts
+    const { clock, directory, keepers, log, monotonic, onFault, onNote, port, wall } = parts
     const { node } = port
     const run = wall()
     this.#parts = parts
     this.counts = new Counts({ node, run })
     this.windows = new FleetWindows(parts)
-    this.#convergence = new Convergence({ node, wall, others: () => port.others() })
-    this.#asks = new Asks({ node, run, send: (to, message) => port.send(to, message) })
-    this.#comparing = new Comparing({
-      ...{ port, keepers: parts.keepers, onFault: parts.onFault },
-      onHeld: (keeper, held) => {
-        this.#replication.compared(keeper, held)
+    this.#settlement = new Settlement()
+    this.#convergence = new Convergence({
+      ...{ node, wall, monotonic, others: () => port.others() },
+      onComplete: (service, position) => this.#onComplete(service, position),
+    })
+    this.#sayings = new Sayings({ node, wall, say: (message) => this.#say(message) })
+    this.#replication = new Replication({
+      ...{ port, directory, clock, onFault },
+      leaseOf: (service) => this.#charges.leaseOf(service),
+      onOpened: (service, lease) => this.#charges.read(service, lease),
+      onConfirmed: (service, position) => this.#convergence.changed(service, position),
+      onJoined: (service, weight) => this.counts.joined(service, weight),
+      onComplaint: (text) => {
+        log.error({}, text)
+        onNote(text)
+      },
+    })
+    const lacks = (one: string, service: string): boolean => this.#convergence.lacks(one, service)
+    this.#charges = new Charges({
+      ...{ port, keepers, lacks, onFault },
+      isBlocked: (service) => this.#replication.isBlocked(service),
+      refresh: (keeper) => {
+        this.#replication.doubt(keeper.config.name)
+        return this.#replication.refresh(keeper)
+      },
+      onCharge: (keeper, charge) => {
+        parts.onCharge(keeper, charge)
         this.served(keeper)
       },
-      onNewcomers: () => this.#said.clear(),
     })
-    this.#replication = new Replication({
-      ...{ port, directory, clock },
-      onConfirmed: (service, position) => this.#convergence.changed(service, position),
-      onComplaint: (text) => {
-        parts.log.error({}, text)
-        parts.onNote(text)
+    this.#errands = new Errands({
+      ...{ port, run, lacks, onFault, charges: this.#charges, handle: parts.handle },
+      mayNotRaise: (service) => this.mayNotRaise(service),
+    })
+    this.#comparing = new Comparing({
+      ...{ port, keepers, onFault },
+      onHeld: (keeper, held) => {
+        this.#replication.compared(keeper, held)
+        void this.#charges.take(keeper)
+        this.served(keeper)
       },
+      onNewcomers: () => this.#sayings.again(),
     })
   }
 
   async start(): Promise<void> {
     await this.#parts.port.start(this)
     this.#comparing.start()
+  }
+
+  /** This node is about to stop: another one leads from now on. */
+  resign(): void {
+    this.#parts.port.resign()
   }
 
   async close(): Promise<void> {
@@ -119,22 +165,19 @@ export class Shared implements FleetListener {
 
   /** A service is in the table, and this node judges it from now on if it leads. */
   opened(keeper: Keeper): void {
-    if (this.leads) this.#parts.onCharge(keeper, 'taken')
+    this.#sayings.has(keeper.config.name)
+    void this.#charges.opened(keeper)
     this.served(keeper)
   }
 
-  get standing(): FleetStanding {
-    return this.#parts.port.standing
+  /** Whether Redis is away. */
+  get isAway(): boolean {
+    return this.#parts.port.knowledge().awaySinceMs !== null
   }
 
-  /** Whether this node judges: by everybody's counts, or alone as it hears from nobody. */
-  get judges(): boolean {
-    return this.standing.standing !== 'following'
-  }
-
-  /** Whether this node runs gates and raises weights. */
-  get leads(): boolean {
-    return this.standing.standing === 'leading'
+  /** By whose counts this node judges a service, if at all. */
+  chargeOf(service: string): Charge {
+    return this.#charges.of(service)
   }
 
   // --- for keepers -------------------------------------------------------------------------------
@@ -149,6 +192,10 @@ export class Shared implements FleetListener {
 
   /** Why no weight of a service may be raised here, as a clause; null when it may. */
   mayNotRaise(service: string): string | null {
+    const { leader, standing } = this.#parts.port.standing
+    if (standing === 'following' && leader !== null && this.#convergence.lacks(leader, service)) {
+      return `node ${leader}, which leads the fleet, does not have the service in its config`
+    }
     return this.#replication.mayNotRaise(service)
   }
 
@@ -162,10 +209,13 @@ export class Shared implements FleetListener {
     return this.#replication.takeBack(keeper.config.name, reason)
   }
 
-  /** Why the document could not be saved; null when it was, or when another's holds. */
-  async save(keeper: Keeper, durable: boolean): Promise<string | null> {
+  async save(keeper: Keeper, durable: boolean): Promise<Saved> {
     const saving = await this.#replication.save(keeper, { durable })
-    return saving.result === 'failed' ? saving.reason : null
+    const { result } = saving
+    if (result !== 'failed') return { result, reason: '', isNews: false }
+    const { isKept, reason } = saving
+    // That Redis is away is said once, and not for each service.
+    return { result, reason, isNews: !isKept || !this.isAway }
   }
 
   /** Tells the fleet when this node serves by what the ledger holds. */
@@ -173,15 +223,7 @@ export class Shared implements FleetListener {
     const { name } = keeper.config
     const position = this.#replication.confirmed(name)
     if (position === null || !keeper.isServing) return
-    if (position.epoch !== keeper.document.state.epoch || this.#said.get(name) === position) return
-    this.#said.set(name, position)
-    const { port, wall } = this.#parts
-    const message = {
-      ...({ message: 'applied', node: port.node, service: name } as const),
-      ...{ position, atMs: wall() },
-    }
-    this.#convergence.applied(message)
-    port.broadcast(message)
+    if (position.epoch === keeper.document.state.epoch) this.#sayings.serves(name, position)
   }
 
   // --- for the loop ------------------------------------------------------------------------------
@@ -195,17 +237,20 @@ export class Shared implements FleetListener {
    */
   judge(keeper: Keeper, counted: Counted, isUrgent: boolean): Judged | null {
     const { name } = keeper.config
+    this.windows.keep(name) // from the first request on
     const isDue = this.counts.add(name, counted)
-    if (!isDue && !isUrgent) return null
+    const charge = this.#charges.of(name)
+    if (!isDue && (!isUrgent || charge === 'none')) return null
     const { now } = counted
     const { port } = this.#parts
-    if (this.judges) {
-      const live = this.leads ? port.others() : []
+    if (charge !== 'none') {
+      const live = charge === 'fleet' ? port.others() : []
+      const apart = charge === 'fleet' ? null : keeper.document.state.weight
       const merge = (message: NodeCounters) => this.#replication.count(name, message)
-      return this.counts.judge(name, merge, { now, live })
+      return this.counts.judge(name, merge, { now, live, apart })
     }
-    const { leader } = this.standing
-    const counters = this.counts.tell(name, now)
+    const { leader, standing } = port.standing
+    const counters = standing === 'following' ? this.counts.tell(name, now) : null
     if (leader !== null && counters !== null) {
       port.send(leader, { message: 'counted', service: name, counters, intervals: [] })
     }
@@ -215,46 +260,35 @@ export class Shared implements FleetListener {
   /** Once a second: tells who leads what the versions of a service did here. */
   tellInterval(keeper: Keeper): void {
     const { name } = keeper.config
+    const { clock, port } = this.#parts
     const intervals = this.windows.take(keeper)
-    const { leader, standing } = this.standing
+    const { leader, standing } = port.standing
     if (standing !== 'following' || leader === null || intervals.length === 0) return
-    const counters = this.counts.tell(name, this.#parts.clock.now())
-    this.#parts.port.send(leader, { message: 'counted', service: name, counters, intervals })
+    const counters = this.counts.tell(name, clock.now())
+    port.send(leader, { message: 'counted', service: name, counters, intervals })
   }
 
   // --- for control -------------------------------------------------------------------------------
 
-  /** Whether all live nodes serve by what the ledger holds of a service. */
-  isSettled(service: string): boolean {
-    return this.#convergence.isComplete(service)
+  /** Whether all live nodes know the candidate of the rollout that runs. */
+  isSettled(document: ServiceDocument): boolean {
+    const { epoch, service } = document.state
+    return this.#settlement.isKnown(document) || this.#convergence.isDone(service, epoch)
   }
 
-  /**
-   * A service as who leads sees it: by everybody's counts. As this node sees it where nobody
-   * answers soon, or while the two do not stand at the same revision.
-   */
-  async seen(keeper: Keeper, own: ServiceView): Promise<ServiceView> {
-    const { leader, standing } = this.standing
-    if (standing !== 'following' || leader === null || own.rollout === null) return own
-    const command = { do: 'service', service: keeper.config.name } as const
-    const answer = await this.#asks.ask(leader, command, LOOK_MS)
-    const isSame =
-      answer.ok && answer.answer === 'service' && answer.service.revision === own.revision
-    return isSame ? answer.service : own
+  /** A service by everybody's counts, where another node judges it. */
+  seen(keeper: Keeper, own: ServiceView): Promise<ServiceView> {
+    return this.#errands.seen(keeper, own)
   }
 
-  /** How far the last change of a service has come, once all have said so or a second is over. */
-  settled(service: string): Promise<ConvergenceView | null> {
-    return this.#convergence.settled(service, SETTLE_MS)
+  /** How far the present revision has come, once all have said so or the wait is over. */
+  settled(keeper: Keeper): Promise<ConvergenceView> {
+    return this.#settlement.wait(keeper, this.#convergence, this.#parts)
   }
 
   /** The answer of the node that leads; null when this one has to do it itself. */
-  elsewhere(command: Change, keeper: Keeper): Promise<Answer> | null {
-    const { leader, mayNotRaise, standing } = this.standing
-    if (standing === 'leading' || isForAll(command)) return null
-    if (standing === 'cut-off' && isLess(command, keeper)) return null
-    if (leader !== null && standing === 'following') return this.#asks.ask(leader, command)
-    return Promise.resolve({ ok: false, problem: leaderless(mayNotRaise) })
+  elsewhere(command: Change, keeper: Keeper): Promise<Answer | null> | null {
+    return this.#errands.elsewhere(command, keeper)
   }
 
   note(entry: JournalEntry): void {
@@ -268,7 +302,8 @@ export class Shared implements FleetListener {
   }
 
   degraded(): readonly string[] {
-    return [...this.#parts.port.knowledge().degraded, ...this.#replication.complaints()]
+    const { port } = this.#parts
+    return [...new Set([...port.knowledge().degraded, ...this.#replication.complaints()])]
   }
 
   view(): FleetView {
@@ -282,27 +317,35 @@ export class Shared implements FleetListener {
 
   forget(service: string): void {
     this.#replication.forget(service)
+    this.#charges.forget(service)
     this.#convergence.forget(service)
+    this.#settlement.forget(service)
     this.counts.forget(service)
     this.windows.forget(service)
-    this.#said.delete(service)
+    this.#sayings.lacks(service)
   }
 
   // --- what is heard -----------------------------------------------------------------------------
 
   onStanding(standing: FleetStanding, before: FleetStanding): void {
-    if (standing.standing === before.standing) return
-    const { keepers, onNote } = this.#parts
-    onNote(standingText(standing))
-    this.counts.forgetHeard()
-    for (const keeper of keepers.values()) void this.#changeCharge(keeper, standing.standing)
+    this.#errands.follow(standing.leader)
+    if (standing.standing !== before.standing) {
+      this.#parts.onNote(standingText(standing))
+      this.counts.forgetHeard()
+    }
+    this.#charges.change()
+    if (standing.standing !== 'following' || before.standing === 'following') return
+    for (const keeper of this.#parts.keepers.values()) this.#parts.onFollow(keeper)
   }
 
   onBroadcast(message: Broadcast): void {
+    if (message.message === 'leads') return
+    const { keepers, isConfigured } = this.#parts
+    const { service } = message
     if (message.message === 'applied') this.#convergence.applied(message)
-    if (message.message !== 'changed') return
-    const keeper = this.#parts.keepers.get(message.service)
-    if (keeper === undefined) return
+    if (message.position.epoch > 0 && !isConfigured(service)) this.#sayings.lacks(service)
+    const keeper = keepers.get(service)
+    if (keeper === undefined || message.message !== 'changed') return
     this.#guarded(() => {
       this.#replication.hear(keeper, message)
       this.served(keeper)
@@ -310,42 +353,31 @@ export class Shared implements FleetListener {
   }
 
   onLetter(letter: Letter): void {
-    if (letter.message === 'answered') this.#asks.answered(letter)
-    if (letter.message === 'asked') void this.#answer(letter.node, letter)
-    if (letter.message !== 'counted' || !this.leads) return
+    if (letter.message === 'answered') this.#errands.answered(letter)
+    if (letter.message === 'asked') void this.#errands.answer(letter)
+    if (letter.message !== 'counted' || this.#charges.of(letter.service) !== 'fleet') return
     const { counters, intervals, service } = letter
-    if (counters !== null) {
-      this.counts.hear(service, counters)
-      wakeControl(this.#parts.board)
-    }
+    // Clean counts are no reason to wake up before the next tick.
+    if (counters !== null && this.counts.hear(service, counters)) wakeControl(this.#parts.board)
     this.windows.hear(service, { node: counters?.node ?? '', intervals })
   }
 
   onConnected(): void {
-    this.#said.clear() // what was said meanwhile was lost
+    this.#sayings.again() // what was said meanwhile was lost
     void this.#comparing.now()
   }
 
-  async #changeCharge(keeper: Keeper, standing: FleetStanding['standing']): Promise<void> {
-    const { onCharge, onFault } = this.#parts
-    try {
-      // What the leader before has written last comes first.
-      if (standing === 'leading') await this.#replication.refresh(keeper)
-      if (this.standing.standing !== standing) return
-      onCharge(keeper, standing === 'leading' ? 'taken' : 'given')
-      this.served(keeper)
-    } catch (error) {
-      onFault(`service ${keeper.config.name} could not be taken over`, error)
-    }
+  #onComplete(service: string, position: Position): void {
+    const keeper = this.#parts.keepers.get(service)
+    if (keeper === undefined || keeper.document.state.epoch !== position.epoch) return
+    this.#settlement.complete(keeper.document)
+    // Not now: this may be in the middle of a decision.
+    queueMicrotask(() => this.#guarded(() => this.#parts.onSettled(keeper)))
   }
 
-  async #answer(to: string, { command, id }: Letter & { message: 'asked' }): Promise<void> {
-    const { handle, port } = this.#parts
-    const { mayNotRaise } = this.standing
-    const answer: Answer = this.leads
-      ? await handle(command)
-      : { ok: false, problem: leaderless(mayNotRaise) }
-    port.send(to, { message: 'answered', id, answer })
+  #say(message: Broadcast & { message: 'applied' }): void {
+    this.#convergence.applied(message)
+    this.#parts.port.broadcast(message)
   }
 
   #guarded(action: () => void): void {
@@ -355,17 +387,6 @@ export class Shared implements FleetListener {
       this.#parts.onFault('a message of the fleet could not be taken in', error)
     }
   }
-}
-
-/** What every node does at once, whoever leads: it takes traffic away. */
-function isForAll(command: Change): boolean {
-  return command.do === 'abort' || command.do === 'rollback'
-}
-
-/** What a node may do that hears from no leader. */
-function isLess(command: Change, { document }: Keeper): boolean {
-  if (command.do === 'weight') return command.weight <= document.state.weight
-  return command.do === 'pause'
 }
 
 function standingText({ leader, mayNotRaise, standing }: FleetStanding): string {
