@@ -25,9 +25,9 @@ export function newServer(
   const { onAccepted, world } = scene
   const memory = of?.memoryAt(lossMs === null ? Number.NEGATIVE_INFINITY : world.nowMs - lossMs)
   const run = ++scene.servers
-  return memory === undefined
-    ? new Server(run, { onAccepted })
-    : new Server(run, { memory, onAccepted })
+  const aheadMs = world.between(-2000, 2000)
+  const options = { onAccepted, aheadMs, salt: world.between(0, 999) }
+  return new Server(run, memory === undefined ? options : { ...options, memory })
 }
 
 type Fault = (scene: Scene) => void

@@ -15,6 +15,7 @@ import type { Effect, ServiceDocument } from '../../src/core/events.ts'
 import { raisesOver } from '../../src/core/fleet/adopt.ts'
 import { samePosition } from '../../src/core/fleet/position.ts'
 import type { ServiceState, Tombstone } from '../../src/core/service.ts'
+import { FULL_WEIGHT } from '../../src/core/weight.ts'
 import { type Row, rowOf, type Told } from './keeper.ts'
 import type { SimNode, Watch } from './node.ts'
 import type { Accepted, Server } from './redis.ts'
@@ -44,6 +45,7 @@ export class Invariants implements Watch {
   readonly #seen = new Map<string, Seen>()
   /** By rollout and version: the largest share that a ledger has granted. */
   readonly #granted = new Map<string, number>()
+  /** Versions that a ledger has given all requests to. */
   readonly #stables = new Set<string>()
   readonly #promised: Promised[] = []
   /** Ends that an operator was told of, or that a ledger held. */
@@ -81,12 +83,10 @@ export class Invariants implements Watch {
     this.#world.note(() => `${name} says: ${effect.text}`)
   }
 
-  onTold(node: SimNode, { epoch, event, id, lasts }: Parameters<Told>[0]): void {
+  onTold({ name }: SimNode, { epoch, event, id, lasts, stone }: Parameters<Told>[0]): void {
     if (!lasts) return
-    this.#promised.push({ id, node: node.name, epoch, event: event.event })
-    const stone = node.keeper?.document.state.tombstones?.at(-1)
-    const isEnd = event.event === 'abort' || event.event === 'rollback'
-    if (isEnd && stone !== undefined) this.#ends.set(keyOf(stone), stone)
+    if (stone !== null) this.#ends.set(keyOf(stone), stone)
+    else this.#promised.push({ id, node: name, epoch, event: event.event })
   }
 
   onAccepted({ before, isNew, stored }: Accepted): void {
@@ -99,6 +99,8 @@ export class Invariants implements Watch {
       this.#written.set(key, [...(this.#written.get(key) ?? []), trail])
     }
     if (state.stable !== null) this.#stables.add(state.stable)
+    // At 100 % it makes no difference to a request whether its version is stable.
+    if (state.candidate !== null && state.weight === FULL_WEIGHT) this.#stables.add(state.candidate)
     if (state.rollout !== null) {
       const key = `${state.rollout.id} ${state.candidate}`
       this.#granted.set(key, Math.max(this.#granted.get(key) ?? 0, state.weight))
@@ -159,8 +161,8 @@ export class Invariants implements Watch {
       state.candidate === candidate &&
       state.weight >= weight &&
       !ended.has(`${state.rollout.id} ${candidate}`)
-    // Without a stable version the requests would have nowhere to go.
-    if (isAnew || stable === null) return
+    // A person was told that it is stable by now, or there is nowhere for its requests to go.
+    if (isAnew || state.stable === candidate || stable === null) return
     throw new Broken(`${node.name} knows of the end of ${rollout} and sends ${candidate} requests`)
   }
 
@@ -222,6 +224,7 @@ export class Invariants implements Watch {
       if (standing === 'cut-off') return `${name} is cut off`
       if (standing === 'leading') leading++
       const { replica, row } = keeper
+      if (!keeper.isIdle) return `${name} is busy`
       if (replica.isDirty) return `${name} has decided something alone`
       if (!samePosition(replica.confirmed, stored.position)) return `${name} is at another revision`
       if (textOf(keeper.document.state) !== text) return `${name} has another state`
@@ -256,7 +259,7 @@ export class Invariants implements Watch {
   }
 
   #lookAtPromise({ epoch, event, id, node }: Promised, trail: Trail | null): void {
-    if (event === 'abort' || event === 'rollback' || holds(trail, id)) return
+    if (holds(trail, id)) return
     if (this.#said.some((text) => text.startsWith(`revision ${epoch} of ${node} does not hold`))) {
       return
     }

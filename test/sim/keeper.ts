@@ -5,11 +5,13 @@ import type { Effect, RolloutEvent, ServiceDocument } from '../../src/core/event
 import type { Kept } from '../../src/core/fleet/kept.ts'
 import type { StoreAnswer, StoreReading } from '../../src/core/fleet/ledger.ts'
 import type { Changed } from '../../src/core/fleet/message.ts'
-import { type Outcome, Replica } from '../../src/core/fleet/replica.ts'
+import type { Outcome } from '../../src/core/fleet/outcome.ts'
+import { Replica } from '../../src/core/fleet/replica.ts'
 import { step } from '../../src/core/rollout.ts'
 import { versionsInUse } from '../../src/core/rollout/begin.ts'
 import type { Stepped } from '../../src/core/rollout/transition.ts'
-import type { Refusal } from '../../src/core/service.ts'
+import { hasTombstone } from '../../src/core/rollout/tombstone.ts'
+import type { Refusal, Tombstone } from '../../src/core/service.ts'
 import type { Weight } from '../../src/core/weight.ts'
 import { Carrier, type Hands, type Item, Job } from './carrier.ts'
 import type { Server, SimStored } from './redis.ts'
@@ -53,10 +55,13 @@ export interface Surroundings {
 
 /** What an operator learns: the decision with what became of it, or a refusal. */
 export type Told = (told: {
-  id: number
-  epoch: number
-  lasts: boolean
-  event: RolloutEvent
+  readonly id: number
+  readonly epoch: number
+  /** It was not taken back, and nothing else has taken its place by then. */
+  readonly lasts: boolean
+  readonly event: RolloutEvent
+  /** The end of a rollout that the decision was. */
+  readonly stone: Tombstone | null
 }) => void
 
 const FAILED = 'Redis has not answered'
@@ -83,6 +88,15 @@ export class SimKeeper implements Hands {
     this.trail = trail
     this.resident = new Set(versionsInUse(document.state))
     this.row = rowOf(document)
+    const entry = { effect: 'journal', kind: 'fleet', by: 'node', weight: 0 } as const
+    const unsaid = this.replica.unsaid.map((text) => ({ ...entry, text }))
+    const { epoch } = document.state
+    if (unsaid.length > 0) this.#carrier.take(new Job([...unsaid, { effect: 'copy' }], { epoch }))
+  }
+
+  /** All effects have been carried out. */
+  get isIdle(): boolean {
+    return this.#carrier.isIdle
   }
 
   get document(): ServiceDocument {
@@ -108,12 +122,15 @@ export class SimKeeper implements Hands {
       if (stepped.effects.length > 0) this.#carrier.take(new Job(stepped.effects, { epoch }))
       return
     }
-    const id = this.#extend(grantOf(before, stepped.document))
     const { event, told } = order
+    // What is taken back was granted before.
+    const isTaken = event.event === 'unsaved'
+    const id = this.#extend(isTaken ? null : grantOf(before, stepped.document))
     this.#around.note(() => `${this.#around.node} #${id} decides ${event.event}: ${stepped.note}`)
     this.#around.onDecided({ before, after: stepped.document, id })
+    const stone = stoneOf(before, stepped.document)
     const done = (): void => {
-      told?.({ id, epoch, lasts: !job.isOver && holds(this.trail, id), event })
+      told?.({ id, epoch, lasts: !job.isOver && holds(this.trail, id), event, stone })
     }
     const job: Job = new Job(stepped.effects, { epoch, done })
     this.#carrier.take(job)
@@ -141,7 +158,7 @@ export class SimKeeper implements Hands {
     this.#isReading = true
     const { asking, term } = this.replica
     this.#around.ask(
-      (server) => ({ stored: server.read(term) }),
+      (server) => ({ stored: server.read(term, this.#around.worldMs()) }),
       (answer) => {
         this.#isReading = false
         const outcome = this.replica.wasRead(asking, readingOf(answer), this.#around.now())
@@ -154,7 +171,7 @@ export class SimKeeper implements Hands {
   compare(): void {
     const { term } = this.replica
     this.#around.ask(
-      (server) => ({ at: server.position(term) }),
+      (server) => ({ at: server.position(term, this.#around.worldMs()) }),
       (answer) => {
         if (answer !== null) this.#go(this.replica.compared(answer.at))
       },
@@ -254,6 +271,7 @@ export class SimKeeper implements Hands {
         break
       default:
         if (item.effect === 'journal' || item.effect === 'page') this.#around.onSaid(item)
+        if (item.effect === 'journal') this.replica.said(item.text)
         next()
     }
   }
@@ -323,6 +341,11 @@ function readingOf(answer: { stored: SimStored | null } | null): StoreReading {
   if (answer === null) return { found: 'failed', reason: FAILED }
   const { stored } = answer
   return stored === null ? { found: 'nothing' } : { found: 'document', stored }
+}
+
+function stoneOf(before: ServiceDocument, after: ServiceDocument): Tombstone | null {
+  const stones = after.state.tombstones ?? []
+  return stones.find((stone) => !hasTombstone(before.state, stone)) ?? null
 }
 
 /** Which raise of which rollout a decision grants; null: none. */

@@ -6,7 +6,7 @@ import type { StoreAnswer, StoreProposal } from '../../src/core/fleet/ledger.ts'
 import { LEASE_MS } from '../../src/core/fleet/lease.ts'
 import { type Position, samePosition } from '../../src/core/fleet/position.ts'
 import type { Body, Stored } from '../../src/core/fleet/stored.ts'
-import { decisionsOf, type Trail } from './trail.ts'
+import { decisionsOf, holds, type Trail } from './trail.ts'
 import { Broken } from './world.ts'
 
 export interface SimBody extends Body {
@@ -63,6 +63,10 @@ export interface Accepted {
   readonly isNew: boolean
 }
 
+interface Hooks {
+  readonly onAccepted: (accepted: Accepted) => void
+}
+
 export class Server {
   /** The process. */
   readonly run: number
@@ -70,11 +74,16 @@ export class Server {
   /** The process is dead; nothing answers any more. */
   isGone = false
   #memory: Memory
+  readonly #aheadMs: number
+  /** Below 1000. */
+  readonly #salt: number
   readonly #past: Snapshot[] = []
   readonly #onAccepted: (accepted: Accepted) => void
 
-  constructor(run: number, options: { memory?: Memory; onAccepted: (accepted: Accepted) => void }) {
+  constructor(run: number, options: { memory?: Memory; aheadMs: number; salt: number } & Hooks) {
     this.run = run
+    this.#aheadMs = options.aheadMs
+    this.#salt = options.salt
     this.#memory = options.memory ?? NOTHING
     this.#onAccepted = options.onAccepted
   }
@@ -88,17 +97,25 @@ export class Server {
     return this.#memory.row
   }
 
-  #look(knownTerm: number): Row | null {
+  /**
+   * Terms are of the server's time, with a number of the process behind it: two that know nothing
+   * of each other begin no same one.
+   */
+  #termAfter(known: number, nowMs: number): number {
+    return Math.max(known, (nowMs + this.#aheadMs) * 1000) + 1 + this.#salt
+  }
+
+  #look(knownTerm: number, nowMs: number): Row | null {
     const { row } = this.#memory
     if (row === null || (row.server === this.run && knownTerm <= row.term)) return row
-    const term = Math.max(row.term, knownTerm) + 1
+    const term = this.#termAfter(Math.max(row.term, knownTerm), nowMs)
     const next = { ...row, term, server: this.run, base: row.position }
     this.#memory = { ...this.#memory, row: next }
     return next
   }
 
-  read(knownTerm: number): SimStored | null {
-    return this.#look(knownTerm)
+  read(knownTerm: number, nowMs: number): SimStored | null {
+    return this.#look(knownTerm, nowMs)
   }
 
   propose(
@@ -106,7 +123,7 @@ export class Server {
     { writer, nowMs }: { writer: string; nowMs: number },
   ): StoreAnswer {
     const { body, expected, knownTerm, lease } = proposal
-    const held = this.#look(knownTerm)
+    const held = this.#look(knownTerm, nowMs)
     if (held !== null && lease !== null && lease < held.lease) {
       return { result: 'fenced', lease: held.lease, stored: held }
     }
@@ -115,7 +132,7 @@ export class Server {
     if (held !== null && epoch < held.position.epoch) {
       throw new Broken(`${writer} proposes revision ${epoch} behind ${held.position.epoch}`)
     }
-    const term = held?.term ?? knownTerm + 1
+    const term = held?.term ?? this.#termAfter(knownTerm, nowMs)
     const isNew = held === null || epoch !== held.position.epoch
     const row: Row = {
       term,
@@ -126,18 +143,25 @@ export class Server {
       save: (held?.save ?? 0) + 1,
       body,
     }
-    const grants = isNew
-      ? this.#withGrants(body.trail, held?.body.trail ?? null)
-      : this.#memory.grants
+    const isExpected = samePosition(held?.position ?? null, expected)
+    const grants = isNew ? this.#grantsAfter(body.trail, { held, isExpected }) : this.#memory.grants
     this.#memory = { ...this.#memory, row, grants }
     this.#past.push({ atMs: nowMs, ...this.#memory })
     this.#onAccepted({ server: this, before: held, stored: row, isNew })
     return { result: 'accepted', position: row.position, save: row.save }
   }
 
-  /** Each raise of a rollout is granted once in a history, whoever asks for it. */
-  #withGrants(trail: Trail | null, before: Trail | null): Grant | null {
-    let { grants } = this.#memory
+  /**
+   * Each raise of a rollout is granted once in a history, whoever asks for it. What is put back
+   * brings its own history.
+   */
+  #grantsAfter(
+    trail: Trail | null,
+    { held, isExpected }: { held: Row | null; isExpected: boolean },
+  ): Grant | null {
+    const before = held?.body.trail ?? null
+    const isPutBack = before !== null && isExpected && !holds(trail, before.id)
+    let grants = isPutBack ? null : this.#memory.grants
     for (const { grant, id } of decisionsOf(trail)) {
       if (id === before?.id) break
       if (grant === null) continue
@@ -157,7 +181,10 @@ export class Server {
     const isOver = held === null || held.untilMs <= nowMs
     const isMine = held !== null && held.owner === owner && number >= known
     if (held !== null && !isOver && held.owner !== owner) {
-      return { result: 'refused', node: held.node, number }
+      if (known <= number) return { result: 'refused', node: held.node, number }
+      // Who knows of a later lease than this server would not listen to its holder.
+      this.#memory = { ...this.#memory, lease: { ...held, number: known + 1 } }
+      return { result: 'refused', node: held.node, number: known + 1 }
     }
     const next = isMine && !isOver ? number : Math.max(number, known) + 1
     const lease = { owner, node, number: next, untilMs: nowMs + LEASE_MS }
@@ -166,8 +193,8 @@ export class Server {
     return { result: 'granted', number: next }
   }
 
-  position(knownTerm: number): { position: Position; save: number } | null {
-    return this.#look(knownTerm)
+  position(knownTerm: number, nowMs: number): { position: Position; save: number } | null {
+    return this.#look(knownTerm, nowMs)
   }
 }
 

@@ -6,7 +6,7 @@ import { Invariants } from './invariants.ts'
 import { Network, NO_FAULTS } from './network.ts'
 import { SimNode } from './node.ts'
 import { operate } from './operators.ts'
-import { type Accepted, Server } from './redis.ts'
+import type { Accepted } from './redis.ts'
 import { Traffic } from './traffic.ts'
 import { Broken, World } from './world.ts'
 

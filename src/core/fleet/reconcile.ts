@@ -15,7 +15,7 @@ import { step } from '../rollout.ts'
 import { hasTombstone } from '../rollout/tombstone.ts'
 import type { Quarantined, ServiceState, Tombstone } from '../service.ts'
 import { adopt } from './adopt.ts'
-import { comparePositions, type Position, positionText } from './position.ts'
+import { comparePositions, type Position } from './position.ts'
 import type { Stored } from './stored.ts'
 
 /** A decision of this node that the ledger has not accepted. */
@@ -108,8 +108,11 @@ function restored(known: Known, now: number): Reconciled {
   const rollouts = Math.max(state.rollouts, from?.rollouts ?? 0)
   const document = { ...entombed.document, state: { ...state, epoch, rollouts } }
   const was = stored === null ? 'nothing' : `revision ${stored.position.epoch}`
+  // Of one term the earlier is a part of the later; of two it may be of another history.
+  const isOther = stored !== null && stored.position.term !== confirmed?.term
   const said = [
     `Redis had lost revision ${confirmed?.epoch ?? 0} and held ${was}: ${known.node} puts it back`,
+    ...(isOther ? [mayBeLost(stored.position)] : []),
   ]
   const isLess = entombed.stones.length > 0
   return {
@@ -202,9 +205,17 @@ function lostThere(
   if (isBack) return []
   const what = `revision ${epoch}, decided on ${writer}`
   if (base === null || comparePositions(base, confirmed) < 0) {
-    return [`${what}, was lost when Redis changed servers: ${positionText(position)} holds instead`]
+    const instead = `revision ${position.epoch} of ${position.writer} holds instead`
+    return [`${what}, was lost when Redis changed servers: ${instead}`]
   }
   // Only what the ledger held at its last change of servers is known.
   if (base.term === term || writer !== node) return []
-  return [`${what}, may have been lost, as Redis has changed servers more than once since`]
+  return [mayBeLost(confirmed)]
+}
+
+function mayBeLost({ epoch, writer }: Position): string {
+  return (
+    `revision ${epoch}, decided on ${writer}, may have been lost, as Redis has changed servers ` +
+    'more than once'
+  )
 }

@@ -9,58 +9,31 @@
 
 import { type Added, countedFor, type FleetCounters, mergeCounters } from '../counters.ts'
 import { noCounters, type NodeCounters } from '../counters.ts'
-import type { Effect, ServiceDocument } from '../events.ts'
+import type { ServiceDocument } from '../events.ts'
 import { hasTombstone } from '../rollout/tombstone.ts'
 import type { Stepped } from '../rollout/transition.ts'
-import { adopt, raisesOver, type Shares, sharesOf } from './adopt.ts'
+import { adopt, type Shares } from './adopt.ts'
+import { Agreed, type Counted } from './agreed.ts'
 import type { Kept } from './kept.ts'
-import type { StoreAnswer, StoreProposal, StoreReading } from './ledger.ts'
+import type { StoreAnswer, StoreReading } from './ledger.ts'
 import type { Changed } from './message.ts'
+import { type Asking, type Next, NOTHING, type Outcome, READ, type Sent } from './outcome.ts'
 import { comparePositions, type Position, samePosition } from './position.ts'
-import { type Pending, reconcile, type Reconciled } from './reconcile.ts'
+import { Outstanding } from './outstanding.ts'
+import { reconcile } from './reconcile.ts'
 import type { FleetStanding } from './standing.ts'
-import type { Stored } from './stored.ts'
-import { takeBack } from './take-back.ts'
+import type { Body, Stored } from './stored.ts'
 
-/** Decisions that the ledger has not accepted are told one by one, up to so many. */
-const PENDING_TOLD = 32
 /** Positions that were put back; Redis loses little, and seldom. */
 const RESTORED_KEPT = 8
-
-/** What has to be done next; null: nothing. */
-export type Next = 'read' | 'propose' | null
-
-export interface Outcome {
-  /** What the document is now; null: it was not held against the ledger. */
-  readonly outcome: Reconciled['outcome'] | null
-  /** To be carried out with the replica's document, which has been taken over already. */
-  readonly effects: readonly Effect[]
-  /** Sentences for the operator whose command was under way; they are in the effects, too. */
-  readonly said: readonly string[]
-  readonly next: Next
-}
-
-/** What was asked, as it was known when it was asked. */
-export interface Asking {
-  readonly confirmed: Position | null
-}
-
-export interface Sent extends Asking {
-  readonly proposal: StoreProposal
-  /** Which of the documents that the ledger has put in our place it builds on. */
-  readonly lineage: number
-}
-
-const NOTHING: Outcome = { outcome: null, effects: [], said: [], next: null }
-const READ: Outcome = { ...NOTHING, next: 'read' }
 
 export class Replica {
   readonly node: string
   #document: ServiceDocument
   #confirmed: Position | null
   #save: number
-  #agreed: Shares
-  #pending: readonly Pending[]
+  readonly #agreed: Agreed
+  readonly #open: Outstanding
   #restored: readonly Position[]
   #term: number
   #counters: FleetCounters | null
@@ -74,8 +47,8 @@ export class Replica {
   #underWay = 0
   /** Something was heard while a proposal was under way. */
   #mustRead = false
-  /** The document before the first decision that raises a weight beyond what was agreed. */
-  #beforeRaise: ServiceDocument | null = null
+  /** What was proposed and not confirmed, by its revision: the ledger may tell it back to us. */
+  readonly #sent = new Map<number, Body>()
 
   constructor(node: string, from: { document: ServiceDocument; kept: Kept }) {
     const { document, kept } = from
@@ -83,8 +56,8 @@ export class Replica {
     this.#document = document
     this.#confirmed = kept.confirmed
     this.#save = kept.save
-    this.#agreed = kept.agreed
-    this.#pending = kept.pending
+    this.#agreed = new Agreed(kept.agreed)
+    this.#open = new Outstanding(kept)
     this.#restored = kept.restored
     this.#term = kept.term
     this.#counters = kept.counters
@@ -110,7 +83,7 @@ export class Replica {
 
   /** This node has decided something that the ledger does not hold. */
   get isDirty(): boolean {
-    return this.#pending.length > 0
+    return this.#open.isOpen
   }
 
   /** Newer evidence is in the ledger; who is to judge by it reads it first. */
@@ -120,12 +93,12 @@ export class Replica {
 
   /** A weight is raised here that the ledger has not accepted: its row waits for that. */
   get isRaised(): boolean {
-    return raisesOver(this.#agreed, this.#document.state)
+    return this.#agreed.isExceededBy(this.#document.state)
   }
 
   /** Whether a row may be stored: none gives a version more than the ledger has agreed to. */
   allows(row: Omit<Shares, 'previous'>): boolean {
-    return !raisesOver(this.#agreed, { ...row, previous: null })
+    return !this.#agreed.isExceededBy(row)
   }
 
   /**
@@ -133,23 +106,33 @@ export class Replica {
    * raise that the ledger may not have accepted.
    */
   get copy(): { readonly document: ServiceDocument; readonly kept: Kept } {
-    const before = this.isRaised ? this.#beforeRaise : null
-    const document = before ?? this.#document
+    const { document, counters } = this.#agreed.safe(this.#counted)
     const { epoch } = document.state
-    const pending = this.#pending.filter((one) => one.epoch <= epoch)
-    return { document, kept: { ...this.#kept, pending } }
-  }
-
-  get #kept(): Kept {
-    return {
+    const kept = {
       confirmed: this.#confirmed,
       save: this.#save,
-      agreed: this.#agreed,
-      pending: this.#pending,
+      agreed: this.#agreed.shares,
+      pending: this.#open.upTo(epoch),
+      unsaid: this.#open.unsaid,
       restored: this.#restored,
       term: this.#term,
-      counters: this.#counters,
+      counters,
     }
+    return { document, kept }
+  }
+
+  get #counted(): Counted {
+    return { document: this.#document, counters: this.#counters }
+  }
+
+  /** Sentences that are in no journal yet: what an earlier process had no time for, too. */
+  get unsaid(): readonly string[] {
+    return this.#open.unsaid
+  }
+
+  /** A sentence is in the journal. */
+  said(text: string): void {
+    this.#open.said(text)
   }
 
   /** Why this node raises no weight now, as a clause; null when it may. */
@@ -166,18 +149,15 @@ export class Replica {
   }
 
   /** A decision was taken here, or evidence and facts have changed. */
-  decided({ document, effects, note }: Stepped): void {
-    const before = this.#document
+  decided(stepped: Stepped): void {
+    const { document } = stepped
+    const was = this.#counted
     const { epoch } = document.state
     this.#document = document
-    if (epoch === before.state.epoch) return
-    if (this.isRaised && !raisesOver(this.#agreed, before.state)) this.#beforeRaise = before
+    if (epoch === was.document.state.epoch) return
+    this.#agreed.decided(was, document)
     this.#dropCounters()
-    const isLasting = (document.state.tombstones ?? []).some(
-      (stone) => !hasTombstone(before.state, stone),
-    )
-    const isOwn = effects.some((one) => one.effect === 'journal' && one.by === 'node')
-    this.#note({ epoch, text: isLasting || isOwn ? '' : note })
+    this.#open.decided(stepped, was.document.state)
   }
 
   /** Counts of a rollout that is over. */
@@ -185,15 +165,6 @@ export class Replica {
     const { rollout } = this.#document.state
     const key = rollout === null ? null : countedFor(rollout)
     if (this.#counters?.rollout !== key) this.#counters = null
-  }
-
-  #note(pending: Pending): void {
-    const told = this.#pending.length >= PENDING_TOLD ? { ...pending, text: '' } : pending
-    // Silent ones in a row are one.
-    const last = this.#pending.at(-1)
-    const others =
-      last?.text === '' && told.text === '' ? this.#pending.slice(0, -1) : this.#pending
-    this.#pending = [...others, told]
   }
 
   /** Takes in the counts of a node, this one included; null where they are no news. */
@@ -217,6 +188,7 @@ export class Replica {
       this.#newestSave = Math.max(this.#newestSave, save)
       return NOTHING
     }
+    if (stored !== null && this.#isOurs(stored)) return this.#accepted(stored)
     const isLater = this.#confirmed === null || comparePositions(position, this.#confirmed) > 0
     if (!isLater || stored === null || this.#isDeferred(stored)) {
       this.#mustRead = this.#underWay > 0
@@ -264,6 +236,7 @@ export class Replica {
     if (!isLater && !samePosition(asking.confirmed, this.#confirmed)) return READ
     this.#isUncertain = false
     this.#mustRead = false
+    if (stored !== null && this.#isOurs(stored)) return this.#accepted(stored)
     return this.#reconcile(stored, now)
   }
 
@@ -274,40 +247,46 @@ export class Replica {
         ours: before,
         confirmed: this.#confirmed,
         isDirty: this.isDirty,
-        pending: this.#pending,
+        pending: this.#open.pending,
         stored,
         node: this.node,
       },
       now,
     )
     const { document, effects, mustPropose, outcome, said } = reconciled
+    this.#open.say(said)
     this.#held = stored?.position ?? null
     if (outcome === 'same' && stored !== null) return this.#takeEvidence(stored)
     this.#document = document
     if (outcome === 'restore') this.#restore()
     if (outcome === 'adopt' && stored !== null) this.#adopt(stored)
     const { epoch } = document.state
-    if (mustPropose && epoch !== before.state.epoch) this.#note({ epoch, text: '' })
+    if (mustPropose && epoch !== before.state.epoch) this.#open.add({ epoch, text: '' })
     return { outcome, effects, said, next: mustPropose ? 'propose' : null }
   }
 
   #adopt({ body, position, save }: Stored): void {
     this.#lineage++
+    this.#sent.clear()
     this.#confirmed = position
     this.#save = save
     this.#newestSave = save
-    this.#agreed = sharesOf(body.document)
-    this.#pending = []
+    this.#agreed.replace(this.#document)
+    this.#open.clear()
     this.#restored = body.restored ?? []
-    this.#beforeRaise = null
     this.#counters = body.counters
     this.#dropCounters()
   }
 
   #restore(): void {
     this.#lineage++
-    const { epoch, term, writer } = this.#confirmed ?? { epoch: 0, term: 0, writer: this.node }
-    this.#restored = [...this.#restored.slice(1 - RESTORED_KEPT), { term, epoch, writer }]
+    this.#sent.clear()
+    const back = this.#confirmed
+    if (back !== null && !this.#restored.some((one) => samePosition(one, back))) {
+      this.#restored = [...this.#restored.slice(1 - RESTORED_KEPT), back]
+    }
+    // The ledger may have known of ends that were not known here.
+    if (!this.isRaised) this.#agreed.replace(this.#document)
     this.#dropCounters()
   }
 
@@ -339,8 +318,10 @@ export class Replica {
       return { cannot: 'this node decides for the fleet no longer' }
     }
     this.#underWay++
+    this.#agreed.proposed()
     const body = { document: this.#document, counters: this.#counters, clockMs }
     const { length } = this.#restored
+    if (this.isDirty) this.#sent.set(this.#document.state.epoch, body)
     return {
       confirmed: this.#confirmed,
       lineage: this.#lineage,
@@ -369,15 +350,33 @@ export class Replica {
     this.#noteTerm(answer.position.term)
     // Meanwhile something else has taken the place of what was accepted.
     if (sent.lineage !== this.#lineage) return READ
-    const { document } = sent.proposal.body
-    const { epoch } = document.state
     this.#isUncertain = false
-    this.#confirmed = answer.position
-    this.#held = answer.position
-    this.#save = answer.save
-    this.#newestSave = Math.max(this.#newestSave, answer.save)
-    this.#agreed = sharesOf(document)
-    this.#pending = this.#pending.filter((one) => one.epoch > epoch)
+    const { body } = sent.proposal
+    const confirmed = this.#confirmed
+    // The ledger has told it back before, and went on.
+    if (confirmed !== null && comparePositions(answer.position, confirmed) < 0) return NOTHING
+    return this.#accepted({ position: answer.position, save: answer.save, body })
+  }
+
+  /** What this node has proposed, told back by the ledger sooner or better than by its answer. */
+  #isOurs({ body, position }: Stored): boolean {
+    const confirmed = this.#confirmed
+    if (position.writer !== this.node) return false
+    if (confirmed !== null && comparePositions(position, confirmed) <= 0) return false
+    // By its time, as an earlier process of this node may have given the same revision.
+    return this.#sent.get(position.epoch)?.clockMs === body.clockMs
+  }
+
+  #accepted({ body, position, save }: Omit<Stored, 'base'>): Outcome {
+    const { document } = body
+    const { epoch } = document.state
+    this.#confirmed = position
+    this.#held = position
+    this.#save = save
+    this.#newestSave = Math.max(this.#newestSave, save)
+    this.#agreed.settle(document, this.#document)
+    this.#open.confirm(epoch)
+    for (const sent of this.#sent.keys()) if (sent <= epoch) this.#sent.delete(sent)
     const next = this.#mustRead ? 'read' : this.isDirty ? 'propose' : null
     this.#mustRead = false
     return { ...NOTHING, next }
@@ -388,9 +387,10 @@ export class Replica {
    * Null: nothing was raised.
    */
   takeBack(reason: string, now: number): Stepped | null {
-    const before = this.#beforeRaise
-    if (before === null || !this.isRaised) return null
-    return takeBack(this.#document, { agreed: this.#agreed, before, reason }, now)
+    const taken = this.#agreed.takeBack(this.#counted, { atMs: now, reason })
+    if (taken === null) return null
+    this.#counters = taken.counters
+    return taken.stepped
   }
 
   #noteTerm(term: number): void {

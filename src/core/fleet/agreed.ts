@@ -1,0 +1,90 @@
+// Who this node may send how much: what the ledger has accepted, and no more than this node has
+// left of it. A raise beyond it waits for the ledger, and may have to be taken back; until it is
+// accepted the node's disk has the document of before.
+
+import type { FleetCounters } from '../counters.ts'
+import type { ServiceDocument } from '../events.ts'
+import type { Stepped } from '../rollout/transition.ts'
+import { raisesOver, type Shares, sharesOf } from './adopt.ts'
+import { takeBack } from './take-back.ts'
+
+/** A document, with whose counts are in its evidence. */
+export interface Counted {
+  readonly document: ServiceDocument
+  readonly counters: FleetCounters | null
+}
+
+export class Agreed {
+  #shares: Shares
+  /** What there was before the first raise that is not accepted. */
+  #beforeRaise: Counted | null = null
+  /** What there was before the last promotion. */
+  #beforeEnd: Counted | null = null
+  /** Something was lowered since the last proposal. */
+  #hasLowered = false
+
+  constructor(shares: Shares) {
+    this.#shares = shares
+  }
+
+  get shares(): Shares {
+    return this.#shares
+  }
+
+  /** Whether some version is sent more than was agreed. */
+  isExceededBy(shares: Omit<Shares, 'previous'>): boolean {
+    return raisesOver(this.#shares, { previous: null, ...shares })
+  }
+
+  /** A decision of this node. */
+  decided(was: Counted, { state }: ServiceDocument): void {
+    const before = was.document.state
+    if (before.rollout !== null && state.rollout === null) this.#beforeEnd = was
+    if (!this.isExceededBy(state)) {
+      // What this node has lowered is agreed no more, whatever the ledger holds.
+      this.#shares = sharesOf(state)
+      this.#hasLowered = true
+    } else if (!this.isExceededBy(before)) this.#beforeRaise = was
+  }
+
+  proposed(): void {
+    this.#hasLowered = false
+  }
+
+  /** The ledger has accepted `accepted`; this node is at `now`. */
+  settle(accepted: ServiceDocument, now: ServiceDocument): void {
+    // What was lowered while the ledger was asked for more stays so.
+    const isOverhauled = this.#hasLowered && accepted.state.epoch !== now.state.epoch
+    if (!isOverhauled) this.#shares = sharesOf(accepted.state)
+  }
+
+  /** The ledger's document has taken the place of this node's. */
+  replace({ state }: ServiceDocument): void {
+    this.#shares = sharesOf(state)
+    this.#beforeRaise = null
+    this.#beforeEnd = null
+    this.#hasLowered = false
+  }
+
+  /** What may go to the disk: `now`, or what there was before a raise that is not accepted. */
+  safe(now: Counted): Counted {
+    const before = this.isExceededBy(now.document.state) ? this.#beforeRaise : null
+    return before ?? now
+  }
+
+  /**
+   * The decision that takes a raise back, with whose counts are in its evidence; null: nothing was
+   * raised.
+   */
+  takeBack(
+    now: Counted,
+    { atMs, reason }: { atMs: number; reason: string },
+  ): { readonly stepped: Stepped; readonly counters: FleetCounters | null } | null {
+    const { epoch, rollout } = now.document.state
+    if (!this.isExceededBy(now.document.state)) return null
+    // A promotion has ended the rollout and its counting.
+    const from = rollout === null ? (this.#beforeEnd ?? now) : now
+    const raised = { agreed: this.#shares, epoch, reason }
+    return { stepped: takeBack(from.document, raised, atMs), counters: from.counters }
+  }
+}
