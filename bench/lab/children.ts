@@ -46,14 +46,18 @@ export function onExit(action: () => void): void {
   atExit.push(action)
 }
 
+/** How tap gets into processes: among the options for all that run Node. */
+const FOLLOWER = /"?--import=\S*@tapjs\/processinfo\S*/g
+
 /**
  * A command line so that tap does not follow its process. It follows all processes that a test
  * starts, which takes up to a second of each, and only who counts lines reads what it notes.
  */
 export function unfollowed(command: readonly string[]): { file: string; args: string[] } {
   const isFollowed = process.env.TAP_DISABLE_COVERAGE === '1'
+  const options = process.env.NODE_OPTIONS?.replaceAll(FOLLOWER, '') ?? ''
   // `env` replaces itself by what it starts, so that the pid and the IPC channel are those of it.
-  const [file, ...args] = isFollowed ? ['env', '-u', 'NODE_OPTIONS', ...command] : command
+  const [file, ...args] = isFollowed ? ['env', `NODE_OPTIONS=${options}`, ...command] : command
   if (file === undefined) throw new Error('Cannot start a program as its name is missing')
   return { file, args }
 }
