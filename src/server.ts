@@ -13,7 +13,6 @@ import type { Log } from './control/options.ts'
 import type { Answer, Command, NodeView } from './core/command.ts'
 import type { EdgeSettings } from './edge/edge-data.ts'
 import { Supervisor } from './edge/supervisor.ts'
-import { RedisFleet } from './fleet/fleet.ts'
 import { MirrorHost } from './mirror/host.ts'
 import { SyntheticHost } from './synthetic/host.ts'
 
@@ -55,9 +54,11 @@ function edgeSettings(config: Config): EdgeSettings {
   }
 }
 
-/** How the node joins its fleet; null: it works alone. */
-function fleetOf({ fleet, listen }: Config, log: Log): ((id: string) => FleetPort) | null {
+/** How the node joins its fleet; null: it works alone, and loads nothing of Redis. */
+async function fleetOf(config: Config, log: Log): Promise<((id: string) => FleetPort) | null> {
+  const { fleet, listen } = config
   if (fleet === null) return null
+  const { RedisFleet } = await import('./fleet/fleet.ts')
   const address = `${listen.host}:${listen.port}`
   return (id) => new RedisFleet({ ...fleet, id, log, version: VERSION, listen: address })
 }
@@ -131,7 +132,7 @@ export class Server {
     control = await Control.open({
       ...{ config, board, edge: supervisor, log, parseStrategy, mirror, synthetic },
       mirrorTo: (service, mirrored) => mirror.follow(service, mirrored),
-      fleet: fleetOf(config, log),
+      fleet: await fleetOf(config, log),
     })
     const port = await supervisor.listen(config.listen)
     const listen = { host: config.listen.host, port }

@@ -10,6 +10,7 @@
 // document: whoever takes over the lease goes on exactly where the evidence stands.
 
 import { type ArmCounts, NO_COUNTS } from './facts.ts'
+import type { Rollout } from './service.ts'
 
 /** What a node tells: everything that it has counted for one rollout in this run. */
 export interface NodeCounters {
@@ -18,7 +19,7 @@ export interface NodeCounters {
   readonly run: number
   /** Grows with each message of a run. */
   readonly number: number
-  /** The rollout that was counted for. */
+  /** The rollout that was counted for (`countedFor`). */
   readonly rollout: string
   readonly candidate: ArmCounts
   readonly stable: ArmCounts
@@ -56,6 +57,14 @@ export interface Merged {
   readonly counters: FleetCounters
   /** What came since the last message of this node; null when the message says nothing new. */
   readonly added: Added | null
+}
+
+/**
+ * The rollout as counts name it. Histories that parted may have given one id to two of them, and
+ * what one version has done must not be held against another.
+ */
+export function countedFor({ id, startedMs }: Pick<Rollout, 'id' | 'startedMs'>): string {
+  return `${id}@${startedMs}`
 }
 
 /** Nothing is known: the counters of a rollout at its beginning. */

@@ -41,17 +41,23 @@ const RULES: Readonly<Record<string, string>> = {
   EHOSTUNREACH: 'there is no way to it',
   ENETUNREACH: 'there is no way to it',
   EPROTO: 'TLS fails',
+  MOVED: 'it is part of a cluster and configured as a single server',
 }
 
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (error.message !== '') return error.message
+  // A name with several addresses fails with an error of errors, which says nothing itself.
+  const { errors = [], code = error.name } = error as { errors?: unknown[]; code?: string }
+  return errors.length > 0 ? errors.map(messageOf).join(', ') : code
 }
 
-/** The first word of what a server says, or the system's code. */
+/** The first word of what a server says, or the system's code; also when it is only cited. */
 export function codeOf(error: unknown): string {
   const { code } = error as { code?: unknown }
   if (typeof code === 'string') return code
-  return /(?:^|: )([A-Z]{3,})\b/.exec(messageOf(error))?.[1] ?? ''
+  const words = messageOf(error).match(/\b[A-Z]{3,}\b/g) ?? []
+  return words.find((word) => Object.hasOwn(RULES, word) || word === 'NOSCRIPT') ?? ''
 }
 
 function ruleOf(error: unknown): string {
@@ -59,7 +65,8 @@ function ruleOf(error: unknown): string {
   const rule = RULES[code]
   if (rule !== undefined) return rule
   if (error instanceof Error && error.name === 'Overdue') return 'it does not answer'
-  if (/CERT|TLS|SSL|SELF_SIGNED|ISSUER/.test(code)) return 'its certificate is not trusted'
+  if (/user executing the script can't/.test(messageOf(error))) return RULES.NOPERM ?? ''
+  if (/CERT|TLS|SSL|VERIFY|ISSUER/.test(code)) return 'its certificate is not trusted'
   return 'it fails'
 }
 

@@ -12,6 +12,7 @@ import { within } from './within.ts'
 
 /** Answers of an operator's command hold whole views; more than this is a mistake. */
 export const MESSAGE_MAX_BYTES = 1024 * 1024
+const MENTION_MS = 60_000
 const PUBLISH_MS = 1_000
 /** Sent and not yet taken by Redis; what is beyond is dropped, as later messages say it again. */
 const UNDER_WAY_MAX = 1_000
@@ -65,7 +66,8 @@ export class Bus {
 
   #complain(channel: string): void {
     const count = `${++this.#unheard} so far, the last on ${channel}`
-    this.#options.troubles.say('unheard', `Messages that are none of Vertex are ignored: ${count}`)
+    const sentence = `Messages that are none of Vertex are ignored: ${count}`
+    this.#options.troubles.mention('unheard', { sentence, forMs: MENTION_MS })
   }
 
   #publish(channel: string, message: Broadcast | Letter): void {
@@ -76,11 +78,11 @@ export class Bus {
     if (bytes > MESSAGE_MAX_BYTES) {
       const rule = `a message has at most ${MESSAGE_MAX_BYTES} bytes`
       const sentence = `Cannot send "${message.message}" as ${rule}: it has ${bytes}`
-      return this.#options.troubles.say('too large', sentence)
+      return this.#options.troubles.mention('too large', { sentence, forMs: MENTION_MS })
     }
     if (this.#underWay >= UNDER_WAY_MAX) {
       const sentence = `Redis is too slow for what the nodes say: ${++this.#unsent} not sent`
-      return this.#options.troubles.say('unsent', sentence)
+      return this.#options.troubles.mention('unsent', { sentence, forMs: MENTION_MS })
     }
     this.#underWay++
     within(PUBLISH_MS, session.client.publish(channel, text)).then(

@@ -61,7 +61,6 @@ function openCluster(options: FleetOptions, attempt: number): Cluster {
       retryDelayOnFailover: 50,
       retryDelayOnClusterDown: 50,
       slotsRefreshTimeout: CONNECT_MS,
-      slotsRefreshInterval: 2_000,
       redisOptions,
     },
   )
@@ -69,6 +68,7 @@ function openCluster(options: FleetOptions, attempt: number): Cluster {
 
 function openServer(options: FleetOptions, attempt: number): Redis {
   const { redis } = options
+  // What is said within one turn of the loop goes out in one piece.
   const shared = { ...common(options), enableAutoPipelining: true }
   if (redis.kind === 'sentinel') {
     const { name, sentinels, sentinelUsername, sentinelPassword, db, tls } = redis

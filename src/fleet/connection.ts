@@ -26,14 +26,15 @@ export interface ScriptCall {
 export interface Session {
   readonly client: Client
   readonly subscriber: Redis
-  readonly servers: readonly ServerFacts[]
+  /** What the servers are at the moment; of a cluster those that answer. */
+  inspect(): Promise<readonly ServerFacts[]>
   /** Runs a script, bounded. */
   run(script: Script, call: ScriptCall): Promise<unknown>
 }
 
 export interface ConnectionListener {
   /** The last step of a beginning; the session counts as there when it resolves. */
-  greet(session: Session): Promise<void>
+  greet(session: Session, servers: readonly ServerFacts[]): Promise<void>
   onUp(): void
   /** The session is gone; also called for each beginning that failed. */
   onDown(error: unknown): void
@@ -47,13 +48,23 @@ export interface ConnectionOptions {
   readonly listener: ConnectionListener
 }
 
+/** A server names a script by its hash, which tells nobody anything. */
+function named(error: unknown, { name, sha }: Script): unknown {
+  if (error instanceof Error) error.message = error.message.replaceAll(sha, name)
+  return error
+}
+
 async function runScript(client: Client, { script, keys, args }: ScriptCall & { script: Script }) {
   const passed = [...keys, ...args]
   try {
     return await client.evalsha(script.sha, keys.length, ...passed)
   } catch (error) {
-    if (codeOf(error) !== 'NOSCRIPT') throw error
+    if (codeOf(error) !== 'NOSCRIPT') throw named(error, script)
+  }
+  try {
     return await client.eval(script.text, keys.length, ...passed)
+  } catch (error) {
+    throw named(error, script)
   }
 }
 
@@ -68,13 +79,23 @@ async function factsOf(server: Redis): Promise<ServerFacts> {
   return readInfo(address, sections.join('\r\n'))
 }
 
+async function inspect(client: Client): Promise<readonly ServerFacts[]> {
+  const looks = serversOf(client).map((server) => within(CALL_MS, factsOf(server)))
+  const found = await Promise.allSettled(looks)
+  const facts = found.flatMap((look) => (look.status === 'fulfilled' ? look.value : []))
+  if (facts.length > 0) return facts
+  const failed = found.find((look) => look.status === 'rejected')
+  throw failed?.reason ?? new Error('the cluster has no master')
+}
+
 /** Resolves when the client can be used; rejects with what went wrong, not with that it did. */
 function ready(client: Client): Promise<void> {
   return new Promise((resolve, reject) => {
     let cause: Error | null = null
     client.on('error', (error: Error) => {
-      cause = error
-      reject(error)
+      // A cluster says that all its nodes have failed, a node has said why.
+      cause ??= error
+      reject(cause)
     })
     client.on('node error', (error: Error) => {
       cause = error
@@ -152,7 +173,7 @@ export class Connection {
     const client = openClient(fleet, attempt)
     this.#opened = [client]
     await ready(client)
-    const servers = await Promise.all(serversOf(client).map(factsOf))
+    const servers = await inspect(client)
     const replica = servers.find(({ role }) => role !== 'master')
     if (replica !== undefined) {
       throw new Error(`READONLY ${replica.address} is a ${replica.role}, no master`)
@@ -173,10 +194,10 @@ export class Connection {
     const session: Session = {
       client,
       subscriber,
-      servers,
+      inspect: () => inspect(client),
       run: (script, call) => within(CALL_MS, runScript(client, { script, ...call })),
     }
-    await listener.greet(session)
+    await listener.greet(session, servers)
     return session
   }
 

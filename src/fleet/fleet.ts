@@ -23,10 +23,11 @@ import type { Broadcast, Letter } from '../core/fleet/message.ts'
 import type { Position } from '../core/fleet/position.ts'
 import type { FleetKnowledge, FleetStanding } from '../core/fleet/standing.ts'
 import type { JournalEntry } from '../core/journal.ts'
-import { evictionClause, failureSentence, redisText, type ServerFacts } from './advice.ts'
+import { failureSentence, redisText, type ServerFacts } from './advice.ts'
 import { Bus } from './bus.ts'
 import { Connection, type Session } from './connection.ts'
 import { Heartbeat } from './heartbeat.ts'
+import { Inspection } from './inspection.ts'
 import { type FleetEntry, JournalStream } from './journal-stream.ts'
 import { keysUnder } from './keys.ts'
 import { Leadership } from './leadership.ts'
@@ -35,13 +36,14 @@ import { Store } from './store.ts'
 import { Troubles } from './troubles.ts'
 import { within } from './within.ts'
 
-/** How long a start waits for Redis before it goes on without. */
+/** How long a start waits for Redis before it goes on without; and after how many failures. */
 const START_MS = 3_000
+const START_FAILURES = 2
 /** How long leaving may take. */
 const CLOSE_MS = 1_000
 /** How often the standing is looked at; it also changes at once with what is heard. */
 const LOOK_EVERY_MS = 50
-/** A look that comes so late was held up, and so may be what would have been heard. */
+/** A look that comes so much later was held up. */
 const HELD_UP_MS = 250
 
 export class RedisFleet implements FleetPort {
@@ -55,6 +57,7 @@ export class RedisFleet implements FleetPort {
   readonly #bus: Bus
   readonly #heartbeat: Heartbeat
   readonly #leadership: Leadership
+  readonly #inspection: Inspection
   readonly #journal: JournalStream
   #listener: FleetListener | null = null
   #state: LeaseState
@@ -64,7 +67,9 @@ export class RedisFleet implements FleetPort {
   #awaySinceMs: number | null
   #look: NodeJS.Timeout | null = null
   #lookedMs = 0
-  #firstUp: (() => void) | null = null
+  /** Ends the wait of the start. */
+  #goOn: (() => void) | null = null
+  #failures = 0
 
   constructor(options: FleetOptions) {
     this.node = options.node
@@ -75,7 +80,7 @@ export class RedisFleet implements FleetPort {
     this.#awaySinceMs = this.#wall()
     this.#state = noLease(this.#monotonic())
     this.#told = standingAt(this.#state, this.#monotonic())
-    this.#troubles = new Troubles(options.log)
+    this.#troubles = new Troubles({ log: options.log, monotonic: this.#monotonic })
     const run = randomUUID()
     const keys = keysUnder(options.prefix)
     const shared = { fleet: options, keys, troubles: this.#troubles }
@@ -84,19 +89,23 @@ export class RedisFleet implements FleetPort {
       channels: [keys.everybody, keys.mailbox(options.node)],
       random,
       listener: {
-        greet: (session) => this.#greet(session),
+        greet: (session, servers) => this.#greet(session, servers),
         onUp: () => this.#onUp(),
         onDown: (error) => this.#onDown(error),
         onMessage: (channel, text) => this.#bus.hear(channel, text),
       },
     })
     const connection = this.#connection
-    this.#store = new Store({ ...shared, connection })
+    this.#store = new Store({
+      ...shared,
+      connection,
+      onFenced: (number) => this.#tell({ event: 'fenced', number }),
+    })
     this.#bus = new Bus({
       ...shared,
       connection,
       onBroadcast: (message) => this.#onBroadcast(message),
-      onLetter: (message) => this.#listener?.onLetter(message),
+      onLetter: (message) => this.#onLetter(message),
     })
     this.#heartbeat = new Heartbeat({
       ...shared,
@@ -121,6 +130,14 @@ export class RedisFleet implements FleetPort {
       state: () => this.#state,
       tell: (event) => this.#tell(event),
     })
+    this.#inspection = new Inspection({
+      ...shared,
+      connection,
+      onEviction: (clause) => {
+        this.#eviction = clause
+        this.#block()
+      },
+    })
     this.#journal = new JournalStream({ ...shared, connection })
   }
 
@@ -130,14 +147,14 @@ export class RedisFleet implements FleetPort {
 
   async start(listener: FleetListener): Promise<void> {
     this.#listener = listener
-    const up = new Promise<void>((resolve) => {
-      this.#firstUp = resolve
+    const known = new Promise<void>((resolve) => {
+      this.#goOn = resolve
     })
     this.#lookedMs = this.#monotonic()
     this.#look = setInterval(() => this.#lookAgain(), LOOK_EVERY_MS)
     this.#connection.open()
     try {
-      await within(START_MS, up)
+      await within(START_MS, known)
     } catch {
       // The fleet is joined as soon as Redis is there; why it is not stands in the troubles.
     }
@@ -196,24 +213,35 @@ export class RedisFleet implements FleetPort {
   async close(): Promise<void> {
     this.#listener = null
     if (this.#look !== null) clearInterval(this.#look)
-    this.#heartbeat.stop()
-    this.#leadership.stop()
+    this.#stopAll()
     const { session } = this.#connection
-    if (session !== null) {
-      try {
-        const left = [this.#leadership.release(session), this.#heartbeat.leave(session)]
-        await within(CLOSE_MS, Promise.all(left))
-      } catch (error) {
-        const sentence = failureSentence(error, { ...this.#options, action: 'leave the fleet' })
-        this.#options.log.warn({}, sentence)
-      }
+    try {
+      if (session !== null) await within(CLOSE_MS, this.#leave(session))
+    } catch (error) {
+      const sentence = failureSentence(error, { ...this.#options, action: 'leave the fleet' })
+      this.#options.log.warn({}, sentence)
     }
-    this.#journal.close()
     this.#connection.close()
+    this.#journal.close()
+    this.#tell({ event: 'away', nowMs: this.#monotonic() })
   }
 
-  async #greet(session: Session): Promise<void> {
-    this.#judgeServers(session.servers)
+  async #leave(session: Session): Promise<void> {
+    await Promise.all([
+      this.#leadership.release(session),
+      this.#journal.drain(),
+      this.#heartbeat.leave(session),
+    ])
+  }
+
+  #stopAll(): void {
+    this.#heartbeat.stop()
+    this.#leadership.stop()
+    this.#inspection.stop()
+  }
+
+  async #greet(session: Session, servers: readonly ServerFacts[]): Promise<void> {
+    this.#inspection.judge(servers)
     await this.#heartbeat.join(session)
   }
 
@@ -223,18 +251,19 @@ export class RedisFleet implements FleetPort {
     this.#tell({ event: 'connected' })
     this.#heartbeat.start()
     this.#leadership.start()
+    this.#inspection.start()
     this.#journal.flush()
-    this.#firstUp?.()
+    this.#goOn?.()
     this.#listener?.onConnected()
   }
 
   #onDown(error: unknown): void {
-    this.#heartbeat.stop()
-    this.#leadership.stop()
+    this.#stopAll()
     const action = `reach Redis at ${redisText(this.#options.redis)}`
     this.#troubles.say('redis', failureSentence(error, { ...this.#options, action }))
     this.#awaySinceMs ??= this.#wall()
     this.#tell({ event: 'away', nowMs: this.#monotonic() })
+    if (++this.#failures >= START_FAILURES) this.#goOn?.()
   }
 
   #onBroadcast(message: Broadcast): void {
@@ -246,11 +275,10 @@ export class RedisFleet implements FleetPort {
     this.#listener?.onBroadcast(message)
   }
 
-  #judgeServers(servers: readonly ServerFacts[]): void {
-    this.#eviction = evictionClause(servers)
-    const sentence = this.#eviction && `Cannot let any node lead the fleet as ${this.#eviction}`
-    this.#troubles.set('eviction', sentence)
-    this.#block()
+  #onLetter(message: Letter): void {
+    // Who may not bear this name gets no letters to it.
+    const { awaySinceMs, barred } = this.#state
+    if (awaySinceMs === null && barred === null) this.#listener?.onLetter(message)
   }
 
   #block(): void {
@@ -263,20 +291,31 @@ export class RedisFleet implements FleetPort {
   }
 
   #lookAgain(): void {
-    const nowMs = this.#monotonic()
-    const late = nowMs - this.#lookedMs - LOOK_EVERY_MS
-    this.#lookedMs = nowMs
-    if (late > HELD_UP_MS) setImmediate(() => this.#compare())
-    else this.#compare()
+    const look = (): void => {
+      this.#lookedMs = this.#monotonic()
+      this.#compare()
+    }
+    if (this.#isHeldUp()) setImmediate(look)
+    else look()
+  }
+
+  /**
+   * This process stood still, and what other nodes said meanwhile may lie in the socket unread:
+   * their silence is judged only after a turn of the loop.
+   */
+  #isHeldUp(): boolean {
+    return this.#monotonic() - this.#lookedMs > LOOK_EVERY_MS + HELD_UP_MS
   }
 
   #compare(): void {
+    if (this.#isHeldUp()) return
     const now = standingAt(this.#state, this.#monotonic())
     const before = this.#told
     if (isSameStanding(before, now)) return
     this.#told = now
     const { standing, leader, mayNotRaise } = now.standing
-    this.#options.log.info({ standing, leader }, `This node is ${standing}: ${mayNotRaise ?? 'ok'}`)
+    const why = mayNotRaise === null ? 'it may raise weights' : mayNotRaise
+    this.#options.log.info({ standing, leader }, `This node is ${standing}: ${why}`)
     this.#listener?.onStanding(now.standing, before.standing)
   }
 }

@@ -13,10 +13,12 @@ import { within } from './within.ts'
 const KEPT_ABOUT = 10_000
 export const WAITING_MAX = 1_000
 const ADDED_AT_ONCE = 100
-/** An entry with more is added without its evidence. */
-const ENTRY_MAX_BYTES = 64 * 1024
+/** An entry with more is added without its evidence: all that is kept has to fit into memory. */
+const ENTRY_MAX_BYTES = 8 * 1024
 const CALL_MS = 1_000
 const AGAIN_MS = 1_000
+/** How long losses are told of. */
+const TOLD_MS = 3600 * 1_000
 export const ASKED_MAX = 10_000
 
 interface Waiting {
@@ -57,6 +59,7 @@ export class JournalStream {
   #waiting: Waiting[] = []
   #lost = 0
   #isAdding = false
+  #adding: Promise<void> = Promise.resolve()
   #timer: NodeJS.Timeout | null = null
 
   constructor(options: JournalStreamOptions) {
@@ -76,7 +79,13 @@ export class JournalStream {
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#timer = null
     this.#isAdding = true
-    void this.#addAll(session)
+    this.#adding = this.#addAll(session)
+  }
+
+  /** Adds what waits, once; resolves when that has been tried. */
+  async drain(): Promise<void> {
+    this.flush()
+    await this.#adding
   }
 
   close(): void {
@@ -162,6 +171,9 @@ export class JournalStream {
     this.#lost += count
     const { fleet, troubles } = this.#options
     const sentence = `The fleet's journal lacks ${this.#lost} entries of node ${fleet.node}`
-    troubles.say('journal losses', `${sentence}: Redis did not take them in time`)
+    troubles.mention('journal losses', {
+      sentence: `${sentence}: Redis did not take them in time`,
+      forMs: TOLD_MS,
+    })
   }
 }

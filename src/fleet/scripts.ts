@@ -36,9 +36,8 @@ local function held(key, known)
   local h = redis.pcall('HMGET', key, 'format', 'term', 'server', 'base', 'docTerm', 'epoch',
     'writer', 'save', 'lease', 'body')
   if h.err then
-    local kind = redis.call('TYPE', key).ok
-    if kind == 'hash' then return 'error', h end
-    return 'type', kind
+    if not string.find(h.err, 'WRONGTYPE', 1, true) then return 'error', h end
+    return 'type', redis.call('TYPE', key).ok
   end
   if not h[1] then
     if redis.call('EXISTS', key) == 0 then return 'nothing' end

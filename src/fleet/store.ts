@@ -24,6 +24,8 @@ export interface StoreOptions {
   readonly keys: Keys
   readonly fleet: FleetOptions
   readonly troubles: Troubles
+  /** A document was written by the holder of this lease, which is later than the one given. */
+  readonly onFenced: (lease: number) => void
 }
 
 type Place = { readonly position: Position; readonly save: number }
@@ -195,6 +197,7 @@ export class Store {
         return { result: 'accepted', ...place }
       }
       case 'fenced':
+        this.#options.onFenced(Number(rest[0]))
         return this.#refusal(service, {
           answer: listOf(rest[1]),
           as: (stored) => ({ result: 'fenced', lease: Number(rest[0]), stored }),

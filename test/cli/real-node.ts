@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { Agent, request } from 'undici'
+import { unfollowed } from '../../bench/lab/children.ts'
 import { until } from '../../bench/lab/clock.ts'
 import { startVertex, type Vertex } from '../../bench/lab/vertex.ts'
 import { startWebhook, type Webhook } from '../../bench/lab/webhook.ts'
@@ -74,10 +75,12 @@ class CommandLine {
   #last: Promise<unknown> = Promise.resolve()
 
   constructor() {
-    const { PATH = '', HOME = '' } = process.env
+    const { PATH = '', HOME = '', NODE_COMPILE_CACHE = '' } = process.env
+    const { file, args } = unfollowed([process.execPath])
     this.#child = fork(fileURLToPath(new URL('./cli-process.ts', import.meta.url)), [], {
-      env: { PATH, HOME },
-      execArgv: [],
+      env: { PATH, HOME, NODE_COMPILE_CACHE },
+      execPath: file,
+      execArgv: args,
     })
   }
 

@@ -60,6 +60,8 @@ export type LeaseEvent =
     }
   /** Somebody else holds it. */
   | { readonly event: 'refused'; readonly node: string; readonly number: number }
+  /** A document has been written by the holder of this lease, which is later than ours. */
+  | { readonly event: 'fenced'; readonly number: number }
   /** This node gives it back. */
   | { readonly event: 'released' }
   /** Another node says that it leads. */
@@ -116,6 +118,10 @@ export function leaseAfter(state: LeaseState, event: LeaseEvent): LeaseState {
     }
     case 'refused':
       return afterRefusal(state, event)
+    case 'fenced': {
+      if (event.number <= state.knownNumber) return state
+      return { ...state, held: null, knownNumber: event.number }
+    }
     case 'released':
       return { ...state, held: null, leader: state.held === null ? state.leader : null }
     case 'leads': {

@@ -7,8 +7,8 @@
 // accepted it. All others are carried out at once and proposed by whoever took them. Where the
 // ledger has gone another way meanwhile, `reconcile` says what becomes of both.
 
-import { type Added, type FleetCounters, mergeCounters, noCounters } from '../counters.ts'
-import type { NodeCounters } from '../counters.ts'
+import { type Added, countedFor, type FleetCounters, mergeCounters } from '../counters.ts'
+import { noCounters, type NodeCounters } from '../counters.ts'
 import type { Effect, ServiceDocument } from '../events.ts'
 import { hasTombstone } from '../rollout/tombstone.ts'
 import type { Stepped } from '../rollout/transition.ts'
@@ -17,7 +17,7 @@ import type { Kept } from './kept.ts'
 import type { StoreAnswer, StoreProposal, StoreReading } from './ledger.ts'
 import type { Changed } from './message.ts'
 import { comparePositions, type Position, samePosition } from './position.ts'
-import { type Pending, reconcile } from './reconcile.ts'
+import { type Pending, reconcile, type Reconciled } from './reconcile.ts'
 import type { FleetStanding } from './standing.ts'
 import type { Stored } from './stored.ts'
 import { takeBack } from './take-back.ts'
@@ -31,6 +31,8 @@ const RESTORED_KEPT = 8
 export type Next = 'read' | 'propose' | null
 
 export interface Outcome {
+  /** What the document is now; null: it was not held against the ledger. */
+  readonly outcome: Reconciled['outcome'] | null
   /** To be carried out with the replica's document, which has been taken over already. */
   readonly effects: readonly Effect[]
   /** Sentences for the operator whose command was under way; they are in the effects, too. */
@@ -49,8 +51,8 @@ export interface Sent extends Asking {
   readonly lineage: number
 }
 
-const NOTHING: Outcome = { effects: [], said: [], next: null }
-const READ: Outcome = { effects: [], said: [], next: 'read' }
+const NOTHING: Outcome = { outcome: null, effects: [], said: [], next: null }
+const READ: Outcome = { ...NOTHING, next: 'read' }
 
 export class Replica {
   readonly node: string
@@ -97,6 +99,11 @@ export class Replica {
     return this.#confirmed
   }
 
+  /** The largest term that is known here. */
+  get term(): number {
+    return this.#term
+  }
+
   get counters(): FleetCounters | null {
     return this.#counters
   }
@@ -111,9 +118,14 @@ export class Replica {
     return this.#newestSave > this.#save
   }
 
-  /** A weight is raised here that the ledger has not accepted. */
-  get #isRaised(): boolean {
+  /** A weight is raised here that the ledger has not accepted: its row waits for that. */
+  get isRaised(): boolean {
     return raisesOver(this.#agreed, this.#document.state)
+  }
+
+  /** Whether a row may be stored: none gives a version more than the ledger has agreed to. */
+  allows(row: Omit<Shares, 'previous'>): boolean {
+    return !raisesOver(this.#agreed, { ...row, previous: null })
   }
 
   /**
@@ -121,7 +133,7 @@ export class Replica {
    * raise that the ledger may not have accepted.
    */
   get copy(): { readonly document: ServiceDocument; readonly kept: Kept } {
-    const before = this.#isRaised ? this.#beforeRaise : null
+    const before = this.isRaised ? this.#beforeRaise : null
     const document = before ?? this.#document
     const { epoch } = document.state
     const pending = this.#pending.filter((one) => one.epoch <= epoch)
@@ -148,13 +160,18 @@ export class Replica {
     return this.#isUncertain ? 'it is not known what the ledger of the fleet holds' : null
   }
 
+  /** This node begins to decide for the fleet: it reads the ledger before it raises a weight. */
+  doubt(): void {
+    this.#isUncertain = true
+  }
+
   /** A decision was taken here, or evidence and facts have changed. */
   decided({ document, effects, note }: Stepped): void {
     const before = this.#document
     const { epoch } = document.state
     this.#document = document
     if (epoch === before.state.epoch) return
-    if (this.#isRaised && !raisesOver(this.#agreed, before.state)) this.#beforeRaise = before
+    if (this.isRaised && !raisesOver(this.#agreed, before.state)) this.#beforeRaise = before
     this.#dropCounters()
     const isLasting = (document.state.tombstones ?? []).some(
       (stone) => !hasTombstone(before.state, stone),
@@ -166,7 +183,8 @@ export class Replica {
   /** Counts of a rollout that is over. */
   #dropCounters(): void {
     const { rollout } = this.#document.state
-    if (this.#counters?.rollout !== rollout?.id) this.#counters = null
+    const key = rollout === null ? null : countedFor(rollout)
+    if (this.#counters?.rollout !== key) this.#counters = null
   }
 
   #note(pending: Pending): void {
@@ -181,8 +199,10 @@ export class Replica {
   /** Takes in the counts of a node, this one included; null where they are no news. */
   count(message: NodeCounters): Added | null {
     const { rollout } = this.#document.state
-    if (rollout === null || message.rollout !== rollout.id) return null
-    const known = this.#counters?.rollout === rollout.id ? this.#counters : noCounters(rollout.id)
+    if (rollout === null) return null
+    const key = countedFor(rollout)
+    if (message.rollout !== key) return null
+    const known = this.#counters ?? noCounters(key)
     const merged = mergeCounters(known, message)
     this.#counters = merged.counters
     return merged.added
@@ -268,7 +288,7 @@ export class Replica {
     if (outcome === 'adopt' && stored !== null) this.#adopt(stored)
     const { epoch } = document.state
     if (mustPropose && epoch !== before.state.epoch) this.#note({ epoch, text: '' })
-    return { effects, said, next: mustPropose ? 'propose' : null }
+    return { outcome, effects, said, next: mustPropose ? 'propose' : null }
   }
 
   #adopt({ body, position, save }: Stored): void {
@@ -294,13 +314,13 @@ export class Replica {
   /** The same decision; the ledger may have newer evidence. */
   #takeEvidence({ body, save }: Stored): Outcome {
     this.#newestSave = Math.max(this.#newestSave, save)
-    if (save <= this.#save) return NOTHING
+    if (save <= this.#save) return { ...NOTHING, outcome: 'same' }
     this.#save = save
     const { document, effects } = adopt(this.#document, body.document)
     this.#document = document
     this.#counters = body.counters
     this.#restored = body.restored ?? []
-    return { ...NOTHING, effects }
+    return { ...NOTHING, outcome: 'same', effects }
   }
 
   // --- what is proposed ------------------------------------------------------------------------
@@ -315,7 +335,7 @@ export class Replica {
   }): Sent | { readonly cannot: string } | null {
     const { lease, clockMs } = at
     if (lease === null && !this.isDirty) return null
-    if (lease === null && this.#isRaised) {
+    if (lease === null && this.isRaised) {
       return { cannot: 'this node decides for the fleet no longer' }
     }
     this.#underWay++
@@ -369,7 +389,7 @@ export class Replica {
    */
   takeBack(reason: string, now: number): Stepped | null {
     const before = this.#beforeRaise
-    if (before === null || !this.#isRaised) return null
+    if (before === null || !this.isRaised) return null
     return takeBack(this.#document, { agreed: this.#agreed, before, reason }, now)
   }
 
