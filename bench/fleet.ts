@@ -291,7 +291,8 @@ await bench(
       await heldAgainst(weights, { stable, candidate }),
       await heldAgainst(ended, { stable, candidate }),
     ]
-    const { failed } = summarise(await load.stop())
+    const { failed: lost, unsent } = summarise(await load.stop())
+    const failed = lost - unsent
     const stopped = await stops(fleet, candidate)
     await fleet.end()
     await Promise.all([stable.end(), candidate.end()])
@@ -310,7 +311,11 @@ await bench(
         { what: 'no request failed', value: String(failed), pass: failed === 0 },
         ...stopped.flatMap(named),
       ],
-      notes: [...notesOn('weights', weights), ...refusals.slice(0, 5)],
+      notes: [
+        ...notesOn('weights', weights),
+        `${unsent} requests could not be sent, as the machine was too busy`,
+        ...refusals.slice(0, 5),
+      ],
       data: { stopped },
     }
   },

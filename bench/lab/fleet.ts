@@ -7,7 +7,7 @@ import type { ServiceView } from '../../src/core/command.ts'
 import type { FleetView } from '../../src/core/fleet/view.ts'
 import { monotonicMs, until } from './clock.ts'
 import { type Load, startLoad } from './load.ts'
-import { RedisServer } from './redis.ts'
+import { type RedisOptions, RedisServer } from './redis.ts'
 import { Relay } from './redis-relay.ts'
 import { type LabConfig, labConfig, startVertex, type Vertex } from './vertex.ts'
 
@@ -19,7 +19,9 @@ export interface FleetLabOptions {
   readonly config: LabConfig
   /** A way of its own for each node. */
   readonly relays?: boolean
-  /** The `fleet` block but for the node's name; by default a Redis is started for it. */
+  /** Of the Redis that is started for it. */
+  readonly redis?: RedisOptions
+  /** The `fleet` block but for the node's name, instead of a Redis of its own. */
   readonly fleet?: Readonly<Record<string, unknown>>
   /** Nodes that are told nothing of a fleet; for a comparison. */
   readonly alone?: boolean
@@ -33,9 +35,9 @@ export interface LabNode {
 
 async function startNode(
   name: string,
-  options: FleetLabOptions & { redis: RedisServer | null },
+  { options, redis }: { options: FleetLabOptions; redis: RedisServer | null },
 ): Promise<LabNode> {
-  const { alone = false, config, redis, relays = false } = options
+  const { alone = false, config, relays = false } = options
   const relay = relays && redis !== null ? await Relay.start(redis.port) : null
   const place = options.fleet ?? { redis: relay?.url ?? redis?.url }
   const more = alone ? config.more : { ...config.more, fleet: { node: name, ...place } }
@@ -55,9 +57,9 @@ export class FleetLab {
 
   static async start(options: FleetLabOptions): Promise<FleetLab> {
     const { alone = false, fleet } = options
-    const redis = alone || fleet !== undefined ? null : await RedisServer.start()
+    const redis = alone || fleet !== undefined ? null : await RedisServer.start(options.redis)
     const names = Array.from({ length: options.nodes }, (_, at) => `n${at}`)
-    const nodes = await Promise.all(names.map((name) => startNode(name, { ...options, redis })))
+    const nodes = await Promise.all(names.map((name) => startNode(name, { options, redis })))
     const lab = new FleetLab(nodes, redis)
     if (!alone) await lab.together()
     return lab

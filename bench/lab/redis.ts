@@ -15,6 +15,7 @@ import { isInstalled } from './rivals.ts'
 
 const START_MS = 10_000
 const ANSWER_MS = 1000
+const ATTEMPTS = 3
 
 export interface RedisOptions {
   /** Everything is on the disk before it is answered, and there again after a kill. */
@@ -59,9 +60,16 @@ export class RedisServer {
 
   static async start(options: RedisOptions = {}): Promise<RedisServer> {
     needRedis()
-    const server = new RedisServer(await freePort(), options)
-    await server.start()
-    return server
+    for (let attempt = 1; ; attempt++) {
+      const server = new RedisServer(await freePort(), options)
+      try {
+        await server.start()
+        return server
+      } catch (error) {
+        // Somebody else may have taken the port in between.
+        if (attempt === ATTEMPTS) throw error
+      }
+    }
   }
 
   get url(): string {
@@ -86,10 +94,15 @@ export class RedisServer {
     this.#child = startProgram(command)
     this.#child.stdout?.resume()
     this.#child.stderr?.resume()
-    await until(() => this.answers(), {
-      what: `redis-server answers on port ${this.port}`,
-      withinMs: START_MS,
-    })
+    const child = this.#child
+    const what = `redis-server answers on port ${this.port}`
+    await until(
+      async () => {
+        if (child.exitCode !== null) throw new Error(`Cannot start it as it ended: ${what}`)
+        return this.answers()
+      },
+      { what, withinMs: START_MS },
+    )
   }
 
   /** As a crash. */
@@ -131,8 +144,17 @@ export class RedisServer {
   /** The fields of a section of INFO. */
   async info(section: string): Promise<Readonly<Record<string, string>>> {
     const text = String(await this.command('INFO', section))
-    const pairs = text.split('\r\n').map((line) => line.split(':', 2))
-    return Object.fromEntries(pairs.flatMap(([name, value]) => (value ? [[name, value]] : [])))
+    const fields = text.matchAll(/^(\w+):(.*?)\r?$/gm)
+    return Object.fromEntries([...fields].map(([, name = '', value = '']) => [name, value]))
+  }
+
+  /** Whether a field of INFO has this value; null when it does not, or nobody answers yet. */
+  async says(section: string, field: { name: string; value: string }): Promise<true | null> {
+    try {
+      return (await this.info(section))[field.name] === field.value ? true : null
+    } catch {
+      return null // a change of roles ends connections, too
+    }
   }
 
   async answers(): Promise<true | null> {
@@ -149,6 +171,8 @@ export interface Watched {
   readonly master: RedisServer
   readonly replica: RedisServer
   readonly sentinels: readonly RedisServer[]
+  /** Whether so many sentinels as have to agree name the replica as master; null: not yet. */
+  isOver(): Promise<true | null>
   end(): Promise<void>
 }
 
@@ -158,10 +182,10 @@ const QUORUM = 2
 export async function startWatched(name: string): Promise<Watched> {
   const master = await RedisServer.start()
   const replica = await RedisServer.start({ lines: [`replicaof 127.0.0.1 ${master.port}`] })
-  await until(
-    async () => ((await replica.info('replication')).master_link_status === 'up' ? true : null),
-    { what: 'the replica follows the master', withinMs: START_MS },
-  )
+  await until(() => replica.says('replication', { name: 'master_link_status', value: 'up' }), {
+    what: 'the replica follows the master',
+    withinMs: START_MS,
+  })
   const lines = [
     `sentinel monitor ${name} 127.0.0.1 ${master.port} ${QUORUM}`,
     `sentinel down-after-milliseconds ${name} 1000`,
@@ -182,5 +206,13 @@ export async function startWatched(name: string): Promise<Watched> {
   const end = async (): Promise<void> => {
     for (const server of [...sentinels, replica, master]) await server.kill()
   }
-  return { master, replica, sentinels, end }
+  const names = async (sentinel: RedisServer): Promise<boolean> => {
+    const address = await sentinel.command('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name)
+    return Array.isArray(address) && Number(address[1]) === replica.port
+  }
+  const isOver = async (): Promise<true | null> => {
+    const named = await Promise.all(sentinels.map(names))
+    return named.filter(Boolean).length >= QUORUM ? true : null
+  }
+  return { master, replica, sentinels, isOver, end }
 }
