@@ -13,7 +13,10 @@ import { TestApp } from '../cli/real-node.ts'
 import { RedisServer, type TestScope } from './redis-server.ts'
 import { Relay } from './relay.ts'
 
-export const WITHIN_MS = 8000
+export const WITHIN_MS = 10_000
+
+/** Nodes that start at once take their time where many tests run. */
+const START_MS = 60_000
 
 /** What a change is answered with. */
 export interface Changed extends ServiceView {
@@ -47,7 +50,7 @@ export class FleetNode {
 
   constructor(name: string, config: unknown) {
     this.name = name
-    this.vertex = new Vertex(config)
+    this.vertex = new Vertex(config, { startMs: START_MS })
   }
 
   /** Puts another config in the place of the one that it was made with. */
@@ -147,6 +150,8 @@ export interface FleetOptions {
   readonly relayed?: readonly string[]
   /** More of the config. */
   readonly more?: Readonly<Record<string, unknown>>
+  /** Of Redis's config. */
+  readonly redis?: readonly string[]
 }
 
 export class Fleet {
@@ -169,7 +174,7 @@ export class Fleet {
 
   /** Starts Redis and the apps, and makes the nodes without starting them. */
   static async make(t: TestScope, options: FleetOptions): Promise<Fleet> {
-    const redis = await RedisServer.start(t)
+    const redis = await RedisServer.start(t, { lines: options.redis ?? [] })
     const [stable, candidate] = await Promise.all([TestApp.start('v1'), TestApp.start('v2')])
     t.teardown(async () => {
       await Promise.all([stable.stop(), candidate.stop()])
@@ -178,18 +183,7 @@ export class Fleet {
     for (const name of options.relayed ?? []) {
       fleet.relays.set(name, await Relay.start(t, redis.port))
     }
-    for (const name of options.nodes ?? ['a', 'b', 'c']) {
-      const node = new FleetNode(name, fleet.config(name))
-      fleet.nodes.set(name, node)
-      t.teardown(async () => {
-        try {
-          node.resume()
-          await node.end()
-        } catch {
-          // It has not been started, or has ended.
-        }
-      })
-    }
+    for (const name of options.nodes ?? ['a', 'b', 'c']) await fleet.add(t, name)
     return fleet
   }
 
@@ -198,6 +192,21 @@ export class Fleet {
     await Promise.all([...fleet.nodes.values()].map((node) => node.vertex.start()))
     await fleet.leader()
     return fleet
+  }
+
+  /** One node more, which is not started. */
+  async add(t: TestScope, name: string, services?: Services): Promise<FleetNode> {
+    const node = new FleetNode(name, this.config(name, services))
+    this.nodes.set(name, node)
+    t.teardown(async () => {
+      try {
+        node.resume()
+        await node.end()
+      } catch {
+        // It has not been started, or has ended.
+      }
+    })
+    return node
   }
 
   /** What a node is started with. */
@@ -288,6 +297,26 @@ export class Fleet {
     const body = { version: 'v2', targets: [this.candidate.url] }
     await on.does(`POST ${service}/rollouts`, { body })
     await this.seen(service, ({ candidate }) => candidate?.weight === 50)
+  }
+
+  /** Waits until all have one revision of a service, and who has not said so is not waited for. */
+  async agree(service: string, nodes: readonly FleetNode[] = this.some()): Promise<number> {
+    const probe = async (): Promise<number | null> => {
+      const views = await Promise.all(nodes.map((node) => node.view(service)))
+      const known = await Promise.all(nodes.map((node) => node.fleet()))
+      const [first] = views
+      const isSame = views.every(({ revision }) => revision === first?.revision)
+      const isConfirmed = known.every(({ services }) =>
+        services.some(
+          (one) =>
+            one.service === service &&
+            one.revision === first?.revision &&
+            one.applied.length === nodes.length,
+        ),
+      )
+      return isSame && isConfirmed ? (first?.revision ?? null) : null
+    }
+    return until(probe, { what: `all agree on ${service}`, withinMs: WITHIN_MS })
   }
 
   /** What no node may have logged. */

@@ -19,6 +19,8 @@ export interface ComparingParts {
     held: { position: Position; save: number } | null | undefined,
   ) => void
   readonly onNewcomers: () => void
+  /** All that was told has been compared. */
+  readonly onCompared: () => void
   readonly onFault: (text: string, error: unknown) => void
 }
 
@@ -46,7 +48,7 @@ export class Comparing {
   async now(): Promise<void> {
     if (this.#isUnderWay) return
     this.#isUnderWay = true
-    const { keepers, onFault, onHeld, port } = this.#parts
+    const { keepers, onCompared, onFault, onHeld, port } = this.#parts
     try {
       this.#lookForNewcomers()
       const asked = [...keepers.keys()]
@@ -59,6 +61,7 @@ export class Comparing {
         if (!isTold && (port.knowledge().awaySinceMs !== null || ++untold > UNTOLD_MAX)) continue
         if (keeper !== undefined) onHeld(keeper, held.get(service))
       }
+      onCompared()
     } catch (error) {
       onFault('the documents of the fleet could not be compared', error)
     } finally {

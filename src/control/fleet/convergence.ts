@@ -9,6 +9,8 @@ import type { Convergence as View } from '../../core/fleet/view.ts'
 
 /** A node that is alive and does not confirm holds nobody up for longer; it may not be able to. */
 const PATIENCE_MS = 5000
+/** Who has not confirmed after this is asked whether its words were lost. */
+const UNHEARD_MS = 1000
 /** Services that only others have; what is beyond is not remembered, as anybody can name some. */
 const SAID_MAX = 10_000
 /** Nodes that have said something of a service. */
@@ -100,6 +102,23 @@ export class Convergence {
     if (change.position.epoch < revision) return false // the ledger does not hold it yet
     if (this.#waitingFor(service).length === 0) return true
     return this.#parts.monotonic() - change.sinceMs >= PATIENCE_MS
+  }
+
+  /**
+   * By node the services, at most so many, that it should have confirmed and has not: what it has
+   * said may have been lost.
+   */
+  unheard(atMost: number): ReadonlyMap<string, readonly string[]> {
+    const { monotonic, node } = this.#parts
+    const missing = new Map<string, string[]>()
+    for (const [service, { sinceMs }] of this.#changes) {
+      if (monotonic() - sinceMs < UNHEARD_MS) continue
+      for (const one of this.#waitingFor(service)) {
+        const services = missing.get(one) ?? []
+        if (one !== node && services.length < atMost) missing.set(one, [...services, service])
+      }
+    }
+    return missing
   }
 
   view(service: string): View | null {

@@ -30,3 +30,11 @@ export function fleetView(known: FleetKnowledge, services: readonly Convergence[
     services,
   }
 }
+
+/** How this node stands from now on, for the journal. */
+export function standingText({ leader, mayNotRaise, standing }: FleetStanding): string {
+  if (standing === 'leading') return 'this node leads the fleet from now on'
+  if (standing === 'following')
+    return `this node follows ${leader ?? 'the leading node'} from now on`
+  return `this node hears from no leader and raises no weight: ${mayNotRaise ?? 'nobody leads'}`
+}

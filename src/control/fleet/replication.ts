@@ -183,11 +183,6 @@ export class Replication {
     return (this.#held.get(service)?.blocked ?? null) !== null
   }
 
-  /** Nothing is raised until the ledger was read again. */
-  doubt(service: string): void {
-    this.#held.get(service)?.replica.doubt()
-  }
-
   /** Why no weight may be raised in a service, as a clause; null when it may. */
   mayNotRaise(service: string): string | null {
     const held = this.#held.get(service)
@@ -265,6 +260,12 @@ export class Replication {
     const outcome = held.replica.wasRead(asking, reading, clock.now())
     this.#carryOut(keeper, held, outcome)
     return outcome.next !== 'read'
+  }
+
+  /** The same where nothing is raised until the ledger has answered. */
+  refreshAnew(keeper: Replicated): Promise<boolean> {
+    this.#held.get(keeper.config.name)?.replica.doubt()
+    return this.refresh(keeper)
   }
 
   #refreshSoon(keeper: Replicated): void {

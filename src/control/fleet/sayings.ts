@@ -45,6 +45,15 @@ export class Sayings {
     this.#lacking.delete(service)
   }
 
+  /** Somebody has not heard what is said of these services. */
+  repeat(services: readonly string[]): void {
+    for (const service of services) {
+      const position = this.#served.get(service)
+      if (position !== undefined) this.#say(service, position)
+      else if (this.#lacking.has(service)) this.#say(service, nothingOf(this.#parts.node))
+    }
+  }
+
   /** Somebody may not have heard it. */
   again(): void {
     this.#served.clear()

@@ -8,6 +8,7 @@ import type { ServiceConfig } from '../../config/config.ts'
 import type { Answer, Change, Command, ServiceView } from '../../core/command.ts'
 import type { NodeCounters } from '../../core/counters.ts'
 import type { ServiceDocument } from '../../core/events.ts'
+import { UNHEARD_MAX } from '../../core/fleet/heard.ts'
 import type { Broadcast, Letter } from '../../core/fleet/message.ts'
 import type { Position } from '../../core/fleet/position.ts'
 import type { FleetStanding } from '../../core/fleet/standing.ts'
@@ -27,7 +28,7 @@ import { Comparing } from './comparing.ts'
 import { Convergence } from './convergence.ts'
 import { type Counted, Counts, type Judged } from './counts.ts'
 import { Errands } from './errands.ts'
-import { fleetView } from './fleet-view.ts'
+import { fleetView, standingText } from './fleet-view.ts'
 import { FleetWindows } from './fleet-windows.ts'
 import { Replication, type SharedOpening } from './replication.ts'
 import { Sayings } from './sayings.ts'
@@ -110,10 +111,7 @@ export class Shared implements FleetListener {
     this.#charges = new Charges({
       ...{ port, keepers, lacks, onFault },
       isBlocked: (service) => this.#replication.isBlocked(service),
-      refresh: (keeper) => {
-        this.#replication.doubt(keeper.config.name)
-        return this.#replication.refresh(keeper)
-      },
+      refresh: (keeper) => this.#replication.refreshAnew(keeper),
       onCharge: (keeper, charge) => {
         parts.onCharge(keeper, charge)
         this.served(keeper)
@@ -131,6 +129,11 @@ export class Shared implements FleetListener {
         this.served(keeper)
       },
       onNewcomers: () => this.#sayings.again(),
+      onCompared: () => {
+        for (const [one, services] of this.#convergence.unheard(UNHEARD_MAX)) {
+          port.send(one, { message: 'unheard', services })
+        }
+      },
     })
   }
 
@@ -355,6 +358,7 @@ export class Shared implements FleetListener {
   onLetter(letter: Letter): void {
     if (letter.message === 'answered') this.#errands.answered(letter)
     if (letter.message === 'asked') void this.#errands.answer(letter)
+    if (letter.message === 'unheard') this.#repeat(letter.services)
     if (letter.message !== 'counted' || this.#charges.of(letter.service) !== 'fleet') return
     const { counters, intervals, service } = letter
     // Clean counts are no reason to wake up before the next tick.
@@ -365,6 +369,12 @@ export class Shared implements FleetListener {
   onConnected(): void {
     this.#sayings.again() // what was said meanwhile was lost
     void this.#comparing.now()
+  }
+
+  #repeat(services: readonly string[]): void {
+    const { isConfigured } = this.#parts
+    for (const service of services) if (!isConfigured(service)) this.#sayings.lacks(service)
+    this.#sayings.repeat(services)
   }
 
   #onComplete(service: string, position: Position): void {
@@ -387,11 +397,4 @@ export class Shared implements FleetListener {
       this.#parts.onFault('a message of the fleet could not be taken in', error)
     }
   }
-}
-
-function standingText({ leader, mayNotRaise, standing }: FleetStanding): string {
-  if (standing === 'leading') return 'this node leads the fleet from now on'
-  if (standing === 'following')
-    return `this node follows ${leader ?? 'the leading node'} from now on`
-  return `this node hears from no leader and raises no weight: ${mayNotRaise ?? 'nobody leads'}`
 }

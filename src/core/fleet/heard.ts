@@ -8,6 +8,9 @@ import type { Broadcast, Changed, Letter, VersionInterval } from './message.ts'
 import type { Position } from './position.ts'
 import type { Body, Stored } from './stored.ts'
 
+/** Services in one letter of who has not heard of them. */
+export const UNHEARD_MAX = 100
+
 type Fields = Readonly<Record<string, unknown>>
 
 function fieldsOf(value: unknown): Fields | null {
@@ -102,6 +105,11 @@ export function readLetter(text: string): Letter | null {
     case 'answered':
       if (typeof id !== 'string' || fieldsOf(answer) === null) return null
       return { message, id, answer: answer as Answer }
+    case 'unheard': {
+      const { services } = fields
+      if (!Array.isArray(services) || services.length > UNHEARD_MAX) return null
+      return services.every((one) => typeof one === 'string') ? { message, services } : null
+    }
     default:
       return null
   }
