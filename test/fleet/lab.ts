@@ -58,6 +58,18 @@ export class FleetNode {
     writeFileSync(this.vertex.configFile, JSON.stringify(config))
   }
 
+  /** Lets the node read another config while it runs. */
+  async reload(config: unknown): Promise<void> {
+    const from = this.vertex.log.length
+    this.configure(config)
+    process.kill(this.vertex.pid, 'SIGHUP')
+    const isRead = (line: string): boolean => line.includes('The config was reloaded')
+    await until(() => (this.vertex.log.slice(from).some(isRead) ? true : null), {
+      what: `${this.name} reads its config again`,
+      withinMs: WITHIN_MS,
+    })
+  }
+
   async end(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     await this.vertex.end(signal)
   }
@@ -104,10 +116,16 @@ export class FleetNode {
     return fleet
   }
 
-  /** What the fleet's journal holds of a service. */
-  async told(service: string): Promise<readonly FleetEntry[]> {
+  /** What the fleet's journal holds of a kind, as soon as there is something. */
+  async told(service: string, kind: JournalEntry['kind']): Promise<readonly FleetEntry[]> {
     const at = `/v1/fleet/journal?service=${service}`
-    return ((await this.vertex.change('GET', at)).body as { entries: FleetEntry[] }).entries
+    const probe = async (): Promise<readonly FleetEntry[] | null> => {
+      const { body } = await this.vertex.change('GET', at)
+      const { entries } = body as { entries: readonly FleetEntry[] }
+      const found = entries.filter((entry) => entry.kind === kind)
+      return found.length > 0 ? found : null
+    }
+    return until(probe, { what: `the journal tells of ${kind}`, withinMs: WITHIN_MS })
   }
 
   /** This node's own journal. */
@@ -137,6 +155,8 @@ export class FleetNode {
   /** What the log holds that must not be there: faults of Vertex itself. */
   faults(): readonly string[] {
     return this.vertex.log.filter((line) => {
+      // What it has found, and not what it has done.
+      if (/"msg":"Cannot (start v2 of service|use what Redis holds)/.test(line)) return false
       const level = Number(/"level":(\d+)/.exec(line)?.[1] ?? 0)
       return level >= 50 || line.includes('frozen') || line.includes('nhandled')
     })

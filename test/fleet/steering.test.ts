@@ -4,15 +4,14 @@
 
 import t from 'tap'
 import { until } from '../../bench/lab/clock.ts'
-import { type Changed, Fleet, WITHIN_MS } from './lab.ts'
+import { type Changed, Fleet, type Problem, WITHIN_MS } from './lab.ts'
 
 const NAMES = 'weight steps retry targets swap sum paused race missing'
-const fleet = await Fleet.start(t, {
-  services: {
-    ...Object.fromEntries(NAMES.split(' ').map((name) => [name, {}])),
-    boot: { routing: { stable: 'v1 @ 80%', candidate: 'v2 @ 20%' } },
-  },
-})
+const services = {
+  ...Object.fromEntries(NAMES.split(' ').map((name) => [name, {}])),
+  boot: { routing: { stable: 'v1 @ 80%', candidate: 'v2 @ 20%' } },
+}
+const fleet = await Fleet.start(t, { services })
 const { leader, one, two } = await fleet.three()
 const names = [...fleet.nodes.keys()].toSorted()
 
@@ -31,7 +30,7 @@ await t.test('three nodes that start at once begin one rollout by the file', asy
     t.match({ candidate, rollout }, { candidate: { weight: 20 }, rollout: { id: 'boot-1' } })
     t.equal(revision, views[0]?.revision)
   }
-  const begun = (await one.told('boot')).filter(({ kind }) => kind === 'config')
+  const begun = await one.told('boot', 'config')
   t.equal(begun.length, 1, 'one node has applied the file')
 })
 
@@ -120,9 +119,9 @@ await t.test('what only a follower sees rolls a candidate back everywhere', asyn
     t.equal(candidate?.weight, 0)
     t.ok(quarantine.v2)
   }
-  const told = await one.told('retry')
+  const told = await one.told('retry', 'rolled-back')
   t.strictSame(
-    told.filter(({ kind }) => kind === 'rolled-back').map(({ node }) => node),
+    told.map(({ node }) => node),
     [leader.name],
     'who leads has judged, once',
   )
@@ -166,30 +165,56 @@ await t.test('a raise and an abort at the same time end in the abort', async (t)
   }
 })
 
-await t.test(
-  'an abort on a follower while the leader stands still takes the candidate out',
-  async (t) => {
-    await fleet.deploy('paused', one)
-    leader.pause()
-    const asked = performance.now()
-    const aborted = await one.does('POST paused/rollout/abort')
-    t.ok(performance.now() - asked < 3000)
-    t.match(aborted, { rollout: null, candidate: { weight: 0 } })
-    t.strictSame(aborted.convergence?.waiting, [leader.name])
-    t.strictSame(await two.gets('paused', 8), { v1: 8 })
-    const [next] = await fleet.leader([one.name, two.name])
-    leader.resume()
-    await fleet.seen('paused', ({ candidate, rollout }) => rollout === null && !candidate?.weight)
-    const again = await fleet.leader()
-    t.equal(again[0].name, next.name, 'who took over goes on leading')
-    const all = (await next.fleet()).services.find(({ service }) => service === 'paused')
-    await until(() => (all?.waiting.length === 0 ? true : null), {
-      what: 'all have confirmed it',
-      withinMs: WITHIN_MS,
-    }).catch(() => t.fail(JSON.stringify(all)))
-    for (const node of fleet.some()) t.strictSame(await node.gets('paused', 8), { v1: 8 })
-  },
-)
+await t.test('a service comes and goes by the files, node by node', async (t) => {
+  const routing = { stable: 'v1 @ 75%', candidate: 'v2 @ 25%' }
+  const others = { ...services, fresh: { routing }, weight: { routing } }
+  const { revision } = await one.view('weight')
+  await one.reload(fleet.config(one.name, others))
+  t.match(await one.view('fresh'), { stable: { version: 'v1' }, candidate: { weight: 0 } })
+  t.match(await one.view('weight'), { revision }, 'a routing block changes nothing that is known')
+  const raise = { body: { candidate: 10 }, ifMatch: (await one.view('fresh')).revision }
+  const refused = await one.api('PUT fresh/weight', raise)
+  t.equal(refused.status, 503)
+  const says = new RegExp(`${leader.name}, which leads the fleet, does not have service fresh`)
+  t.match((refused.body as Problem).detail, says)
+  t.strictSame(inForce(await one.weight('weight', 20)), EVERYWHERE, 'nobody else is held up')
+
+  await leader.reload(fleet.config(leader.name, others))
+  const changed = await one.weight('fresh', 50)
+  const both = [leader.name, one.name].toSorted()
+  t.strictSame(inForce(changed), { nodes: both, waiting: [], isSame: true })
+  t.equal((await two.api('GET fresh')).status, 404)
+
+  fleet.candidate.failing.add('fresh.test')
+  await leader.reload(fleet.config(leader.name))
+  await one.gets('fresh', 40)
+  await fleet.seen('fresh', ({ ended }) => ended?.ending === 'rolled-back', { nodes: [one] })
+  t.strictSame(await one.gets('fresh', 8), { v1: 8 })
+  await one.reload(fleet.config(one.name))
+  t.match(await one.get('fresh'), /^404 /)
+})
+
+await t.test('an abort on a follower holds while the leader stands still', async (t) => {
+  await fleet.deploy('paused', one)
+  leader.pause()
+  const asked = performance.now()
+  const aborted = await one.does('POST paused/rollout/abort')
+  t.ok(performance.now() - asked < 3000)
+  t.match(aborted, { rollout: null, candidate: { weight: 0 } })
+  t.strictSame(aborted.convergence?.waiting, [leader.name])
+  t.strictSame(await two.gets('paused', 8), { v1: 8 })
+  const [next] = await fleet.leader([one.name, two.name])
+  leader.resume()
+  await fleet.seen('paused', ({ candidate, rollout }) => rollout === null && !candidate?.weight)
+  const again = await fleet.leader()
+  t.equal(again[0].name, next.name, 'who took over goes on leading')
+  const all = (await next.fleet()).services.find(({ service }) => service === 'paused')
+  await until(() => (all?.waiting.length === 0 ? true : null), {
+    what: 'all have confirmed it',
+    withinMs: WITHIN_MS,
+  }).catch(() => t.fail(JSON.stringify(all)))
+  for (const node of fleet.some()) t.strictSame(await node.gets('paused', 8), { v1: 8 })
+})
 
 await t.test('a leader that is stopped hands over at once', async (t) => {
   const [last, ...others] = await fleet.leader()

@@ -28,6 +28,7 @@ export class Sayings {
   /** The service is served by this position here. */
   serves(service: string, position: Position): void {
     if (samePosition(this.#served.get(service) ?? null, position)) return
+    this.#lacking.delete(service)
     this.#served.set(service, position)
     this.#say(service, position)
   }
@@ -38,11 +39,6 @@ export class Sayings {
     if (this.#lacking.has(service) || this.#lacking.size >= LACKING_MAX) return
     this.#lacking.add(service)
     this.#say(service, nothingOf(this.#parts.node))
-  }
-
-  /** The service is in the file from now on. */
-  has(service: string): void {
-    this.#lacking.delete(service)
   }
 
   /** Somebody has not heard what is said of these services. */

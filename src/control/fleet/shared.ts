@@ -168,7 +168,6 @@ export class Shared implements FleetListener {
 
   /** A service is in the table, and this node judges it from now on if it leads. */
   opened(keeper: Keeper): void {
-    this.#sayings.has(keeper.config.name)
     void this.#charges.opened(keeper)
     this.served(keeper)
   }
@@ -217,8 +216,9 @@ export class Shared implements FleetListener {
     const { result } = saving
     if (result !== 'failed') return { result, reason: '', isNews: false }
     const { isKept, reason } = saving
-    // That Redis is away is said once, and not for each service.
-    return { result, reason, isNews: !isKept || !this.isAway }
+    // What the fleet's own sentences say is said once.
+    const isSaid = this.isAway || this.#replication.isBlocked(keeper.config.name)
+    return { result, reason, isNews: !isKept || !isSaid }
   }
 
   /** Tells the fleet when this node serves by what the ledger holds. */
