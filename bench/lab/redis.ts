@@ -172,7 +172,7 @@ export interface Watched {
   readonly replica: RedisServer
   readonly sentinels: readonly RedisServer[]
   /** Whether so many sentinels as have to agree name the replica as master; null: not yet. */
-  isOver(): Promise<true | null>
+  readonly isOver: () => Promise<true | null>
   end(): Promise<void>
 }
 
