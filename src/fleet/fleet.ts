@@ -48,6 +48,7 @@ const HELD_UP_MS = 250
 
 export class RedisFleet implements FleetPort {
   readonly node: string
+  readonly place: string
   readonly #options: FleetOptions
   readonly #monotonic: () => number
   readonly #wall: () => number
@@ -74,6 +75,7 @@ export class RedisFleet implements FleetPort {
 
   constructor(options: FleetOptions) {
     this.node = options.node
+    this.place = `${options.prefix} at ${redisText(options.redis)}`
     this.#options = options
     this.#monotonic = options.monotonic ?? (() => performance.now())
     this.#wall = options.wall ?? (() => Date.now())

@@ -106,7 +106,9 @@ export class Replication {
     const local = await directory.read(name)
     const saved = local.found === 'document' ? local.saved : null
     const document = completed(saved?.document ?? blankDocument(name), strategy)
-    const kept = saved === null ? NOTHING_KEPT : (saved.fleet ?? keptAlone(document))
+    // What another fleet has confirmed says nothing of what this one holds.
+    const own = saved?.place === port.place ? saved.fleet : undefined
+    const kept = saved === null ? NOTHING_KEPT : (own ?? keptAlone(document))
     const replica = new Replica(port.node, { document, kept })
     const held: Held = { replica, blocked: null, underWay: 0, keeping: Promise.resolve() }
     this.#held.set(name, held)
@@ -339,7 +341,7 @@ export class Replication {
     // One after the other, each with what is known when its turn comes.
     const kept = held.keeping.then(async () => {
       const { document, kept } = held.replica.copy
-      const saved = { document, clockMs: clock.now(), fleet: kept }
+      const saved = { document, clockMs: clock.now(), fleet: kept, place: this.#parts.port.place }
       return directory.propose(saved, { expectedEpoch: undefined, durable })
     })
     held.keeping = kept.then(() => undefined)
