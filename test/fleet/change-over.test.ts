@@ -69,6 +69,9 @@ await t.test('a leader that is killed is followed by another, and nothing is los
   await until8('on-call is told', () => (onCall.posts.length > 0 ? true : null))
   t.ok(onCall.posts.every(({ status }) => status === 503))
   const before = await one.view('step')
+  await until8('the evidence is saved', async () =>
+    (await fleet.savedGood('step')) === 120 ? true : null,
+  )
 
   const killed = performance.now()
   await leader.end('SIGKILL')

@@ -7,6 +7,7 @@ import { Agent, request } from 'undici'
 import { until } from '../../bench/lab/clock.ts'
 import { type Asking, type Reply, Vertex } from '../../bench/lab/vertex.ts'
 import type { NodeView, ServiceView } from '../../src/core/command.ts'
+import type { Body } from '../../src/core/fleet/stored.ts'
 import type { Convergence, FleetEntry, FleetView } from '../../src/core/fleet/view.ts'
 import type { JournalEntry } from '../../src/core/journal.ts'
 import { TestApp } from '../cli/real-node.ts'
@@ -337,6 +338,14 @@ export class Fleet {
       return isSame && isConfirmed ? (first?.revision ?? null) : null
     }
     return until(probe, { what: `all agree on ${service}`, withinMs: WITHIN_MS })
+  }
+
+  /** How many clean requests the evidence in Redis holds, of all nodes. */
+  async savedGood(service: string): Promise<number> {
+    const text = await this.redis.cli('--raw', 'HGET', `vertex:{svc:${service}}:doc`, 'body')
+    const { counters } = JSON.parse(text) as Body
+    const runs = Object.values(counters?.nodes ?? {}).flat()
+    return runs.reduce((sum, { candidate, stable }) => sum + candidate.good + stable.good, 0)
   }
 
   /** What no node may have logged. */
