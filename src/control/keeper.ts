@@ -203,11 +203,11 @@ export class Keeper {
   saveEvidence(): void {
     if (this.#isSaving || this.#waiting > 0) return
     this.#isSaving = true
-    const save = async (): Promise<void> => {
-      await this.#save(this.unsaved !== null)
+    const save = (): Promise<unknown> => this.#save(this.unsaved !== null)
+    const saved = this.#queue.then(save).finally(() => {
       this.#isSaving = false
-    }
-    this.#queue = this.#queue.then(save).catch((error: unknown) => this.freeze(error))
+    })
+    this.#queue = saved.catch((error: unknown) => this.freeze(error))
   }
 
   /** Waits for everything that was decided. */
@@ -287,12 +287,12 @@ export class Keeper {
     const generation = this.#generation
     const run = this.#queue.then(() => this.#run(effects, { epoch, generation }))
     const done = run
-      .catch((error: unknown): Fate => {
-        this.freeze(error)
-        return 'done'
-      })
       .finally(() => {
         this.#waiting--
+      })
+      .catch((error: unknown): Fate => {
+        this.freeze(error) // which is saved, too: nothing of this is waiting any more
+        return 'done'
       })
     this.#queue = done
     return done

@@ -26,7 +26,11 @@ export function fleetView(known: FleetKnowledge, services: readonly Convergence[
     redis,
     awaySince: awaySinceMs === null ? null : new Date(awaySinceMs).toISOString(),
     meaning: meaningOf(standing, awaySinceMs !== null),
-    members: members.map((member) => ({ ...member, isSelf: member.node === node })),
+    members: members.map((member) => {
+      const isSelf = member.node === node
+      // That Redis has not heard of this node says nothing of it here.
+      return isSelf ? { ...member, isSelf, isLive: true, silentMs: 0 } : { ...member, isSelf }
+    }),
     services,
   }
 }

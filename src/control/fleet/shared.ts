@@ -311,11 +311,21 @@ export class Shared implements FleetListener {
 
   view(): FleetView {
     const { keepers, port } = this.#parts
-    const services = [...keepers.keys()].flatMap((service) => {
+    const known = port.knowledge()
+    const services = [...keepers].flatMap(([service, keeper]) => {
       const view = this.#convergence.view(service)
-      return view === null ? [] : [view]
+      if (view === null) return []
+      if (known.awaySinceMs === null) return [view]
+      // Nobody can confirm anything now, and this node may have decided alone.
+      const { node } = port
+      const others = known.members.map((member) => member.node).filter((one) => one !== node)
+      const revision = keeper.document.state.epoch
+      const isSame = revision === view.revision
+      const applied = view.applied.filter((one) => isSame || one.node === node)
+      const waiting = others.filter((one) => !applied.some(({ node: has }) => has === one))
+      return [{ ...view, revision, applied, waiting }]
     })
-    return fleetView(port.knowledge(), services)
+    return fleetView(known, services)
   }
 
   forget(service: string): void {
