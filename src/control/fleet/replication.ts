@@ -203,15 +203,9 @@ export class Replication {
     return this.#held.get(service)?.replica.count(message) ?? null
   }
 
-  /** A decision was taken here, or facts and evidence have changed. */
-  decided(service: string, stepped: Stepped): void {
-    this.#held.get(service)?.replica.decided(stepped)
-  }
-
-  /** What takes a raise back that the ledger has not accepted; null: there is none. */
-  takeBack(service: string, reason: string): Stepped | null {
-    const { clock } = this.#parts
-    return this.#held.get(service)?.replica.takeBack(reason, clock.now()) ?? null
+  /** The replica of a service: what was decided is told to it, and it says what may be stored. */
+  replicaOf(service: string): Replica | undefined {
+    return this.#held.get(service)?.replica
   }
 
   // --- what is heard and asked -------------------------------------------------------------------

@@ -11,10 +11,10 @@ import type { ServiceDocument } from '../../core/events.ts'
 import { UNHEARD_MAX } from '../../core/fleet/heard.ts'
 import type { Broadcast, Letter } from '../../core/fleet/message.ts'
 import type { Position } from '../../core/fleet/position.ts'
+import type { Replica } from '../../core/fleet/replica.ts'
 import type { FleetStanding } from '../../core/fleet/standing.ts'
 import type { Convergence as ConvergenceView, FleetView } from '../../core/fleet/view.ts'
 import type { JournalEntry } from '../../core/journal.ts'
-import type { Stepped } from '../../core/rollout/transition.ts'
 import type { Clock } from '../clock.ts'
 import type { FleetListener, FleetPort } from '../fleet-port.ts'
 import type { Keeper } from '../keeper.ts'
@@ -28,7 +28,7 @@ import { Comparing } from './comparing.ts'
 import { Convergence } from './convergence.ts'
 import { type Counted, Counts, type Judged } from './counts.ts'
 import { Errands } from './errands.ts'
-import { fleetView, standingText } from './fleet-view.ts'
+import { convergenceNow, fleetView, standingText } from './fleet-view.ts'
 import { FleetWindows } from './fleet-windows.ts'
 import { Replication, type SharedOpening } from './replication.ts'
 import { Sayings } from './sayings.ts'
@@ -169,6 +169,7 @@ export class Shared implements FleetListener {
   /** A service is in the table, and this node judges it from now on if it leads. */
   opened(keeper: Keeper): void {
     void this.#charges.opened(keeper)
+    keeper.say(this.replicaOf(keeper.config.name)?.unsaid ?? [])
     this.served(keeper)
   }
 
@@ -201,14 +202,9 @@ export class Shared implements FleetListener {
     return this.#replication.mayNotRaise(service)
   }
 
-  /** A keeper has taken a decision over. */
-  decided(keeper: Keeper, stepped: Stepped): void {
-    this.#replication.decided(keeper.config.name, stepped)
-  }
-
-  /** What takes back a raise that could not be saved; null: there was none. */
-  takeBack(keeper: Keeper, reason: string): Stepped | null {
-    return this.#replication.takeBack(keeper.config.name, reason)
+  /** What is known of a service's document and the ledger's; undefined: it is gone. */
+  replicaOf(service: string): Replica | undefined {
+    return this.#replication.replicaOf(service)
   }
 
   async save(keeper: Keeper, durable: boolean): Promise<Saved> {
@@ -314,16 +310,8 @@ export class Shared implements FleetListener {
     const known = port.knowledge()
     const services = [...keepers].flatMap(([service, keeper]) => {
       const view = this.#convergence.view(service)
-      if (view === null) return []
-      if (known.awaySinceMs === null) return [view]
-      // Nobody can confirm anything now, and this node may have decided alone.
-      const { node } = port
-      const others = known.members.map((member) => member.node).filter((one) => one !== node)
       const revision = keeper.document.state.epoch
-      const isSame = revision === view.revision
-      const applied = view.applied.filter((one) => isSame || one.node === node)
-      const waiting = others.filter((one) => !applied.some(({ node: has }) => has === one))
-      return [{ ...view, revision, applied, waiting }]
+      return view === null ? [] : [convergenceNow(view, { known, revision })]
     })
     return fleetView(known, services)
   }

@@ -173,13 +173,20 @@ export function takeBack(
   }
 }
 
+const FROZEN = 'frozen at 0 % after a fault of Vertex itself: '
+
+/** Whether the rollout stands still since then. */
+export function isFrozen({ state }: ServiceDocument): boolean {
+  return state.rollout?.pause?.reason.startsWith(FROZEN) ?? false
+}
+
 /**
  * A fault of Vertex itself in this service: weight 0 and nothing moves until somebody looks. Kept
  * apart from `step`, which may be what failed; the caller stores the weight first.
  */
 export function frozen(document: ServiceDocument, fault: string, now: number): ServiceDocument {
   const { rollout } = document.state
-  const reason = `frozen at 0 % after a fault of Vertex itself: ${fault}`
+  const reason = `${FROZEN}${fault}`
   return moved(document, {
     evidence: null,
     state: {
