@@ -160,10 +160,10 @@ export class Counts {
     let candidate = NO_COUNTS
     let stable = NO_COUNTS
     for (const message of [...sums.heard, own]) {
-      const unclean = uncleanIn(message.candidate) + uncleanIn(message.stable)
-      sums.last.set(message.node, { inFlight: message.stableSlow, unclean })
       const added = merge(message)
       if (added === null) continue
+      const unclean = uncleanIn(message.candidate) + uncleanIn(message.stable)
+      sums.last.set(message.node, { inFlight: message.stableSlow, unclean })
       candidate = plus(candidate, added.candidate)
       stable = plus(stable, added.stable)
     }

@@ -19,8 +19,8 @@ import type { VersionInterval } from '../../core/fleet/message.ts'
 import { OUTCOMES } from '../../core/outcome.ts'
 import type { Interval } from '../gauge.ts'
 
-/** No encoded interval is nearly as long: 60 s in two digits are some 3 KiB. */
-const ENCODED_MAX = 64 * 1024
+/** No encoded interval is as long: 60 s in two digits are 3 to 10 KiB, before they are packed. */
+const ENCODED_MAX = 16 * 1024
 
 function encoded(latency: ReadonlyMap<number, number>): string {
   if (latency.size === 0) return ''
