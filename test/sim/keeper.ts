@@ -89,7 +89,7 @@ export class SimKeeper implements Hands {
     this.resident = new Set(versionsInUse(document.state))
     this.row = rowOf(document)
     const entry = { effect: 'journal', kind: 'fleet', by: 'node', weight: 0 } as const
-    const unsaid = this.replica.unsaid.map((text) => ({ ...entry, text }))
+    const unsaid = this.replica.outstanding.unsaid.map((text) => ({ ...entry, text }))
     const { epoch } = document.state
     if (unsaid.length > 0) this.#carrier.take(new Job([...unsaid, { effect: 'copy' }], { epoch }))
   }
@@ -125,7 +125,7 @@ export class SimKeeper implements Hands {
     const { event, told } = order
     // What is taken back was granted before.
     const isTaken = event.event === 'unsaved'
-    const id = this.#extend(isTaken ? null : grantOf(before, stepped.document))
+    const id = this.#extend(isTaken ? null : grantOf(before, stepped.document), isTaken)
     this.#around.note(() => `${this.#around.node} #${id} decides ${event.event}: ${stepped.note}`)
     this.#around.onDecided({ before, after: stepped.document, id })
     const stone = stoneOf(before, stepped.document)
@@ -136,9 +136,9 @@ export class SimKeeper implements Hands {
     this.#carrier.take(job)
   }
 
-  #extend(grant: string | null): number {
+  #extend(grant: string | null, takesBack = false): number {
     const id = this.#around.nextId()
-    this.trail = { id, grant, length: (this.trail?.length ?? 0) + 1, before: this.trail }
+    this.trail = { id, grant, takesBack, length: (this.trail?.length ?? 0) + 1, before: this.trail }
     return id
   }
 
@@ -271,7 +271,7 @@ export class SimKeeper implements Hands {
         break
       default:
         if (item.effect === 'journal' || item.effect === 'page') this.#around.onSaid(item)
-        if (item.effect === 'journal') this.replica.said(item.text)
+        if (item.effect === 'journal') this.replica.outstanding.said(item.text)
         next()
     }
   }
@@ -328,7 +328,8 @@ export class SimKeeper implements Hands {
     const { epoch } = this.document.state
     this.#carrier.supersede(epoch)
     const event = { event: 'unsaved', epoch, weight: 0, reason, pauses: false } as const
-    this.#decided(taken, { event })
+    if (taken.isWhole) this.trail = this.#trailBefore
+    this.#decided(taken.stepped, { event })
   }
 }
 

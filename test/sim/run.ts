@@ -62,7 +62,7 @@ function play(world: World, parts: { traffic: Traffic; invariants: Invariants })
   for (let i = world.between(6, 24); i > 0; i--) {
     world.after(world.between(600, TROUBLED_MS), () => operate(world, nodes))
   }
-  for (let i = world.between(1, 9); i > 0; i--) {
+  for (let i = world.between(0, 8); i > 0; i--) {
     world.after(world.between(200, TROUBLED_MS), () => goWrong(whole))
   }
   // Some crashes fall between two events, wherever that is.

@@ -6,6 +6,8 @@ export interface Trail {
   readonly id: number
   /** A raise of this rollout and this number; null: it is none. */
   readonly grant: string | null
+  /** It takes back what was raised before it and not accepted. */
+  readonly takesBack: boolean
   /** Of the server that gave it out, so that two trails can be told apart at a glance. */
   readonly length: number
   readonly before: Trail | null
