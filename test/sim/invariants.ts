@@ -125,12 +125,12 @@ export class Invariants implements Watch {
     const held = before === null ? NOWHERE : sharesOf(before.body.document.state)
     const isRaise = raisesOver(held, after)
     let isTakenBack = false
-    for (const { grant, id, takesBack } of decisionsOf(body.trail)) {
+    for (const { grant, id, isMore, takesBack } of decisionsOf(body.trail)) {
       if (id === before?.body.trail?.id) return
       isTakenBack ||= takesBack
-      if (grant === null || isTakenBack || this.#grants.has(id)) continue
+      if (!isMore || isTakenBack || this.#grants.has(id)) continue
       if (lease === null && isRaise)
-        throw new Broken(`${position.writer} has no lease, and gives ${grant}`)
+        throw new Broken(`${position.writer} has no lease, and raises with #${id}: ${grant}`)
       this.#grants.add(id)
     }
   }

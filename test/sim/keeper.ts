@@ -2,6 +2,7 @@
 // out, saves the node's own copy, and does what the replica says.
 
 import type { Effect, RolloutEvent, ServiceDocument } from '../../src/core/events.ts'
+import { raisesOver, sharesOf } from '../../src/core/fleet/adopt.ts'
 import type { Kept } from '../../src/core/fleet/kept.ts'
 import type { StoreAnswer, StoreReading } from '../../src/core/fleet/ledger.ts'
 import type { Changed } from '../../src/core/fleet/message.ts'
@@ -64,6 +65,8 @@ export type Told = (told: {
   readonly stone: Tombstone | null
 }) => void
 
+/** What both sides have decided, put together. */
+const MERGED = { grant: null, isMore: false, takesBack: false } as const
 const FAILED = 'Redis has not answered'
 
 export class SimKeeper implements Hands {
@@ -125,7 +128,11 @@ export class SimKeeper implements Hands {
     const { event, told } = order
     // What is taken back was granted before.
     const isTaken = event.event === 'unsaved'
-    const id = this.#extend(isTaken ? null : grantOf(before, stepped.document), isTaken)
+    const id = this.#extend({
+      grant: isTaken ? null : grantOf(before, stepped.document),
+      isMore: raisesOver(sharesOf(before.state), sharesOf(stepped.document.state)),
+      takesBack: isTaken,
+    })
     this.#around.note(() => `${this.#around.node} #${id} decides ${event.event}: ${stepped.note}`)
     this.#around.onDecided({ before, after: stepped.document, id })
     const stone = stoneOf(before, stepped.document)
@@ -136,9 +143,9 @@ export class SimKeeper implements Hands {
     this.#carrier.take(job)
   }
 
-  #extend(grant: string | null, takesBack = false): number {
+  #extend(decision: Pick<Trail, 'grant' | 'isMore' | 'takesBack'>): number {
     const id = this.#around.nextId()
-    this.trail = { id, grant, takesBack, length: (this.trail?.length ?? 0) + 1, before: this.trail }
+    this.trail = { ...decision, id, before: this.trail }
     return id
   }
 
@@ -202,9 +209,9 @@ export class SimKeeper implements Hands {
     if (outcome.outcome === 'adopt' && stored !== null && 'trail' in stored.body) {
       this.trail = (stored as SimStored).body.trail
       this.#around.continueFrom(stored.body.clockMs)
-      if (epoch !== stored.position.epoch) this.#extend(null)
+      if (epoch !== stored.position.epoch) this.#extend(MERGED)
     }
-    if (outcome.outcome === 'restore') this.#extend(null)
+    if (outcome.outcome === 'restore') this.#extend(MERGED)
     if (outcome.outcome !== null && outcome.outcome !== 'same') {
       const { candidate, rollout, stable, tombstones = [], weight } = this.document.state
       this.#around.note(
