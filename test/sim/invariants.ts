@@ -183,8 +183,10 @@ export class Invariants implements Watch {
       state.weight >= weight &&
       !ended.has(`${state.rollout.id} ${candidate}`)
     // It is stable by now, or was so since, and a person was told; or there is nowhere else to go.
+    // Where stable is another one now, too, it may have to become resident first.
     const isStable = candidate === state.stable || candidate === state.previous?.version
-    if (isAnew || isStable || stable === null) return
+    const isOnTheWay = state.stable !== stable && node.keeper?.isIdle === false
+    if (isAnew || isStable || stable === null || isOnTheWay) return
     throw new Broken(`${node.name} knows of the end of ${rollout} and sends ${candidate} requests`)
   }
 

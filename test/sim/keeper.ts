@@ -17,6 +17,7 @@ import type { Weight } from '../../src/core/weight.ts'
 import { Carrier, type Hands, type Item, Job } from './carrier.ts'
 import type { Server, SimStored } from './redis.ts'
 import { holds, type Trail } from './trail.ts'
+import { Broken } from './world.ts'
 
 export interface Row {
   readonly stable: string | null
@@ -241,7 +242,7 @@ export class SimKeeper implements Hands {
 
   #assign({ candidate, stable, weight }: Omit<Row, 'rollout'>): void {
     const isKnown = [stable, candidate].every((one) => one === null || this.resident.has(one))
-    if (!isKnown || !this.replica.allows({ stable, candidate, weight })) return
+    if (!isKnown || !this.replica.allows({ stable, candidate, weight }, this.row)) return
     const rollout = this.document.state.rollout?.id ?? null
     this.row = { stable, candidate, weight, rollout }
   }
@@ -285,6 +286,9 @@ export class SimKeeper implements Hands {
 
   #save(): void {
     const { document, kept } = this.replica.copy
+    if (document.state.epoch < (kept.confirmed?.epoch ?? 0)) {
+      throw new Broken(`${this.#around.node} saves less than what is confirmed of it`)
+    }
     const trail = this.replica.isRaised ? this.#trailBefore : this.trail
     this.#around.save({ document, kept, trail, clockMs: this.#around.now() })
   }
@@ -333,7 +337,7 @@ export class SimKeeper implements Hands {
     if (taken === null) return
     job.isOver = true
     const { epoch } = this.document.state
-    this.#carrier.supersede(epoch)
+    this.#carrier.takeBack(epoch)
     const event = { event: 'unsaved', epoch, weight: 0, reason, pauses: false } as const
     if (taken.isWhole) this.trail = this.#trailBefore
     this.#decided(taken.stepped, { event })

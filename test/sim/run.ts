@@ -3,7 +3,7 @@
 
 import { type Scene, goWrong, crash, newServer } from './chaos.ts'
 import { Invariants } from './invariants.ts'
-import { Network, NO_FAULTS } from './network.ts'
+import { Network } from './network.ts'
 import { SimNode } from './node.ts'
 import { operate } from './operators.ts'
 import type { Accepted } from './redis.ts'
@@ -86,7 +86,7 @@ function heal(scene: Scene, parts: { traffic: Traffic; invariants: Invariants })
   const { network, nodes, world } = scene
   const { invariants, traffic } = parts
   world.note(() => 'all is well again')
-  network.faults = NO_FAULTS
+  network.mend()
   traffic.isQuiet = true
   scene.primary.pausedUntilMs = 0
   for (const node of nodes) {

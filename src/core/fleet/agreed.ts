@@ -48,10 +48,12 @@ export class Agreed {
   }
 
   /** The ledger has accepted `accepted`; this node is at `now`. */
-  settle(accepted: ServiceDocument, now: ServiceDocument): void {
+  settle(accepted: Counted, now: ServiceDocument): void {
+    const { state } = accepted.document
     // What was lowered while the ledger was asked for more stays so.
-    const isOverhauled = this.#hasLowered && accepted.state.epoch !== now.state.epoch
-    if (!isOverhauled) this.#shares = sharesOf(accepted.state)
+    if (this.#hasLowered && state.epoch !== now.state.epoch) return
+    this.#shares = sharesOf(state)
+    if (this.isExceededBy(now.state)) this.#beforeRaise = accepted
   }
 
   /** The ledger's document has taken the place of this node's. */

@@ -12,7 +12,7 @@ import { noCounters, type NodeCounters } from '../counters.ts'
 import type { ServiceDocument } from '../events.ts'
 import { hasTombstone } from '../rollout/tombstone.ts'
 import type { Stepped } from '../rollout/transition.ts'
-import { adopt, type Shares } from './adopt.ts'
+import { adopt, raisesOver, type Shares } from './adopt.ts'
 import { Agreed, type Counted } from './agreed.ts'
 import type { Kept } from './kept.ts'
 import type { StoreAnswer, StoreReading } from './ledger.ts'
@@ -27,6 +27,8 @@ import type { TakenBack } from './take-back.ts'
 
 /** Positions that were put back; Redis loses little, and seldom. */
 const RESTORED_KEPT = 8
+
+type Row = Omit<Shares, 'previous'>
 
 export class Replica {
   readonly node: string
@@ -98,9 +100,13 @@ export class Replica {
     return this.#agreed.isExceededBy(this.#document.state)
   }
 
-  /** Whether a row may be stored: none gives a version more than the ledger has agreed to. */
-  allows(row: Omit<Shares, 'previous'>): boolean {
-    return !this.#agreed.isExceededBy(row)
+  /**
+   * Whether a row may be stored: none gives a version more than the ledger has agreed to, or than it
+   * has anyway by the row in force.
+   */
+  allows(row: Row, inForce: Row): boolean {
+    const isMore = raisesOver({ ...inForce, previous: null }, { ...row, previous: null })
+    return !isMore || !this.#agreed.isExceededBy(row)
   }
 
   /**
@@ -366,7 +372,7 @@ export class Replica {
     this.#held = position
     this.#save = save
     this.#newestSave = Math.max(this.#newestSave, save)
-    this.#agreed.settle(document, this.#document)
+    this.#agreed.settle(body, this.#document)
     this.outstanding.confirm(epoch)
     for (const sent of this.#sent.keys()) if (sent <= epoch) this.#sent.delete(sent)
     const next = this.#mustRead ? 'read' : this.isDirty ? 'propose' : null
