@@ -57,9 +57,10 @@ export class Carrier {
     )
   }
 
-  /** Rows of decisions up to this one are left out. */
-  supersede(epoch: number): void {
+  /** Raises up to this revision are taken back: their rows are left out. */
+  takeBack(epoch: number): void {
     this.#weightEpoch = Math.max(this.#weightEpoch, epoch + 1)
+    for (const job of this.#jobs) if (job.raises) job.isOver = true
   }
 
   take(job: Job): void {

@@ -61,6 +61,13 @@ const jump: Fault = ({ nodes, world }) => {
   node.wallAheadMs += world.between(-600_000, 600_000)
 }
 
+/** It comes back with a clock that is ahead, and who hears of it follows. */
+const leap: Fault = ({ nodes, world }) => {
+  const node = world.one(nodes)
+  node.wallAheadMs += 15_000
+  crash(world, node)
+}
+
 const redisStandsStill: Fault = (scene) => {
   scene.primary.pausedUntilMs = scene.world.nowMs + scene.world.between(100, 3000)
   scene.world.note(() => `Redis stands still until ${scene.primary.pausedUntilMs}`)
@@ -96,7 +103,7 @@ const badWires: Fault = ({ network, world }) => {
 
 const FAULTS: readonly Fault[] = [
   ...[partition, partition, partition, partition, crashNow, crashNow, crashNow],
-  ...[standStill, standStill, jump, redisStandsStill, badWires],
+  ...[standStill, standStill, jump, leap, redisStandsStill, badWires],
   ...[loseSome, loseSome, loseNothing, loseAll],
 ]
 

@@ -2,8 +2,8 @@
 // nodes and all servers at once, as nobody in the fleet does.
 //
 // - No node sends a version more than the ledger has granted it, be it cut off or not.
-// - A raise is granted once in a history (redis.ts looks at that), and a rollout that the history
-//   knows to have ended never runs in it again.
+// - A raise is granted only to a holder of the lease, and once in a history (redis.ts looks at
+//   that); and a rollout that the history knows to have ended never runs in it again.
 // - A node that knows of a rollout's end sends its candidate nothing any more.
 // - A node's revision never goes back, and never means two things.
 // - Nothing that a node has counted is in the evidence twice.
@@ -12,7 +12,7 @@
 
 import { countedFor } from '../../src/core/counters.ts'
 import type { Effect, ServiceDocument } from '../../src/core/events.ts'
-import { raisesOver } from '../../src/core/fleet/adopt.ts'
+import { NOWHERE, raisesOver, sharesOf } from '../../src/core/fleet/adopt.ts'
 import { samePosition } from '../../src/core/fleet/position.ts'
 import type { ServiceState, Tombstone } from '../../src/core/service.ts'
 import { FULL_WEIGHT } from '../../src/core/weight.ts'
@@ -20,7 +20,7 @@ import { type Row, rowOf, type Told } from './keeper.ts'
 import type { SimNode, Watch } from './node.ts'
 import type { Accepted, Server } from './redis.ts'
 import type { Traffic } from './traffic.ts'
-import { holds, type Trail } from './trail.ts'
+import { decisionsOf, holds, type Trail } from './trail.ts'
 import { Broken, type World } from './world.ts'
 
 /** What was known of a node when it was looked at last. */
@@ -53,6 +53,8 @@ export class Invariants implements Watch {
   readonly #said: string[] = []
   /** Whatever was written by this node with this revision, in whichever history. */
   readonly #written = new Map<string, Trail[]>()
+  /** Decisions that raise and were accepted, in whichever history. */
+  readonly #grants = new Set<number>()
   #ids = 0
   #accepted = 0
 
@@ -89,7 +91,8 @@ export class Invariants implements Watch {
     else this.#promised.push({ id, node: name, epoch, event: event.event })
   }
 
-  onAccepted({ before, isNew, stored }: Accepted): void {
+  onAccepted(accepted: Accepted): void {
+    const { before, isNew, stored } = accepted
     this.#accepted++
     const { document, trail } = stored.body
     const { state } = document
@@ -111,7 +114,25 @@ export class Invariants implements Watch {
         throw new Broken(`the ledger forgets the end of ${keyOf(stone)}`)
     }
     for (const stone of state.tombstones ?? []) this.#ends.set(keyOf(stone), stone)
+    if (isNew) this.#lookAtLease(accepted)
     this.#checkEvidence(document)
+  }
+
+  /** Who raises holds the lease. What is put back was granted before. */
+  #lookAtLease({ before, lease, stored }: Accepted): void {
+    const { body, position } = stored
+    const after = sharesOf(body.document.state)
+    const held = before === null ? NOWHERE : sharesOf(before.body.document.state)
+    const isRaise = raisesOver(held, after)
+    let isTakenBack = false
+    for (const { grant, id, isMore, takesBack } of decisionsOf(body.trail)) {
+      if (id === before?.body.trail?.id) return
+      isTakenBack ||= takesBack
+      if (!isMore || isTakenBack || this.#grants.has(id)) continue
+      if (lease === null && isRaise)
+        throw new Broken(`${position.writer} has no lease, and raises with #${id}: ${grant}`)
+      this.#grants.add(id)
+    }
   }
 
   #checkEvidence({ evidence, state }: ServiceDocument): void {
@@ -161,8 +182,11 @@ export class Invariants implements Watch {
       state.candidate === candidate &&
       state.weight >= weight &&
       !ended.has(`${state.rollout.id} ${candidate}`)
-    // A person was told that it is stable by now, or there is nowhere for its requests to go.
-    if (isAnew || state.stable === candidate || stable === null) return
+    // It is stable by now, or was so since, and a person was told; or there is nowhere else to go.
+    // Where stable is another one now, too, it may have to become resident first.
+    const isStable = candidate === state.stable || candidate === state.previous?.version
+    const isOnTheWay = state.stable !== stable && node.keeper?.isIdle === false
+    if (isAnew || isStable || stable === null || isOnTheWay) return
     throw new Broken(`${node.name} knows of the end of ${rollout} and sends ${candidate} requests`)
   }
 

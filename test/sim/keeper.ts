@@ -2,6 +2,7 @@
 // out, saves the node's own copy, and does what the replica says.
 
 import type { Effect, RolloutEvent, ServiceDocument } from '../../src/core/events.ts'
+import { raisesOver, sharesOf } from '../../src/core/fleet/adopt.ts'
 import type { Kept } from '../../src/core/fleet/kept.ts'
 import type { StoreAnswer, StoreReading } from '../../src/core/fleet/ledger.ts'
 import type { Changed } from '../../src/core/fleet/message.ts'
@@ -16,6 +17,7 @@ import type { Weight } from '../../src/core/weight.ts'
 import { Carrier, type Hands, type Item, Job } from './carrier.ts'
 import type { Server, SimStored } from './redis.ts'
 import { holds, type Trail } from './trail.ts'
+import { Broken } from './world.ts'
 
 export interface Row {
   readonly stable: string | null
@@ -64,6 +66,8 @@ export type Told = (told: {
   readonly stone: Tombstone | null
 }) => void
 
+/** What both sides have decided, put together. */
+const MERGED = { grant: null, isMore: false, takesBack: false } as const
 const FAILED = 'Redis has not answered'
 
 export class SimKeeper implements Hands {
@@ -89,7 +93,7 @@ export class SimKeeper implements Hands {
     this.resident = new Set(versionsInUse(document.state))
     this.row = rowOf(document)
     const entry = { effect: 'journal', kind: 'fleet', by: 'node', weight: 0 } as const
-    const unsaid = this.replica.unsaid.map((text) => ({ ...entry, text }))
+    const unsaid = this.replica.outstanding.unsaid.map((text) => ({ ...entry, text }))
     const { epoch } = document.state
     if (unsaid.length > 0) this.#carrier.take(new Job([...unsaid, { effect: 'copy' }], { epoch }))
   }
@@ -125,7 +129,11 @@ export class SimKeeper implements Hands {
     const { event, told } = order
     // What is taken back was granted before.
     const isTaken = event.event === 'unsaved'
-    const id = this.#extend(isTaken ? null : grantOf(before, stepped.document))
+    const id = this.#extend({
+      grant: isTaken ? null : grantOf(before, stepped.document),
+      isMore: raisesOver(sharesOf(before.state), sharesOf(stepped.document.state)),
+      takesBack: isTaken,
+    })
     this.#around.note(() => `${this.#around.node} #${id} decides ${event.event}: ${stepped.note}`)
     this.#around.onDecided({ before, after: stepped.document, id })
     const stone = stoneOf(before, stepped.document)
@@ -136,9 +144,9 @@ export class SimKeeper implements Hands {
     this.#carrier.take(job)
   }
 
-  #extend(grant: string | null): number {
+  #extend(decision: Pick<Trail, 'grant' | 'isMore' | 'takesBack'>): number {
     const id = this.#around.nextId()
-    this.trail = { id, grant, length: (this.trail?.length ?? 0) + 1, before: this.trail }
+    this.trail = { ...decision, id, before: this.trail }
     return id
   }
 
@@ -202,9 +210,9 @@ export class SimKeeper implements Hands {
     if (outcome.outcome === 'adopt' && stored !== null && 'trail' in stored.body) {
       this.trail = (stored as SimStored).body.trail
       this.#around.continueFrom(stored.body.clockMs)
-      if (epoch !== stored.position.epoch) this.#extend(null)
+      if (epoch !== stored.position.epoch) this.#extend(MERGED)
     }
-    if (outcome.outcome === 'restore') this.#extend(null)
+    if (outcome.outcome === 'restore') this.#extend(MERGED)
     if (outcome.outcome !== null && outcome.outcome !== 'same') {
       const { candidate, rollout, stable, tombstones = [], weight } = this.document.state
       this.#around.note(
@@ -234,7 +242,7 @@ export class SimKeeper implements Hands {
 
   #assign({ candidate, stable, weight }: Omit<Row, 'rollout'>): void {
     const isKnown = [stable, candidate].every((one) => one === null || this.resident.has(one))
-    if (!isKnown || !this.replica.allows({ stable, candidate, weight })) return
+    if (!isKnown || !this.replica.allows({ stable, candidate, weight }, this.row)) return
     const rollout = this.document.state.rollout?.id ?? null
     this.row = { stable, candidate, weight, rollout }
   }
@@ -271,13 +279,16 @@ export class SimKeeper implements Hands {
         break
       default:
         if (item.effect === 'journal' || item.effect === 'page') this.#around.onSaid(item)
-        if (item.effect === 'journal') this.replica.said(item.text)
+        if (item.effect === 'journal') this.replica.outstanding.said(item.text)
         next()
     }
   }
 
   #save(): void {
     const { document, kept } = this.replica.copy
+    if (document.state.epoch < (kept.confirmed?.epoch ?? 0)) {
+      throw new Broken(`${this.#around.node} saves less than what is confirmed of it`)
+    }
     const trail = this.replica.isRaised ? this.#trailBefore : this.trail
     this.#around.save({ document, kept, trail, clockMs: this.#around.now() })
   }
@@ -326,9 +337,10 @@ export class SimKeeper implements Hands {
     if (taken === null) return
     job.isOver = true
     const { epoch } = this.document.state
-    this.#carrier.supersede(epoch)
+    this.#carrier.takeBack(epoch)
     const event = { event: 'unsaved', epoch, weight: 0, reason, pauses: false } as const
-    this.#decided(taken, { event })
+    if (taken.isWhole) this.trail = this.#trailBefore
+    this.#decided(taken.stepped, { event })
   }
 }
 

@@ -39,7 +39,7 @@ export interface Faults {
   readonly double: number
 }
 
-export const NO_FAULTS: Faults = { loss: 0, late: 0, double: 0 }
+const NO_FAULTS: Faults = { loss: 0, late: 0, double: 0 }
 
 interface Link {
   server: Server
@@ -51,14 +51,28 @@ interface Link {
 }
 
 export class Network {
-  faults: Faults
+  #faults: Faults
+  #isWell = false
   readonly #world: World
   readonly #links = new Map<string, Link>()
   readonly #ends = new Map<string, End>()
 
   constructor(world: World, faults: Faults) {
     this.#world = world
-    this.faults = faults
+    this.#faults = faults
+  }
+
+  get faults(): Faults {
+    return this.#isWell ? NO_FAULTS : this.#faults
+  }
+
+  set faults(faults: Faults) {
+    this.#faults = faults
+  }
+
+  /** Nothing is lost from now on. */
+  mend(): void {
+    this.#isWell = true
   }
 
   join(end: End, server: Server): void {

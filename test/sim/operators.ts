@@ -24,7 +24,7 @@ const weight: Verb = (world, { epoch }) => ({
   strategy: world.one(STRATEGIES),
 })
 
-const promote: Verb = (world) => ({ event: 'promote', full: world.chance(0.6), ifMatch: null })
+const promote: Verb = (world) => ({ event: 'promote', full: world.chance(0.7), ifMatch: null })
 const abort: Verb = () => ({ event: 'abort', ifMatch: null })
 const rollback: Verb = () => ({ event: 'rollback', force: true, ifMatch: null })
 const pause: Verb = () => ({ event: 'pause', ifMatch: null })
@@ -44,12 +44,14 @@ const targets: Verb = (world, { versions }) => {
   }
 }
 
-/** What is asked for, as often as it stands here. */
-const VERBS: readonly Verb[] = [
+/** What is asked for where nothing rolls out, as often as it stands here. */
+const IDLE: readonly Verb[] = [
   ...[deploy, deploy, deploy, deploy, deploy, deploy],
-  ...[abort, abort, abort, abort, rollback, rollback],
-  ...[promote, promote, promote, promote, weight, weight, weight],
-  ...[pause, resume, retry, targets],
+  ...[rollback, rollback, weight, retry, targets, abort],
+]
+const RUNNING: readonly Verb[] = [
+  ...[promote, promote, promote, promote, promote, weight, weight, weight],
+  ...[abort, abort, rollback, pause, resume, targets, deploy],
 ]
 
 /** One of them asks one of the nodes that are there. */
@@ -59,7 +61,7 @@ export function operate(world: World, nodes: readonly SimNode[]): void {
   const node = world.one(there)
   const state = node.keeper?.document.state
   if (state === undefined) return
-  const event = world.one(VERBS)(world, state)
+  const event = world.one(state.rollout === null ? IDLE : RUNNING)(world, state)
   world.note(
     () => `an operator asks ${node.name}: ${event.event} ${JSON.stringify(event).slice(0, 80)}`,
   )

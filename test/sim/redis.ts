@@ -56,6 +56,7 @@ export type LeaseAnswer =
 
 export interface Accepted {
   readonly server: Server
+  readonly lease: number | null
   /** What it held before. */
   readonly before: SimStored | null
   readonly stored: SimStored
@@ -147,7 +148,7 @@ export class Server {
     const grants = isNew ? this.#grantsAfter(body.trail, { held, isExpected }) : this.#memory.grants
     this.#memory = { ...this.#memory, row, grants }
     this.#past.push({ atMs: nowMs, ...this.#memory })
-    this.#onAccepted({ server: this, before: held, stored: row, isNew })
+    this.#onAccepted({ server: this, lease, before: held, stored: row, isNew })
     return { result: 'accepted', position: row.position, save: row.save }
   }
 

@@ -3,7 +3,7 @@
 
 import { type Scene, goWrong, crash, newServer } from './chaos.ts'
 import { Invariants } from './invariants.ts'
-import { Network, NO_FAULTS } from './network.ts'
+import { Network } from './network.ts'
 import { SimNode } from './node.ts'
 import { operate } from './operators.ts'
 import type { Accepted } from './redis.ts'
@@ -62,7 +62,7 @@ function play(world: World, parts: { traffic: Traffic; invariants: Invariants })
   for (let i = world.between(6, 24); i > 0; i--) {
     world.after(world.between(600, TROUBLED_MS), () => operate(world, nodes))
   }
-  for (let i = world.between(1, 9); i > 0; i--) {
+  for (let i = world.between(0, 8); i > 0; i--) {
     world.after(world.between(200, TROUBLED_MS), () => goWrong(whole))
   }
   // Some crashes fall between two events, wherever that is.
@@ -86,7 +86,7 @@ function heal(scene: Scene, parts: { traffic: Traffic; invariants: Invariants })
   const { network, nodes, world } = scene
   const { invariants, traffic } = parts
   world.note(() => 'all is well again')
-  network.faults = NO_FAULTS
+  network.mend()
   traffic.isQuiet = true
   scene.primary.pausedUntilMs = 0
   for (const node of nodes) {

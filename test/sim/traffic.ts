@@ -29,7 +29,7 @@ export class Traffic {
     let quality = this.#qualities.get(version)
     if (quality === undefined) {
       const fromMs = world.nowMs + world.between(0, 4000)
-      const errors = world.chance(0.3) ? world.one([0.02, 0.1, 0.5]) : 0
+      const errors = world.chance(0.35) ? world.one([0.012, 0.03, 0.3]) : 0
       quality = { errors, fromMs, untilMs: fromMs + world.between(200, 6000) }
       this.#qualities.set(version, quality)
     }

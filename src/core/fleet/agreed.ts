@@ -4,9 +4,8 @@
 
 import type { FleetCounters } from '../counters.ts'
 import type { ServiceDocument } from '../events.ts'
-import type { Stepped } from '../rollout/transition.ts'
 import { raisesOver, type Shares, sharesOf } from './adopt.ts'
-import { takeBack } from './take-back.ts'
+import { takeBack, type TakenBack } from './take-back.ts'
 
 /** A document, with whose counts are in its evidence. */
 export interface Counted {
@@ -18,8 +17,6 @@ export class Agreed {
   #shares: Shares
   /** What there was before the first raise that is not accepted. */
   #beforeRaise: Counted | null = null
-  /** What there was before the last promotion. */
-  #beforeEnd: Counted | null = null
   /** Something was lowered since the last proposal. */
   #hasLowered = false
 
@@ -39,7 +36,6 @@ export class Agreed {
   /** A decision of this node. */
   decided(was: Counted, { state }: ServiceDocument): void {
     const before = was.document.state
-    if (before.rollout !== null && state.rollout === null) this.#beforeEnd = was
     if (!this.isExceededBy(state)) {
       // What this node has lowered is agreed no more, whatever the ledger holds.
       this.#shares = sharesOf(state)
@@ -52,17 +48,18 @@ export class Agreed {
   }
 
   /** The ledger has accepted `accepted`; this node is at `now`. */
-  settle(accepted: ServiceDocument, now: ServiceDocument): void {
+  settle(accepted: Counted, now: ServiceDocument): void {
+    const { state } = accepted.document
     // What was lowered while the ledger was asked for more stays so.
-    const isOverhauled = this.#hasLowered && accepted.state.epoch !== now.state.epoch
-    if (!isOverhauled) this.#shares = sharesOf(accepted.state)
+    if (this.#hasLowered && state.epoch !== now.state.epoch) return
+    this.#shares = sharesOf(state)
+    if (this.isExceededBy(now.state)) this.#beforeRaise = accepted
   }
 
   /** The ledger's document has taken the place of this node's. */
   replace({ state }: ServiceDocument): void {
     this.#shares = sharesOf(state)
     this.#beforeRaise = null
-    this.#beforeEnd = null
     this.#hasLowered = false
   }
 
@@ -78,13 +75,13 @@ export class Agreed {
    */
   takeBack(
     now: Counted,
-    { atMs, reason }: { atMs: number; reason: string },
-  ): { readonly stepped: Stepped; readonly counters: FleetCounters | null } | null {
-    const { epoch, rollout } = now.document.state
-    if (!this.isExceededBy(now.document.state)) return null
-    // A promotion has ended the rollout and its counting.
-    const from = rollout === null ? (this.#beforeEnd ?? now) : now
-    const raised = { agreed: this.#shares, epoch, reason }
-    return { stepped: takeBack(from.document, raised, atMs), counters: from.counters }
+    at: { nowMs: number; node: string; reason: string },
+  ): (TakenBack & Pick<Counted, 'counters'>) | null {
+    const before = this.#beforeRaise
+    if (before === null || !this.isExceededBy(now.document.state)) return null
+    const { node, nowMs, reason } = at
+    const raised = { agreed: this.#shares, before: before.document, node, reason }
+    const taken = takeBack(now.document, raised, nowMs)
+    return { ...taken, counters: taken.isWhole ? before.counters : now.counters }
   }
 }

@@ -58,6 +58,17 @@ export class Outstanding {
     this.#pending = this.#pending.filter((one) => one.epoch > epoch)
   }
 
+  /** What followed this revision was taken back; answers with the sentences about it. */
+  drop(epoch: number, node: string): readonly string[] {
+    const lost = this.#pending.filter((one) => one.epoch > epoch && one.text !== '')
+    this.#pending = this.upTo(epoch)
+    return lost.map(
+      (one) =>
+        `revision ${one.epoch} of ${node} does not hold (${one.text}): a raise before it could ` +
+        'not be saved',
+    )
+  }
+
   /** The ledger's document has taken the place of all that. */
   clear(): void {
     this.#pending = []

@@ -12,7 +12,7 @@ import { noCounters, type NodeCounters } from '../counters.ts'
 import type { ServiceDocument } from '../events.ts'
 import { hasTombstone } from '../rollout/tombstone.ts'
 import type { Stepped } from '../rollout/transition.ts'
-import { adopt, type Shares } from './adopt.ts'
+import { adopt, raisesOver, type Shares } from './adopt.ts'
 import { Agreed, type Counted } from './agreed.ts'
 import type { Kept } from './kept.ts'
 import type { StoreAnswer, StoreReading } from './ledger.ts'
@@ -20,12 +20,15 @@ import type { Changed } from './message.ts'
 import { type Asking, type Next, NOTHING, type Outcome, READ, type Sent } from './outcome.ts'
 import { comparePositions, type Position, samePosition } from './position.ts'
 import { Outstanding } from './outstanding.ts'
-import { reconcile } from './reconcile.ts'
+import { journaled, reconcile } from './reconcile.ts'
 import type { FleetStanding } from './standing.ts'
 import type { Body, Stored } from './stored.ts'
+import type { TakenBack } from './take-back.ts'
 
 /** Positions that were put back; Redis loses little, and seldom. */
 const RESTORED_KEPT = 8
+
+type Row = Omit<Shares, 'previous'>
 
 export class Replica {
   readonly node: string
@@ -33,7 +36,8 @@ export class Replica {
   #confirmed: Position | null
   #save: number
   readonly #agreed: Agreed
-  readonly #open: Outstanding
+  /** What the ledger has not accepted, and what is in no journal yet. */
+  readonly outstanding: Outstanding
   #restored: readonly Position[]
   #term: number
   #counters: FleetCounters | null
@@ -57,7 +61,7 @@ export class Replica {
     this.#confirmed = kept.confirmed
     this.#save = kept.save
     this.#agreed = new Agreed(kept.agreed)
-    this.#open = new Outstanding(kept)
+    this.outstanding = new Outstanding(kept)
     this.#restored = kept.restored
     this.#term = kept.term
     this.#counters = kept.counters
@@ -83,7 +87,7 @@ export class Replica {
 
   /** This node has decided something that the ledger does not hold. */
   get isDirty(): boolean {
-    return this.#open.isOpen
+    return this.outstanding.isOpen
   }
 
   /** Newer evidence is in the ledger; who is to judge by it reads it first. */
@@ -96,9 +100,13 @@ export class Replica {
     return this.#agreed.isExceededBy(this.#document.state)
   }
 
-  /** Whether a row may be stored: none gives a version more than the ledger has agreed to. */
-  allows(row: Omit<Shares, 'previous'>): boolean {
-    return !this.#agreed.isExceededBy(row)
+  /**
+   * Whether a row may be stored: none gives a version more than the ledger has agreed to, or than it
+   * has anyway by the row in force.
+   */
+  allows(row: Row, inForce: Row): boolean {
+    const isMore = raisesOver({ ...inForce, previous: null }, { ...row, previous: null })
+    return !isMore || !this.#agreed.isExceededBy(row)
   }
 
   /**
@@ -112,8 +120,8 @@ export class Replica {
       confirmed: this.#confirmed,
       save: this.#save,
       agreed: this.#agreed.shares,
-      pending: this.#open.upTo(epoch),
-      unsaid: this.#open.unsaid,
+      pending: this.outstanding.upTo(epoch),
+      unsaid: this.outstanding.unsaid,
       restored: this.#restored,
       term: this.#term,
       counters,
@@ -123,16 +131,6 @@ export class Replica {
 
   get #counted(): Counted {
     return { document: this.#document, counters: this.#counters }
-  }
-
-  /** Sentences that are in no journal yet: what an earlier process had no time for, too. */
-  get unsaid(): readonly string[] {
-    return this.#open.unsaid
-  }
-
-  /** A sentence is in the journal. */
-  said(text: string): void {
-    this.#open.said(text)
   }
 
   /** Why this node raises no weight now, as a clause; null when it may. */
@@ -157,7 +155,7 @@ export class Replica {
     if (epoch === was.document.state.epoch) return
     this.#agreed.decided(was, document)
     this.#dropCounters()
-    this.#open.decided(stepped, was.document.state)
+    this.outstanding.decided(stepped, was.document.state)
   }
 
   /** Counts of a rollout that is over. */
@@ -247,21 +245,21 @@ export class Replica {
         ours: before,
         confirmed: this.#confirmed,
         isDirty: this.isDirty,
-        pending: this.#open.pending,
+        pending: this.outstanding.pending,
         stored,
         node: this.node,
       },
       now,
     )
     const { document, effects, mustPropose, outcome, said } = reconciled
-    this.#open.say(said)
+    this.outstanding.say(said)
     this.#held = stored?.position ?? null
     if (outcome === 'same' && stored !== null) return this.#takeEvidence(stored)
     this.#document = document
     if (outcome === 'restore') this.#restore()
     if (outcome === 'adopt' && stored !== null) this.#adopt(stored)
     const { epoch } = document.state
-    if (mustPropose && epoch !== before.state.epoch) this.#open.add({ epoch, text: '' })
+    if (mustPropose && epoch !== before.state.epoch) this.outstanding.add({ epoch, text: '' })
     return { outcome, effects, said, next: mustPropose ? 'propose' : null }
   }
 
@@ -272,7 +270,7 @@ export class Replica {
     this.#save = save
     this.#newestSave = save
     this.#agreed.replace(this.#document)
-    this.#open.clear()
+    this.outstanding.clear()
     this.#restored = body.restored ?? []
     this.#counters = body.counters
     this.#dropCounters()
@@ -374,8 +372,8 @@ export class Replica {
     this.#held = position
     this.#save = save
     this.#newestSave = Math.max(this.#newestSave, save)
-    this.#agreed.settle(document, this.#document)
-    this.#open.confirm(epoch)
+    this.#agreed.settle(body, this.#document)
+    this.outstanding.confirm(epoch)
     for (const sent of this.#sent.keys()) if (sent <= epoch) this.#sent.delete(sent)
     const next = this.#mustRead ? 'read' : this.isDirty ? 'propose' : null
     this.#mustRead = false
@@ -386,11 +384,17 @@ export class Replica {
    * The decision that takes a raise back which was not accepted, or of which that is not known.
    * Null: nothing was raised.
    */
-  takeBack(reason: string, now: number): Stepped | null {
-    const taken = this.#agreed.takeBack(this.#counted, { atMs: now, reason })
+  takeBack(reason: string, now: number): TakenBack | null {
+    const from = this.#agreed.safe(this.#counted).document.state.epoch
+    const taken = this.#agreed.takeBack(this.#counted, { nowMs: now, node: this.node, reason })
     if (taken === null) return null
     this.#counters = taken.counters
-    return taken.stepped
+    const { isWhole, stepped } = taken
+    if (!isWhole) return taken
+    const said = this.outstanding.drop(from, this.node)
+    this.outstanding.say(said)
+    const told = journaled(said, stepped.document.state)
+    return { isWhole, stepped: { ...stepped, effects: [...stepped.effects, ...told] } }
   }
 
   #noteTerm(term: number): void {

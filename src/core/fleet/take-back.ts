@@ -1,45 +1,60 @@
 // A raise that the ledger has not accepted, or of which nobody knows whether it has, is taken back
 // before its weight was stored anywhere. The rollout is not paused for it: it rests until a weight
 // may be raised again.
+//
+// More may have been decided behind such a raise: a promotion, even the next rollout. That has
+// nothing to stand on then, so all of it is taken back and said, except that what has ended for the
+// worse stays ended.
 
 import type { Effect, ServiceDocument } from '../events.ts'
 import { step } from '../rollout.ts'
-import { assignmentOf, limitsOf, moved, PERSIST } from '../rollout/transition.ts'
-import { RESIDENCY, type Stepped } from '../rollout/transition.ts'
-import { raisesOver, type Shares } from './adopt.ts'
+import { moved, PERSIST, type Stepped } from '../rollout/transition.ts'
+import { adopt, type Shares } from './adopt.ts'
+import { withStones } from './stones.ts'
 
 export interface Raised {
   /** What the ledger has accepted. */
   readonly agreed: Shares
-  /** The revision of the raise, or of a promotion behind it. */
-  readonly epoch: number
+  /** The document before the raise. */
+  readonly before: ServiceDocument
+  /** This node. */
+  readonly node: string
   /** Why it could not be saved. */
   readonly reason: string
 }
 
-/**
- * The decision that takes a raise back.
- *
- * @param document the one with the raise; behind a promotion the one before that
- */
-export function takeBack(document: ServiceDocument, raised: Raised, now: number): Stepped {
-  const { agreed, epoch, reason } = raised
-  const known = { ...document, state: { ...document.state, epoch } }
-  const { candidate } = known.state
-  if (!raisesOver(agreed, known.state)) return stableNoMore(known)
-  const weight = agreed.candidate === candidate ? agreed.weight : 0
-  const event = { event: 'unsaved', epoch, weight, reason, pauses: false } as const
-  const stepped = step(known, event, now)
-  if ('refused' in stepped) throw new Error(`a raise stays: ${stepped.refused.detail}`)
-  return stepped
+export interface TakenBack {
+  readonly stepped: Stepped
+  /** Everything that was decided since the raise was taken back, too. */
+  readonly isWhole: boolean
 }
 
-/** A candidate that serves a part of the requests was promoted, and is not stable after all. */
-function stableNoMore(document: ServiceDocument): Stepped {
-  const next = moved(document, { state: {} })
-  const { candidate, weight } = next.state
-  const text = `${candidate} is not stable yet, as that could not be saved`
+/** The decision that takes the raise of `document` back. */
+export function takeBack(document: ServiceDocument, raised: Raised, now: number): TakenBack {
+  const { agreed, reason } = raised
+  const { candidate, epoch, rollout, stable } = document.state
+  const isAlone =
+    rollout !== null && candidate === raised.before.state.candidate && stable === agreed.stable
+  if (!isAlone) return { stepped: backTo(document, raised, now), isWhole: true }
+  const weight = agreed.candidate === candidate ? agreed.weight : 0
+  const event = { event: 'unsaved', epoch, weight, reason, pauses: false } as const
+  const stepped = step(document, event, now)
+  if ('refused' in stepped) throw new Error(`a raise stays: ${stepped.refused.detail}`)
+  return { stepped, isWhole: false }
+}
+
+/** The document before the raise, with the ends for the worse that were decided since. */
+function backTo(document: ServiceDocument, raised: Raised, now: number): Stepped {
+  const { before, node, reason } = raised
+  const known = { ...before, facts: adopt(document, before).document.facts }
+  const entombed = withStones(known, { from: document.state, node }, now)
+  const epoch = Math.max(document.state.epoch, entombed.document.state.epoch)
+  const { state } = entombed.document
+  const rollouts = Math.max(state.rollouts, document.state.rollouts)
+  const next = moved({ ...entombed.document, state: { ...state, epoch } }, { state: { rollouts } })
+  const text = `revision ${before.state.epoch} holds again, as what followed could not be saved: ${reason}`
+  const { weight } = state
   const entry: Effect = { effect: 'journal', kind: 'hold', text, by: 'node', weight }
-  const row = [assignmentOf(next.state), limitsOf(next.evidence)]
-  return { document: next, note: text, effects: [PERSIST, entry, ...row, RESIDENCY] }
+  const { effects } = adopt(document, next)
+  return { document: next, note: text, effects: [...effects, PERSIST, entry, ...entombed.told] }
 }
