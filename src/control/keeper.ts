@@ -187,12 +187,11 @@ export class Keeper {
     this.#parts.mirroring?.look(this)
   }
 
-  /** Publishes a row, else the document's; false when a version is not resident yet. */
+  /** Publishes a row, else the document's; false while a version, or the ledger, is not ready. */
   assign(wanted: Row = this.document.state): boolean {
     const { stable, candidate, weight } = wanted
     const row = { stable, candidate, weight }
-    // In a fleet no version gets more than the ledger has agreed to.
-    if (this.#replica?.allows(row) === false) return false
+    if (this.#replica?.allows(row, this.#inForce) === false) return false
     if (!this.#parts.residency.assign(this.config.name, row)) return false
     this.#inForce = row
     return true
@@ -361,7 +360,7 @@ export class Keeper {
       const evidence = this.#named(effect.evidence)
       const entry = { kind, service, epoch, text, by, weight: weight / 100 }
       await journal.append(evidence === undefined ? entry : { ...entry, evidence })
-      this.#replica?.said(text)
+      this.#replica?.outstanding.said(text)
     }
     if (effect.effect === 'page') {
       const { incident, severity, text, version } = effect
@@ -383,16 +382,16 @@ export class Keeper {
 
   /** The raise could not be saved, so it must not happen. */
   #takeBack(): void {
-    const { state } = this.document
     const reason = this.#saving.failure || 'the ledger refused it'
     if (this.#parts.shared !== null) {
       const back = this.#replica?.takeBack(reason, this.#parts.clock.now()) ?? null
-      return void (back === null ? null : this.take(back))
+      if (back?.isWhole === true) this.#generation++ // what waits was decided behind it
+      return void (back === null ? null : this.take(back.stepped))
     }
-    const { candidate } = this.#inForce
+    const { candidate, epoch } = this.document.state
     // The row in force may be about other versions, when the file has named new ones.
-    const weight = candidate === state.candidate ? this.#inForce.weight : 0
-    this.decide({ event: 'unsaved', epoch: state.epoch, weight, reason, pauses: true })
+    const weight = candidate === this.#inForce.candidate ? this.#inForce.weight : 0
+    this.decide({ event: 'unsaved', epoch, weight, reason, pauses: true })
   }
 
   #save(durable: boolean): Promise<SaveResult> {
