@@ -6,6 +6,7 @@
 'use strict'
 
 var fs = require('fs')
+var nodeModule = require('module')
 var path = require('path')
 var url = require('url')
 
@@ -26,10 +27,23 @@ function refuse() {
   process.exitCode = 1
 }
 
+/**
+ * Keeps what is compiled, as taking the types out of the sources is half of a start. Threads learn
+ * of the directory through the environment. Where it cannot be written nothing is kept.
+ */
+function keepCompiled() {
+  if (process.env.NODE_COMPILE_CACHE) return
+  var directory = path.join(__dirname, '..', 'node_modules', '.cache', 'compiled')
+  process.env.NODE_COMPILE_CACHE = directory
+  nodeModule.enableCompileCache(directory)
+}
+
 function start() {
   var source = path.join(__dirname, '..', 'src', 'cli', 'main.ts')
   var built = path.join(__dirname, '..', 'dist', 'cli', 'main.js')
-  var main = fs.existsSync(source) ? source : built
+  var isCheckout = fs.existsSync(source)
+  var main = isCheckout ? source : built
+  if (isCheckout) keepCompiled()
   import(url.pathToFileURL(main).href)
     .then(function run(cli) {
       return cli.main(process.argv.slice(2))

@@ -13,7 +13,6 @@ import type { Log } from './control/options.ts'
 import type { Answer, Command, NodeView } from './core/command.ts'
 import type { EdgeSettings } from './edge/edge-data.ts'
 import { Supervisor } from './edge/supervisor.ts'
-import { RedisFleet } from './fleet/fleet.ts'
 import { MirrorHost } from './mirror/host.ts'
 import { SyntheticHost } from './synthetic/host.ts'
 
@@ -55,9 +54,11 @@ function edgeSettings(config: Config): EdgeSettings {
   }
 }
 
-/** How the node joins its fleet; null: it works alone. */
-function fleetOf({ fleet, listen }: Config, log: Log): ((id: string) => FleetPort) | null {
+/** How the node joins its fleet; null: it works alone, and loads nothing of Redis. */
+async function fleetOf(config: Config, log: Log): Promise<((id: string) => FleetPort) | null> {
+  const { fleet, listen } = config
   if (fleet === null) return null
+  const { RedisFleet } = await import('./fleet/fleet.ts')
   const address = `${listen.host}:${listen.port}`
   return (id) => new RedisFleet({ ...fleet, id, log, version: VERSION, listen: address })
 }
@@ -67,6 +68,7 @@ interface Parts {
   readonly supervisor: Supervisor
   readonly mirror: MirrorHost
   readonly synthetic: SyntheticHost
+  readonly admin: AdminHost
   readonly log: Log
   readonly listen: Address
   /** What was found wrong at the start, in sentences. */
@@ -78,9 +80,9 @@ export class Server {
   readonly #supervisor: Supervisor
   readonly #mirror: MirrorHost
   readonly #synthetic: SyntheticHost
+  readonly #admin: AdminHost
   readonly #log: Log
   readonly #startedAt = new Date()
-  #admin: AdminHost | null = null
   #config: Config
   /** The config that it was started with: some of it holds until the end. */
   readonly #started: Config
@@ -95,6 +97,7 @@ export class Server {
     this.#supervisor = parts.supervisor
     this.#mirror = parts.mirror
     this.#synthetic = parts.synthetic
+    this.#admin = parts.admin
     this.#log = parts.log
     this.#listen = parts.listen
     this.#faults = parts.faults
@@ -119,6 +122,14 @@ export class Server {
       onNote: (text) => log.warn({}, text),
       onFailed: (failed) => control?.noteFailure(failed),
     })
+    // Its thread takes the longest to load, so it is started early, and listens last.
+    const serving = Promise.withResolvers<Server>()
+    const admin = new AdminHost({
+      ...{ board, listen: config.admin, token: config.adminToken },
+      ...{ stateDir: config.stateDir, version: VERSION },
+      answer: async (command, signal) => (await serving.promise).#answer(command, signal),
+      onDeath: (text) => log.error({}, text),
+    })
     warnOfResets(config, log)
     const mirror = new MirrorHost({
       onStart: () => supervisor.useMirror(() => mirror.connect()),
@@ -131,28 +142,16 @@ export class Server {
     control = await Control.open({
       ...{ config, board, edge: supervisor, log, parseStrategy, mirror, synthetic },
       mirrorTo: (service, mirrored) => mirror.follow(service, mirrored),
-      fleet: fleetOf(config, log),
+      fleet: await fleetOf(config, log),
     })
     const port = await supervisor.listen(config.listen)
     const listen = { host: config.listen.host, port }
-    const parts = { control, supervisor, mirror, synthetic, log, listen, faults }
+    const parts = { control, supervisor, mirror, synthetic, admin, log, listen, faults }
     const server = new Server(config, parts)
-    await server.#serveAdmin(board)
+    serving.resolve(server)
+    await admin.listen()
+    control.onJournal((entry) => admin.tell(entry))
     return server
-  }
-
-  async #serveAdmin(board: Board): Promise<void> {
-    const admin = await AdminHost.start({
-      board,
-      listen: this.#config.admin,
-      token: this.#config.adminToken,
-      stateDir: this.#config.stateDir,
-      version: VERSION,
-      answer: (command, signal) => this.#answer(command, signal),
-      onDeath: (text) => this.#log.error({}, text),
-    })
-    this.#admin = admin
-    this.#control.onJournal((entry) => admin.tell(entry))
   }
 
   get listen(): Address {
@@ -160,7 +159,7 @@ export class Server {
   }
 
   get admin(): Address {
-    return this.#admin?.address ?? this.#config.admin
+    return this.#admin.address
   }
 
   async #answer(command: Command, signal: AbortSignal): Promise<Answer> {
@@ -217,7 +216,7 @@ export class Server {
     await this.#control.close()
     await this.#mirror.stop()
     await this.#synthetic.stop()
-    await this.#admin?.stop()
+    await this.#admin.stop()
   }
 }
 

@@ -46,33 +46,47 @@ export function onExit(action: () => void): void {
   atExit.push(action)
 }
 
+/** How tap gets into processes: among the options for all that run Node. */
+const FOLLOWER = /"?--import=\S*@tapjs\/processinfo\S*/g
+
+/**
+ * A command line so that tap does not follow its process. It follows all processes that a test
+ * starts, which takes up to a second of each, and only who counts lines reads what it notes.
+ */
+export function unfollowed(command: readonly string[]): { file: string; args: string[] } {
+  const isFollowed = process.env.TAP_DISABLE_COVERAGE === '1'
+  const options = process.env.NODE_OPTIONS?.replaceAll(FOLLOWER, '') ?? ''
+  // `env` replaces itself by what it starts, so that the pid and the IPC channel are those of it.
+  const [file, ...args] = isFollowed ? ['env', `NODE_OPTIONS=${options}`, ...command] : command
+  if (file === undefined) throw new Error('Cannot start a program as its name is missing')
+  return { file, args }
+}
+
 export interface Pin {
   /** The core that the process may run on; undefined leaves it free. */
   readonly core?: number | undefined
 }
 
+/** `taskset` replaces itself too. */
+function pinned(command: readonly string[], { core }: Pin): readonly string[] {
+  return core === undefined ? command : ['taskset', '-c', String(core), ...command]
+}
+
 /** Starts a program. Its output can be read from the child's streams. */
 export function startProgram(command: readonly string[], options: Pin = {}): ChildProcess {
-  const { core } = options
-  const [file, ...args] = core === undefined ? command : ['taskset', '-c', String(core), ...command]
-  if (file === undefined) throw new Error('Cannot start a program as its name is missing')
+  const { file, args } = unfollowed(pinned(command, options))
   return track(spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] }))
 }
 
 /** Starts a module of this folder as a process that speaks over IPC (see rpc.ts). */
 export function startModule(module: URL, options: Pin = {}): ChildProcess {
-  const { core } = options
-  // taskset replaces itself by node, so that the pid and the IPC channel are those of node.
-  const pinned =
-    core === undefined
-      ? {}
-      : { execPath: 'taskset', execArgv: ['-c', String(core), process.execPath] }
+  const { file, args } = unfollowed(pinned([process.execPath], options))
   return track(
     fork(fileURLToPath(module), [], {
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      execArgv: [],
-      ...pinned,
+      execPath: file,
+      execArgv: args,
     }),
   )
 }

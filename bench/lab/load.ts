@@ -7,6 +7,8 @@ import { askChild } from './rpc.ts'
 export interface LoadSpec {
   readonly host: string
   readonly port: number
+  /** Connections take turns over these instead of `port`. */
+  readonly ports?: readonly number[]
   /** Requests a second (open loop), or null: each connection as fast as it is answered. */
   readonly rate: number | null
   readonly connections: number
@@ -80,6 +82,8 @@ export interface LoadSummary {
   readonly failed: number
   /** Of those that failed: found no free connection, so that the proxy never saw them. */
   readonly unsent: number
+  /** The others that failed: what users would have seen, however slow the generator is. */
+  readonly failedSent: number
   readonly perSecond: number
   readonly p50Ms: number
   readonly p99Ms: number
@@ -94,10 +98,10 @@ export interface LoadSummary {
  */
 export function summarise(result: LoadResult, options: { afterMs?: number } = {}): LoadSummary {
   const fromMs = result.startedMs + (options.afterMs ?? 0)
-  let failed = result.unsent
+  let failedSent = 0
   const byVersion: Record<string, number> = {}
   for (const [at, code] of result.status.entries()) {
-    if (code === 0 || code >= 400) failed++
+    if (code === 0 || code >= 400) failedSent++
     const name = result.versions[result.version[at] ?? 255] ?? 'none'
     byVersion[name] = (byVersion[name] ?? 0) + 1
   }
@@ -109,8 +113,9 @@ export function summarise(result: LoadResult, options: { afterMs?: number } = {}
   const requests = result.status.length
   return {
     requests,
-    failed,
+    failed: failedSent + result.unsent,
     unsent: result.unsent,
+    failedSent,
     perSecond: (requests * 1000) / (result.endedMs - result.startedMs),
     p50Ms: quantile(0.5),
     p99Ms: quantile(0.99),

@@ -78,13 +78,19 @@ async function shared(client: SoakClient, connections: number): Promise<Census> 
 }
 
 /**
- * Waits until every connection has had an answer, and says what it sees when that takes too long.
+ * Waits until the client knows of one thread's end and every connection has had an answer, and says
+ * what it sees when that takes too long.
  */
-async function servedAgain(vertex: Vertex, client: SoakClient): Promise<void> {
+async function servedAgain(
+  { client, vertex }: { client: SoakClient; vertex: Vertex },
+  before: Census,
+): Promise<void> {
+  const threads = Object.keys(before.byThread)
   let census: Census | null = null
   const look = async (): Promise<true | null> => {
     census = await client.census()
-    return census.unknown === 0 ? true : null
+    const { byThread, unknown } = census
+    return unknown === 0 && threads.some((thread) => !(thread in byThread)) ? true : null
   }
   try {
     await until(look, { what: 'all connections are served again', withinMs: REPLACED_MS })
@@ -97,7 +103,7 @@ async function servedAgain(vertex: Vertex, client: SoakClient): Promise<void> {
 
 /** Kills the oldest thread and waits until all connections are served again. */
 async function killOne(vertex: Vertex, client: SoakClient, connections: number): Promise<Kill> {
-  const { byThread } = await shared(client, connections)
+  const census = await shared(client, connections)
   const before = (await client.losses()).length
   const restarts = await restartsOf(vertex)
   const killedMs = monotonicMs()
@@ -106,7 +112,7 @@ async function killOne(vertex: Vertex, client: SoakClient, connections: number):
     what: 'the thread is replaced',
     withinMs: REPLACED_MS,
   })
-  await servedAgain(vertex, client)
+  await servedAgain({ client, vertex }, census)
   const recoveredMs = monotonicMs() - killedMs
   const losses = (await client.losses()).slice(before)
   const byLoss = new Map<string, number>()
@@ -115,7 +121,7 @@ async function killOne(vertex: Vertex, client: SoakClient, connections: number):
   byLoss.delete('')
   const [killed = '', lost = 0] = [...byLoss].toSorted(([, a], [, b]) => b - a)[0] ?? []
   const others = [...byLoss.values()].reduce((sum, count) => sum + count, 0) - lost
-  return { thread: killed, owned: byThread[killed] ?? 0, lost, others, unknown, recoveredMs }
+  return { thread: killed, owned: census.byThread[killed] ?? 0, lost, others, unknown, recoveredMs }
 }
 
 export interface KillsSpec {

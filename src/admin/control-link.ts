@@ -34,6 +34,8 @@ function silent(detail: string): Answer {
 
 export interface LinkEvents {
   readonly onEvent: (entry: JournalEntry) => void
+  /** Control can answer from now on. */
+  readonly onListen: () => void
   readonly onStop: () => void
 }
 
@@ -42,11 +44,12 @@ export class ControlLink {
   readonly #open = new Map<number, Open>()
   #nextId = 1
 
-  constructor(port: MessagePort, { onEvent, onStop }: LinkEvents) {
+  constructor(port: MessagePort, { onEvent, onListen, onStop }: LinkEvents) {
     this.#port = port
     port.on('message', (message: Tell) => {
       if (message.tell === 'answer') this.#settle(message.id, message.answer)
       else if (message.tell === 'event') onEvent(message.entry)
+      else if (message.tell === 'listen') onListen()
       else if (message.tell === 'stop') onStop()
     })
     port.on('close', () => {

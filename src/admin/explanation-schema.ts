@@ -1,7 +1,7 @@
 // How a verdict explains itself, as JSON Schema for the OpenAPI document; the form is that of
 // core/explanation.ts. A test holds real explanations against it.
 
-import Type from 'typebox'
+import { Type } from '../core/json-schema.ts'
 import { OUTCOMES } from '../core/outcome.ts'
 import { Count, Milliseconds, nullable } from './schema-parts.ts'
 

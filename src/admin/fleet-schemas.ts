@@ -1,7 +1,7 @@
 // What the admin API tells of a fleet, as JSON Schema: the nodes with their standing, and how far
 // the changes of each service have come.
 
-import Type from 'typebox'
+import { Type } from '../core/json-schema.ts'
 import { nullable } from './schema-parts.ts'
 
 export const ConvergenceSchema = Type.Object(

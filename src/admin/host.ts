@@ -1,6 +1,6 @@
-// The main thread's end of the admin API: starts its thread, answers its questions, passes the
-// journal on to it, and starts it again when it dies. Its death costs operators an answer, never a
-// request.
+// The main thread's end of the admin API: starts its thread, which loads its modules while the node
+// gets ready and listens when it is told to; answers its questions, passes the journal on to it,
+// and starts it again when it dies. Its death costs operators an answer, never a request.
 
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { type Board, shareBoard } from '../board/board.ts'
@@ -30,19 +30,23 @@ export class AdminHost {
   #worker: Worker | null = null
   #stopping = false
   #started = false
+  /** The one that the first thread listens on, once it does. */
+  readonly #firstPort: Promise<number>
 
-  private constructor(options: AdminHostOptions) {
+  /** Starts the thread, which does not listen yet. */
+  constructor(options: AdminHostOptions) {
     this.#options = options
     this.#listen = options.listen
+    this.#firstPort = this.#start()
+    this.#firstPort.catch(() => undefined) // who tells it to listen hears of it
   }
 
-  /** Starts the API; throws with one sentence when its address cannot be listened on. */
-  static async start(options: AdminHostOptions): Promise<AdminHost> {
-    const host = new AdminHost(options)
-    const port = await host.#start()
-    host.#started = true
-    host.#listen = { host: options.listen.host, port }
-    return host
+  /** Serves the API; throws with one sentence when its address cannot be listened on. */
+  async listen(): Promise<void> {
+    this.#tell({ tell: 'listen' })
+    const port = await this.#firstPort
+    this.#started = true
+    this.#listen = { host: this.#options.listen.host, port }
   }
 
   get address(): Address {
@@ -111,12 +115,17 @@ export class AdminHost {
       if (this.#stopping) return
       // A failure leads here again through the exit of the thread.
       this.#start().catch(() => undefined)
+      this.#tell({ tell: 'listen' })
     }, RESTART_MS)
   }
 
   /** Hands a journal entry to the live feed. */
   tell(entry: JournalEntry): void {
-    this.#port?.postMessage({ tell: 'event', entry } satisfies Tell)
+    this.#tell({ tell: 'event', entry })
+  }
+
+  #tell(words: Tell): void {
+    this.#port?.postMessage(words)
   }
 
   async stop(): Promise<void> {
@@ -124,7 +133,7 @@ export class AdminHost {
     const worker = this.#worker
     if (worker === null) return
     const gone = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
-    this.#port?.postMessage({ tell: 'stop' } satisfies Tell)
+    this.#tell({ tell: 'stop' })
     const force = setTimeout(() => void worker.terminate(), 3000)
     await gone
     clearTimeout(force)

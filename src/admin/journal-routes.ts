@@ -4,7 +4,7 @@
 // found of it: an empty answer would look as if nothing had happened to it.
 
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import Type from 'typebox'
+import { Type } from '../core/json-schema.ts'
 import type { JournalEntry } from '../core/journal.ts'
 import type { ControlLink } from './control-link.ts'
 import type { EventFeed, Replay } from './event-feed.ts'

@@ -2,7 +2,7 @@
 // control thread whether traffic should come here, and the metrics are made of its answers.
 
 import type { FastifyInstance } from 'fastify'
-import Type from 'typebox'
+import { Type } from '../core/json-schema.ts'
 import { type Board, openBoard, type SharedBoard } from '../board/board.ts'
 import { heartbeat } from '../board/liveness.ts'
 import type { NodeView } from '../core/command.ts'

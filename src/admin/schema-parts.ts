@@ -1,6 +1,7 @@
 // The small pieces that the schemas of the admin API are made of.
 
-import Type, { type TSchema } from 'typebox'
+import type { TSchema } from 'typebox'
+import { Type } from '../core/json-schema.ts'
 
 export function nullable<T extends TSchema>(schema: T) {
   return Type.Union([schema, Type.Null()])

@@ -2,7 +2,8 @@
 // document is made of it. Answers are described here but sent whole, so that a field that the core
 // adds is never lost on the way; a test holds real answers against these schemas.
 
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from '../core/json-schema.ts'
 import type { RolloutView } from '../core/command.ts'
 import type { JournalKind } from '../core/journal.ts'
 import { OUTCOMES } from '../core/outcome.ts'

@@ -1,7 +1,8 @@
 // What goes over the admin API about synthetic transactions, as JSON Schema: what is ordered and
 // the report. Both are described in core/synthetic.ts.
 
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from '../core/json-schema.ts'
 import { Count, nullable } from './schema-parts.ts'
 
 const Name = Type.String({ minLength: 1, maxLength: 128 })

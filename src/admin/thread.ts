@@ -1,5 +1,6 @@
-// The entry of the admin thread. It starts the server, tells the chosen port to the control thread,
-// hands events on, and ends when it is told to stop or the line to the control thread closes.
+// The entry of the admin thread. It makes the server, listens when it is told to, tells the chosen
+// port to the control thread, hands events on, and ends when it is told to stop or the line to the
+// control thread closes.
 // A failure to listen is thrown, so that the one who started the thread gets it as its error.
 
 import { workerData } from 'node:worker_threads'
@@ -21,13 +22,16 @@ if (data.token === null && !isLoopback(data.listen.host)) {
 }
 
 const feed = new EventFeed()
+const listen = Promise.withResolvers<void>()
 const stop = Promise.withResolvers<void>()
 const link = new ControlLink(data.port, {
   onEvent: (entry) => feed.publish(entry),
+  onListen: () => listen.resolve(),
   onStop: () => stop.resolve(),
 })
 
 const app = await createServer(data, { link, feed })
+await Promise.race([listen.promise, stop.promise])
 await app.listen({ host: data.listen.host, port: data.listen.port })
 const address = app.server.address()
 link.tellListening(typeof address === 'object' && address !== null ? address.port : 0)

@@ -62,9 +62,10 @@ function localVerbs(program: Command): void {
     .command('demo')
     .description('see a good and a bad deployment, with nothing to set up')
     .option('--once', 'end when the story is told')
-    .action(async ({ once = false }: { once?: boolean }) => {
+    .option('--fleet', 'with three nodes that agree through a Redis, which it starts')
+    .action(async ({ fleet = false, once = false }: { fleet?: boolean; once?: boolean }) => {
       const { demo } = await import('./demo.ts')
-      process.exitCode = await demo({ once })
+      process.exitCode = await demo({ once, fleet })
     })
   program
     .command('validate')

@@ -3,9 +3,11 @@
 // same?) can be asked of the rest. An operator sees every mistake of a file at once.
 
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
-import Type, { type TSchema } from 'typebox'
+import type { TSchema } from 'typebox'
+import { Type } from '../core/json-schema.ts'
 import { nameOf, quote, type Report, segmentsOf, under } from './mistake.ts'
 import type { Plain } from './document.ts'
+import { presentPart } from './present.ts'
 import { documentSchema, strategySchema } from './schema.ts'
 import type { Setting } from './setting.ts'
 import { suggest } from './suggest.ts'
@@ -20,7 +22,12 @@ function leaf(row: Setting<unknown>): TSchema {
   return Type.Unsafe({ type: 'string', [KEYWORD]: row.name })
 }
 
-const ajv = new Ajv({ allErrors: true, verbose: true, ownProperties: true, strictTypes: false })
+const ajv = new Ajv({
+  ...{ allErrors: true, verbose: true, ownProperties: true, strictTypes: false },
+  // The schemas are ours, and a test has them checked; for one document nothing is worth
+  // optimizing.
+  ...{ meta: false, validateSchema: false, code: { optimize: false } },
+})
 ajv.addKeyword({
   keyword: KEYWORD,
   type: 'string',
@@ -28,9 +35,20 @@ ajv.addKeyword({
   validate: (name: string, text: string) => rows.get(name)?.read(text) !== undefined,
 })
 
-const validators = {
-  document: ajv.compile(documentSchema(leaf)),
-  strategy: ajv.compile(strategySchema(leaf)),
+const schemas = { document: documentSchema(leaf), strategy: strategySchema(leaf) }
+
+/** Strategies come again and again over the API; compiled with the first one. */
+let strategyValidator: ValidateFunction | null = null
+
+function validatorFor(value: Plain, as: keyof typeof schemas): ValidateFunction {
+  if (as === 'strategy') {
+    strategyValidator ??= ajv.compile(schemas.strategy)
+    return strategyValidator
+  }
+  const schema = presentPart(schemas.document, [value])
+  const validate = ajv.compile(schema)
+  ajv.removeSchema(schema) // it is for this document only
+  return validate
 }
 
 /** All rows, in the order of the schema. */
@@ -46,9 +64,9 @@ export function allSettings(): readonly Setting<unknown>[] {
  */
 export function checkShape(
   value: Plain,
-  options: { as: keyof typeof validators; report: Report; base: string },
+  options: { as: keyof typeof schemas; report: Report; base: string },
 ): void {
-  const validate: ValidateFunction = validators[options.as]
+  const validate = validatorFor(value, options.as)
   if (validate(value)) return
   const wrong: string[] = []
   for (const error of validate.errors ?? []) {

@@ -33,6 +33,10 @@ export interface Place {
   readonly column: number
 }
 
+/**
+ * Aliases can make a few lines a million values. A file without them has no more values than
+ * characters, so a long one may have more than this.
+ */
 const MAX_NODES = 100_000
 const MAX_DEPTH = 64
 
@@ -122,7 +126,8 @@ function plain(reading: Reading, found: Node, pointer: string): Plain {
     reading.unfilled.add(pointer)
     return null
   }
-  if (++reading.nodes > MAX_NODES || pointer.split('/').length > MAX_DEPTH) {
+  const most = Math.max(MAX_NODES, reading.source.length)
+  if (++reading.nodes > most || pointer.split('/').length > MAX_DEPTH) {
     if (reading.nodes !== Number.POSITIVE_INFINITY) {
       reading.say(at, 'Cannot read this file as it is nested too deep or repeats itself by aliases')
     }

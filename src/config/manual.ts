@@ -2,7 +2,8 @@
 // table of the manual. Both are derived from the rows; scripts/schema.ts writes them to their files
 // and a test sees that the committed files are current.
 
-import Type, { type TSchema } from 'typebox'
+import type { TSchema } from 'typebox'
+import { Type } from '../core/json-schema.ts'
 import { allSettings } from './check.ts'
 import { documentSchema } from './schema.ts'
 import type { Setting } from './setting.ts'

@@ -3,7 +3,8 @@
 // same functions; only what stands at the leaves differs. The interfaces at the end are what is
 // left of a document after the check has cut away what is wrong: every part may be missing.
 
-import Type, { type TSchema } from 'typebox'
+import type { TSchema } from 'typebox'
+import { Type } from '../core/json-schema.ts'
 import { ADMIN_TOKEN, LIMITS, NODE, TIMEOUTS } from './node-settings.ts'
 import { TRUSTED_PROXY, UPGRADE_PROTOCOL } from './node-settings.ts'
 import * as evidence from './evidence-settings.ts'

@@ -6,8 +6,9 @@
 // is used: that is nobody's fault, so the check is made again over a new one, and only this counts.
 
 import net from 'node:net'
-import { Client } from 'undici'
+import type { Client } from 'undici'
 import type { CheckResult } from '../core/health-check.ts'
+import { undici } from './undici.ts'
 
 /** What is read of an answer's body at most; a longer one is cut off and is no fault. */
 const BODY_BYTES = 64 * 1024
@@ -53,6 +54,8 @@ export interface Question {
 
 /** Asks one target for its health, one question at a time. */
 export class CheckClient {
+  /** Read before the first question, whose time it would take. */
+  readonly #http = undici()
   readonly #url: string
   #client: Client | null = null
   /** Ends the question that is on its way, without an answer. */
@@ -95,7 +98,7 @@ export class CheckClient {
   #attempt(path: string): Promise<CheckResult | { failed: Error }> {
     const { promise, resolve } = Promise.withResolvers<CheckResult | { failed: Error }>()
     // Nobody but the question's own time limit ends it.
-    this.#client ??= new Client(this.#url, { headersTimeout: 0, bodyTimeout: 0 })
+    this.#client ??= new this.#http.Client(this.#url, { headersTimeout: 0, bodyTimeout: 0 })
     const client = this.#client
     let status = 0
     let bytes = 0

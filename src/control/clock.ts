@@ -5,8 +5,8 @@
 // that a reload brings in must not throw the rollouts of the others forward or back.
 
 const LONGEST_LEAP_MS = 24 * 3600 * 1000
-/** Nodes of a fleet whose clocks differ by more do not agree on the time, and need not. */
-const FOLLOWED_MS = 60_000
+/** A node that is further off than this does not lead either, and moves nobody's time. */
+const FOLLOWED_MS = 5000
 
 export interface ClockOptions {
   readonly monotonic: () => number

@@ -311,7 +311,7 @@ export class Control {
     const { name } = keeper.config
     this.#gates.forget(name)
     if (charge === 'given') return
-    keeper.decide({ event: 'restarted' })
+    keeper.decide({ event: 'restarted', watched: true })
     this.#gates.follow(keeper.document.state)
     this.#tellOfAll(keeper)
   }

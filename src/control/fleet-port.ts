@@ -21,6 +21,8 @@ export interface FleetListener {
 
 export interface FleetPort {
   readonly node: string
+  /** Which fleet this is: what was confirmed by one says nothing of what another holds. */
+  readonly place: string
   readonly standing: FleetStanding
   /** Connects and joins; resolves when that has succeeded, or after a bounded wait without it. */
   start(listener: FleetListener): Promise<void>

@@ -11,6 +11,7 @@ import {
   targetShare,
 } from '../board/tallies.ts'
 import type { VersionTotals } from '../core/command.ts'
+import { WHOLE } from '../core/choose.ts'
 import type { TargetCounts } from '../core/facts.ts'
 import {
   HEALTHY,
@@ -76,6 +77,7 @@ export class Gauge {
   #rescued = 0
   #failures: readonly RecentFailure[] = []
   #health: HealthByTarget = {}
+  #isSteady = false
 
   /** The window of all nodes together, where this one leads a fleet; else its own. */
   get whole(): Window {
@@ -157,14 +159,24 @@ export class Gauge {
     this.#health = judgeTargets(before, { readings, now, rules })
     const shares = sharesOf(this.#health, { now, rules })
     const changes: HealthChange[] = []
+    let isSteady = true
     for (const [target, cell] of targets) {
       const share = shares[target] ?? 0
       if (targetShare(board, cell) !== share) setTargetShare(board, cell, share)
       const health = this.healthOf(target)
+      isSteady &&= share === WHOLE && health.standing === 'healthy'
       const was = before[target] ?? HEALTHY
       if (health.standing !== was.standing) changes.push({ target, was, health })
     }
+    this.#isSteady = isSteady
     return changes
+  }
+
+  /**
+   * Whether all targets were well and had their whole share at the last look: time changes none.
+   */
+  get isSteady(): boolean {
+    return this.#isSteady
   }
 
   healthOf(target: string): TargetHealth {

@@ -6,14 +6,16 @@
 
 import type { Effect, RolloutEvent, ServiceDocument } from '../core/events.ts'
 import type { Facts } from '../core/facts.ts'
+import type { Replica } from '../core/fleet/replica.ts'
 import type { Refusal, ServiceState } from '../core/service.ts'
 import { step } from '../core/rollout.ts'
 import { limitsOf, type Stepped } from '../core/rollout/transition.ts'
-import { frozen } from '../core/rollout/upkeep.ts'
+import { frozen, isFrozen } from '../core/rollout/upkeep.ts'
 import type { ServiceConfig } from '../config/config.ts'
 import type { Clock } from './clock.ts'
 import type { EvidenceLines } from './evidence-lines.ts'
 import type { Shared } from './fleet/shared.ts'
+import { endFault, tellOfFault } from './fault.ts'
 import type { JournalFile } from './journal-file.ts'
 import { namedIn } from './named-failures.ts'
 import type { Ledger } from './ledger.ts'
@@ -85,6 +87,10 @@ export class Keeper {
     this.#parts = parts
   }
 
+  get #replica(): Replica | undefined {
+    return this.#parts.shared?.replicaOf(this.config.name)
+  }
+
   get isBusy(): boolean {
     return this.#waiting >= WAITING_DECISIONS
   }
@@ -127,7 +133,7 @@ export class Keeper {
   take(stepped: Stepped): Promise<Fate> {
     const wasReopened = this.document.state.rollout?.reopened === true
     this.document = stepped.document
-    this.#parts.shared?.decided(this, stepped)
+    this.#replica?.decided(stepped)
     const isReopened = this.document.state.rollout?.reopened === true
     if (isReopened && !wasReopened) this.#parts.onReopened(this.config.name)
     const { effects } = stepped
@@ -149,8 +155,8 @@ export class Keeper {
   meet(document: ServiceDocument, effects: readonly Effect[]): void {
     if (document.state.epoch !== this.document.state.epoch) {
       this.#generation++
-      // This node has told the fleet that it is frozen; who has decided since has looked.
-      this.lookedAt()
+      // This node has told the fleet that it is frozen; whoever let it go on has looked.
+      if (!isFrozen(document)) this.lookedAt()
     }
     void this.take({ document, effects, note: '' })
   }
@@ -158,7 +164,17 @@ export class Keeper {
   /** What is seen of a service that another node judges. */
   know(facts: Facts): void {
     this.document = { ...this.document, facts }
-    this.#parts.shared?.decided(this, { document: this.document, effects: [], note: '' })
+    this.#replica?.decided({ document: this.document, effects: [], note: '' })
+  }
+
+  /** Puts sentences about the fleet into the journal, behind all that waits. */
+  say(sentences: readonly string[]): void {
+    const { epoch, weight } = this.document.state
+    const entry = { effect: 'journal', kind: 'fleet', by: 'node', weight } as const
+    void this.#enqueue(
+      sentences.map((text) => ({ ...entry, text })),
+      epoch,
+    )
   }
 
   /** Saves the document as it is, behind all that waits. */
@@ -171,10 +187,11 @@ export class Keeper {
     this.#parts.mirroring?.look(this)
   }
 
-  /** Publishes a row, else the document's; false when a version is not resident yet. */
+  /** Publishes a row, else the document's; false while a version, or the ledger, is not ready. */
   assign(wanted: Row = this.document.state): boolean {
     const { stable, candidate, weight } = wanted
     const row = { stable, candidate, weight }
+    if (this.#replica?.allows(row, this.#inForce) === false) return false
     if (!this.#parts.residency.assign(this.config.name, row)) return false
     this.#inForce = row
     return true
@@ -203,11 +220,11 @@ export class Keeper {
   saveEvidence(): void {
     if (this.#isSaving || this.#waiting > 0) return
     this.#isSaving = true
-    const save = async (): Promise<void> => {
-      await this.#save(this.unsaved !== null)
+    const save = (): Promise<unknown> => this.#save(this.unsaved !== null)
+    const saved = this.#queue.then(save).finally(() => {
       this.#isSaving = false
-    }
-    this.#queue = this.#queue.then(save).catch((error: unknown) => this.freeze(error))
+    })
+    this.#queue = saved.catch((error: unknown) => this.freeze(error))
   }
 
   /** Waits for everything that was decided. */
@@ -221,25 +238,18 @@ export class Keeper {
     const text = error instanceof Error ? error.message : String(error)
     this.fault = text
     const { state } = this.document
-    const { clock, journal, pager, residency } = this.#parts
+    const { clock, residency } = this.#parts
     if (state.stable !== null) {
       const row = { stable: state.stable, candidate: state.candidate, weight: 0 }
       if (residency.assign(this.config.name, row)) this.#inForce = row
     }
     this.document = frozen(this.document, text, clock.now())
-    this.#parts.shared?.decided(this, { document: this.document, effects: [], note: text })
+    this.#replica?.decided({ document: this.document, effects: [], note: text })
     this.lookAtMirror()
-    const { epoch, weight, service } = this.document.state
-    this.#weightEpoch = epoch
+    this.#weightEpoch = this.document.state.epoch
     this.setLimits()
     this.#parts.followGates(this.document.state)
-    const sentence = `service ${service} is frozen after a fault of Vertex itself: ${text}`
-    const entry = { kind: 'hold', service, epoch, text: sentence, by: 'node' } as const
-    void journal.append({ ...entry, weight: weight / 100 })
-    pager.page({
-      ...{ service, incident: this.#faultId, version: null, severity: 'critical' },
-      ...{ text: sentence, evidence: null, at: clock.iso(clock.now()) },
-    })
+    tellOfFault(this.#parts, { state: this.document.state, text })
     this.saveEvidence()
   }
 
@@ -248,14 +258,7 @@ export class Keeper {
     if (this.fault === null) return
     this.fault = null
     this.lookAtMirror()
-    const { clock, pager } = this.#parts
-    const text = `service ${this.config.name}: an operator has looked`
-    pager.resolve({ incident: this.#faultId, text, at: clock.iso(clock.now()) })
-  }
-
-  /** No rollout's id: the sign is not part of names. */
-  get #faultId(): string {
-    return `${this.config.name}~fault`
+    endFault(this.#parts, this.config.name)
   }
 
   #isStale(epoch: number): boolean {
@@ -287,12 +290,12 @@ export class Keeper {
     const generation = this.#generation
     const run = this.#queue.then(() => this.#run(effects, { epoch, generation }))
     const done = run
-      .catch((error: unknown): Fate => {
-        this.freeze(error)
-        return 'done'
-      })
       .finally(() => {
         this.#waiting--
+      })
+      .catch((error: unknown): Fate => {
+        this.freeze(error) // which is saved, too: nothing of this is waiting any more
+        return 'done'
       })
     this.#queue = done
     return done
@@ -357,6 +360,7 @@ export class Keeper {
       const evidence = this.#named(effect.evidence)
       const entry = { kind, service, epoch, text, by, weight: weight / 100 }
       await journal.append(evidence === undefined ? entry : { ...entry, evidence })
+      this.#replica?.outstanding.said(text)
     }
     if (effect.effect === 'page') {
       const { incident, severity, text, version } = effect
@@ -378,18 +382,16 @@ export class Keeper {
 
   /** The raise could not be saved, so it must not happen. */
   #takeBack(): void {
-    const { state } = this.document
     const reason = this.#saving.failure || 'the ledger refused it'
-    const { shared } = this.#parts
-    if (shared !== null) {
-      const back = shared.takeBack(this, reason)
-      if (back !== null) void this.take(back)
-      return
+    if (this.#parts.shared !== null) {
+      const back = this.#replica?.takeBack(reason, this.#parts.clock.now()) ?? null
+      if (back?.isWhole === true) this.#generation++ // what waits was decided behind it
+      return void (back === null ? null : this.take(back.stepped))
     }
-    const { candidate } = this.#inForce
+    const { candidate, epoch } = this.document.state
     // The row in force may be about other versions, when the file has named new ones.
-    const weight = candidate === state.candidate ? this.#inForce.weight : 0
-    this.decide({ event: 'unsaved', epoch: state.epoch, weight, reason, pauses: true })
+    const weight = candidate === this.#inForce.candidate ? this.#inForce.weight : 0
+    this.decide({ event: 'unsaved', epoch, weight, reason, pauses: true })
   }
 
   #save(durable: boolean): Promise<SaveResult> {

@@ -11,6 +11,8 @@ export interface SavedDocument {
   readonly clockMs: number
   /** In a fleet: how the copy stands to its ledger; absent where a node works alone. */
   readonly fleet?: Kept
+  /** The fleet whose ledger that is (`FleetPort.place`). */
+  readonly place?: string
 }
 
 export type Reading =

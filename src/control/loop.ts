@@ -25,6 +25,8 @@ export const TICK_MS = 20
 const SECOND_MS = 1000
 /** So long may a pass look at windows and targets, besides judging. */
 const LOOK_MS = 5
+/** A service in which nothing happens is looked at in one second of so many. */
+const RESTING_LOOKS = 16
 /** So long may counts wait on the board while nothing is judged and nothing fails. */
 const RESTING_MS = 100
 
@@ -59,8 +61,12 @@ export class Loop {
   #running: Promise<void> | null = null
   #alive: NodeJS.Timeout | undefined
   #lastSecondMs = Number.NEGATIVE_INFINITY
-  /** Services that have not been looked at in this second. */
-  #due: Keeper[] = []
+  /** The services as they were at the beginning of this second's look, and how far it has come. */
+  #due: readonly Keeper[] = []
+  #looked = 0
+  #looks = 0
+  /** Services with requests since they were last looked at. */
+  readonly #counted = new Set<string>()
   /** Versions that have failed since the last tick: their targets are looked at. */
   readonly #suspects = new Set<ResidentVersion>()
   #lastTickMs = Number.NEGATIVE_INFINITY
@@ -114,7 +120,7 @@ export class Loop {
     // decision out of the journal within a minute.
     this.#isTick = now - this.#lastTickMs >= TICK_MS
     if (this.#isTick) this.#lastTickMs = now
-    const isSecond = this.#due.length === 0 && now - this.#lastSecondMs >= SECOND_MS
+    const isSecond = this.#looked >= this.#due.length && now - this.#lastSecondMs >= SECOND_MS
     // Before the tallies are read: what a slot's last request has counted is then not yet its next
     // owner's.
     if (isSecond) this.#parts.residency.reap()
@@ -123,6 +129,8 @@ export class Loop {
     if (isSecond) {
       this.#lastSecondMs = now
       this.#due = [...this.#parts.keepers.values()]
+      this.#looked = 0
+      this.#looks++
     }
     this.#lookAround(now)
   }
@@ -175,13 +183,29 @@ export class Loop {
   /** The look of each second, a few services a pass: no judgement waits for all the others'. */
   #lookAround(now: number): void {
     const { clock, keepers } = this.#parts
-    for (let keeper = this.#due.shift(); keeper !== undefined; keeper = this.#due.shift()) {
-      const one = keeper
+    while (this.#looked < this.#due.length) {
+      const at = this.#looked++
+      const keeper = this.#due[at]
+      if (keeper === undefined) continue
       // A reload may have taken it away meanwhile.
-      if (keepers.get(one.config.name) !== one) continue
-      this.#guarded(one, () => this.#second(one, clock.now()))
+      if (keepers.get(keeper.config.name) !== keeper) continue
+      const isTurn = (at + this.#looks) % RESTING_LOOKS === 0
+      if (!isTurn && this.#rests(keeper)) continue
+      this.#counted.delete(keeper.config.name)
+      this.#guarded(keeper, () => this.#second(keeper, clock.now()))
       if (clock.now() - now >= LOOK_MS) return
     }
+  }
+
+  /** Whether a look would find nothing: no requests, no rollout, and all targets as they should. */
+  #rests({ config, document, isServing, unsaved }: Keeper): boolean {
+    const { previous, rollout } = document.state
+    if (rollout !== null || previous !== null || unsaved !== null || !isServing) return false
+    if (this.#counted.has(config.name)) return false
+    for (const { gauge } of this.#parts.residency.versionsOf(config.name)) {
+      if (!gauge.isSteady) return false
+    }
+    return true
   }
 
   /** A look at targets and windows, before a command or once a second. */
@@ -279,6 +303,7 @@ export class Loop {
       const version = residency.inSlot(slot)
       if (version === undefined) continue // what a version that has left still counted
       version.gauge.addCounts(delta, now)
+      this.#counted.add(version.service)
       const keeper = keepers.get(version.service)
       if (keeper === undefined) continue
       if (hasFailures(delta)) this.#suspects.add(version)

@@ -78,9 +78,10 @@ export class StateDirectory implements Ledger {
       const sentence = `Cannot use the saved state of service ${service} as ${complaint}`
       return { found: 'damage', text: `${sentence}: it was put aside as ${aside}` }
     }
-    const { document, clockMs, fleet } = value as SavedDocument
+    const { document, clockMs, fleet, place } = value as SavedDocument
     this.#epochs.set(service, document.state.epoch)
-    const saved = { document, clockMs, ...(fleet === undefined ? {} : { fleet }) }
+    const own = place === undefined ? {} : { place }
+    const saved = { document, clockMs, ...(fleet === undefined ? {} : { fleet }), ...own }
     return { found: 'document', saved }
   }
 

@@ -255,5 +255,6 @@ export interface Cancel {
 export type Tell =
   | { readonly tell: 'answer'; readonly id: number; readonly answer: Answer }
   | { readonly tell: 'event'; readonly entry: JournalEntry }
+  | { readonly tell: 'listen' }
   | { readonly tell: 'listening'; readonly port: number }
   | { readonly tell: 'stop' }

@@ -87,7 +87,11 @@ export type RolloutEvent =
   /** Control looked at targets and windows. */
   | { readonly event: 'survey'; readonly facts: Facts }
   /** The process came up and found this rollout in its state. */
-  | { readonly event: 'restarted' }
+  | {
+      readonly event: 'restarted'
+      /** Another node has watched until now: this one goes on with the step where it stands. */
+      readonly watched?: boolean
+    }
   /** A raise could not be saved; `weight` is the one that is still in force. */
   | {
       readonly event: 'unsaved'

@@ -4,8 +4,8 @@
 // s), which are poured into one histogram of hdr-histogram-js when somebody asks. It decides
 // nothing and knows no clock: each call says which time it is.
 
-import { build } from 'hdr-histogram-js'
 import type { TailFigures, WindowFigures } from './facts.ts'
+import { emptyHistogram } from './histogram.ts'
 import { blameOf, isJudged, OUTCOMES } from './outcome.ts'
 
 export const WINDOW_MS = 60_000
@@ -15,18 +15,8 @@ const HIGHEST_US = 60_000_000
 /** The rate is that of so many full seconds. */
 const RATE_SLICES = 10
 
-function emptyHistogram() {
-  return build({
-    bitBucketSize: 32,
-    autoResize: false,
-    lowestDiscernibleValue: 1,
-    highestTrackableValue: HIGHEST_US,
-    numberOfSignificantValueDigits: 2,
-  })
-}
-
 // One histogram serves all calls: none of them keeps it, and a new one would be 10 KB a call.
-const scratch = emptyHistogram()
+const scratch = emptyHistogram({ highest: HIGHEST_US, digits: 2 })
 
 /** The largest latency in microseconds that a histogram cannot tell from this one. */
 export function bucketEdgeUs(us: number): number {

@@ -89,8 +89,9 @@ export class Judgement {
   lookAt(nowMs: number): void {
     if (!this.isEvidence) return
     const waitedMs = nowMs - this.sentAtMs
-    this.#compare(waitedMs * 1000, nowMs)
+    // First that it may still fail, then that it is slow, which wakes control at once.
     if (!this.#overdue) this.#noteOverdue(waitedMs * 1000, nowMs)
+    this.#compare(waitedMs * 1000, nowMs)
     const limitMs = this.service?.slowIsErrorMs ?? Number.POSITIVE_INFINITY
     if (waitedMs <= limitMs || this.outcome !== '') return
     this.judge('timeout')

@@ -61,7 +61,6 @@ function openCluster(options: FleetOptions, attempt: number): Cluster {
       retryDelayOnFailover: 50,
       retryDelayOnClusterDown: 50,
       slotsRefreshTimeout: CONNECT_MS,
-      slotsRefreshInterval: 2_000,
       redisOptions,
     },
   )

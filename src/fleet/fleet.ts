@@ -43,11 +43,12 @@ const START_FAILURES = 2
 const CLOSE_MS = 1_000
 /** How often the standing is looked at; it also changes at once with what is heard. */
 const LOOK_EVERY_MS = 50
-/** A look that comes so late was held up, and so may be what would have been heard. */
+/** A look that comes so much later was held up. */
 const HELD_UP_MS = 250
 
 export class RedisFleet implements FleetPort {
   readonly node: string
+  readonly place: string
   readonly #options: FleetOptions
   readonly #monotonic: () => number
   readonly #wall: () => number
@@ -74,6 +75,7 @@ export class RedisFleet implements FleetPort {
 
   constructor(options: FleetOptions) {
     this.node = options.node
+    this.place = `${options.prefix} at ${redisText(options.redis)}`
     this.#options = options
     this.#monotonic = options.monotonic ?? (() => performance.now())
     this.#wall = options.wall ?? (() => Date.now())
@@ -299,14 +301,24 @@ export class RedisFleet implements FleetPort {
   }
 
   #lookAgain(): void {
-    const nowMs = this.#monotonic()
-    const late = nowMs - this.#lookedMs - LOOK_EVERY_MS
-    this.#lookedMs = nowMs
-    if (late > HELD_UP_MS) setImmediate(() => this.#compare())
-    else this.#compare()
+    const look = (): void => {
+      this.#lookedMs = this.#monotonic()
+      this.#compare()
+    }
+    if (this.#isHeldUp()) setImmediate(look)
+    else look()
+  }
+
+  /**
+   * This process stood still, and what other nodes said meanwhile may lie in the socket unread:
+   * their silence is judged only after a turn of the loop.
+   */
+  #isHeldUp(): boolean {
+    return this.#monotonic() - this.#lookedMs > LOOK_EVERY_MS + HELD_UP_MS
   }
 
   #compare(): void {
+    if (this.#isHeldUp()) return
     const now = standingAt(this.#state, this.#monotonic())
     const before = this.#told
     if (isSameStanding(before, now)) return

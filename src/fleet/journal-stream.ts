@@ -13,8 +13,8 @@ import { within } from './within.ts'
 const KEPT_ABOUT = 10_000
 export const WAITING_MAX = 1_000
 const ADDED_AT_ONCE = 100
-/** An entry with more is added without its evidence. */
-const ENTRY_MAX_BYTES = 64 * 1024
+/** An entry with more is added without its evidence: all that is kept has to fit into memory. */
+const ENTRY_MAX_BYTES = 8 * 1024
 const CALL_MS = 1_000
 const AGAIN_MS = 1_000
 /** How long losses are told of. */

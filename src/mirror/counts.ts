@@ -2,9 +2,9 @@
 // histogram, of answers until their head has come and of time-outs until they were given up, so
 // that a candidate that hangs is slow and not absent.
 
-import { build } from 'hdr-histogram-js'
 import type { Difference } from '../core/mirror/compare.ts'
 import type { MirrorTally } from '../core/gate.ts'
+import { emptyHistogram } from '../core/histogram.ts'
 import { Kinds } from '../core/mirror/kinds.ts'
 import type { MirrorOrder } from '../core/mirror/order.ts'
 import { outcomeOfStatus } from '../core/outcome.ts'
@@ -17,13 +17,7 @@ export class Counts {
   isNew = false
   readonly #order: Pick<MirrorOrder, 'service' | 'version' | 'countsClientErrors'>
   readonly #kinds = new Kinds()
-  readonly #latencyUs = build({
-    bitBucketSize: 32,
-    autoResize: false,
-    lowestDiscernibleValue: 1,
-    highestTrackableValue: HIGHEST_US,
-    numberOfSignificantValueDigits: 2,
-  })
+  readonly #latencyUs = emptyHistogram({ highest: HIGHEST_US, digits: 2 })
   #requests = 0
   #answered = 0
   #errors = 0

@@ -4,7 +4,7 @@
 // due is told by what it did in that time, however long it then takes for the rest. It never
 // exceeds what became due.
 
-import type { Int32Histogram } from 'hdr-histogram-js'
+import type { Histogram } from '../core/histogram.ts'
 import { complaints, judge, type RunFigures } from '../core/assertion.ts'
 import type { LatencySummary, StepReport, SyntheticReport } from '../core/synthetic.ts'
 import type { RunOrder } from './messages.ts'
@@ -20,7 +20,7 @@ function milliseconds(us: number): number {
   return Math.round(us) / 1000
 }
 
-function summaryOf(latency: Int32Histogram, answered: number): LatencySummary | null {
+function summaryOf(latency: Histogram, answered: number): LatencySummary | null {
   if (answered === 0) return null
   const at = (percentile: number): number => {
     // A cell of the histogram reaches a little beyond what was measured.
@@ -33,7 +33,7 @@ function summaryOf(latency: Int32Histogram, answered: number): LatencySummary | 
   }
 }
 
-function spectrumOf(latency: Int32Histogram): SyntheticReport['spectrum'] {
+function spectrumOf(latency: Histogram): SyntheticReport['spectrum'] {
   if (latency.totalCount === 0) return []
   const edges: { ms: number; count: number }[] = []
   let cell = 0

@@ -3,7 +3,7 @@
 // answered, and for what was given up after its time: who never answers must not look fast. What
 // was refused at once is an error without a latency.
 
-import { Int32Histogram } from 'hdr-histogram-js'
+import { emptyHistogram, type Histogram } from '../core/histogram.ts'
 import type { Json } from '../core/transaction/json-path.ts'
 
 const MOST_KINDS = 200
@@ -16,8 +16,8 @@ const LEAST_PRIVATE = 4
 /** So many captured values are looked through, the outer ones first: a failure costs no more. */
 const MOST_LOOKED = 1000
 
-function histogram(): Int32Histogram {
-  return new Int32Histogram(1, HIGHEST_US, 3)
+function histogram(): Histogram {
+  return emptyHistogram({ highest: HIGHEST_US, digits: 3 })
 }
 
 export class StepTally {
@@ -49,7 +49,7 @@ export class StepTally {
     if (nowMs - (this.#firstMs ?? nowMs) <= durationMs) this.goodInTime++
   }
 
-  get latency(): Int32Histogram {
+  get latency(): Histogram {
     return this.#latency
   }
 }
@@ -115,7 +115,7 @@ export class Tally {
   }
 
   /** All steps together. */
-  latency(): Int32Histogram {
+  latency(): Histogram {
     const all = histogram()
     for (const step of this.steps) all.add(step.latency)
     return all

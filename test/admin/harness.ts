@@ -297,6 +297,7 @@ export async function startAdmin(
     return code
   }
   let port = 0
+  tell({ tell: 'listen' })
   try {
     port = await listening.promise
   } catch (error) {

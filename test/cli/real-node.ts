@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { Agent, request } from 'undici'
+import { unfollowed } from '../../bench/lab/children.ts'
 import { until } from '../../bench/lab/clock.ts'
 import { startVertex, type Vertex } from '../../bench/lab/vertex.ts'
 import { startWebhook, type Webhook } from '../../bench/lab/webhook.ts'
@@ -14,7 +15,7 @@ import type { ServiceView } from '../../src/core/command.ts'
 import type { JournalEntry } from '../../src/core/journal.ts'
 import type { Ran } from './run-cli.ts'
 
-const WITHIN_MS = 8000
+const WITHIN_MS = 60_000
 
 /** An app server: it says who it is, or fails for the hosts that it is told to fail for. */
 export class TestApp {
@@ -74,10 +75,12 @@ class CommandLine {
   #last: Promise<unknown> = Promise.resolve()
 
   constructor() {
-    const { PATH = '', HOME = '' } = process.env
+    const { PATH = '', HOME = '', NODE_COMPILE_CACHE = '' } = process.env
+    const { file, args } = unfollowed([process.execPath])
     this.#child = fork(fileURLToPath(new URL('./cli-process.ts', import.meta.url)), [], {
-      env: { PATH, HOME },
-      execArgv: [],
+      env: { PATH, HOME, NODE_COMPILE_CACHE },
+      execPath: file,
+      execArgv: args,
     })
   }
 
@@ -244,6 +247,17 @@ export class RealNode {
   /** Waits until the candidate has this weight in percent. */
   at(service: string, weight: number): Promise<ServiceView> {
     return this.seen(service, ({ candidate }) => candidate?.weight === weight)
+  }
+
+  /**
+   * Requests until this app answers one with success: its weight is in force then, and on the disk
+   * when it was raised. A view may show it a moment before.
+   */
+  answers(service: string, app: string): Promise<void> {
+    return this.trafficUntil(service, async () => {
+      const { status, text } = await this.get(service)
+      return status === 200 && text === app
+    })
   }
 
   tunnel(service: string, cookie: string): TestTunnel {

@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { track } from '../../bench/lab/children.ts'
+import { track, unfollowed } from '../../bench/lab/children.ts'
 
 const BIN = fileURLToPath(new URL('../../bin/vertex.js', import.meta.url))
 
@@ -21,8 +21,11 @@ export interface RunOptions {
 const LINES = fileURLToPath(new URL('./run-lines.ts', import.meta.url))
 
 function start(args: readonly string[], { env = {}, onOutput }: RunOptions): Promise<Ran> {
-  const { PATH = '', HOME = '' } = process.env
-  const child = spawn(process.execPath, args, { env: { PATH, HOME, ...env } })
+  const { PATH = '', HOME = '', NODE_COMPILE_CACHE = '' } = process.env
+  const command = unfollowed([process.execPath, ...args])
+  const child = spawn(command.file, command.args, {
+    env: { PATH, HOME, NODE_COMPILE_CACHE, ...env },
+  })
   track(child)
   let stdout = ''
   let stderr = ''

@@ -4,11 +4,14 @@ import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { unfollowed } from '../../bench/lab/children.ts'
 import { BASE, directory } from './fixture.ts'
 
 const door = join(import.meta.dirname, '..', '..', 'bin', 'vertex.js')
-const run = (...args: readonly string[]) =>
-  spawnSync(process.execPath, [door, ...args], { encoding: 'utf8', env: {} })
+const run = (...words: readonly string[]) => {
+  const { file, args } = unfollowed([process.execPath, door, ...words])
+  return spawnSync(file, args, { encoding: 'utf8', env: {} })
+}
 
 await t.test('a good file: exit 0 and a summary', async (t) => {
   const file = join(directory(t), 'vertex.yaml')

@@ -6,6 +6,7 @@ import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
+import { unfollowed } from '../../bench/lab/children.ts'
 import type { HealthCheckConfig } from '../../src/config/config.ts'
 import { connectOnce } from '../../src/control/check-request.ts'
 import { Gauge } from '../../src/control/gauge.ts'
@@ -224,7 +225,8 @@ await t.test('who waits for a check is not left waiting when it ends', async (t)
 
 await t.test('checks keep no process alive', async (t) => {
   const path = join(import.meta.dirname, 'checks-process.ts')
-  const child = spawn(process.execPath, [path], { timeout: 5000 })
+  const { args, file } = unfollowed([process.execPath, path])
+  const child = spawn(file, args, { timeout: 30_000 })
   const code = await new Promise((resolve) => child.on('exit', resolve))
   t.equal(code, 0)
 })

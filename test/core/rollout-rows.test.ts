@@ -122,7 +122,7 @@ const ROWS: Readonly<Record<string, Shown>> = {
     },
   },
   'restart in a step': {
-    transcripts: ['restart', 'restart-in-step'],
+    transcripts: ['restart', 'restart-in-step', 'taken-over'],
     tests: {
       [TROUBLE]: ['a kill -9 before the first raise, and one in a step'],
       [CONTROL]: ['a restart goes on where it stopped, with the weight that the journal says'],

@@ -196,7 +196,7 @@ export class Player {
         return { event: 'survey', facts: factsFrom(before, words) }
       }
       case 'restarted':
-        return { event: 'restarted' }
+        return { event: 'restarted', watched: plain.includes('watched') }
       case 'unsaved': {
         const weight = Number(words.weight) * 100
         const epoch = ifMatch ?? this.document.state.epoch

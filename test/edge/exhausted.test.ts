@@ -5,14 +5,17 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { unfollowed } from '../../bench/lab/children.ts'
 
 await t.test('a node without file descriptors answers 503 and blames no version', async (t) => {
   const script = join(import.meta.dirname, 'exhausted.ts')
   const command = 'ulimit -n 100 && exec "$0" "$1"'
   const run = promisify(execFile)
-  const { stdout } = await run('sh', ['-c', command, process.execPath, script], {
-    env: { PATH: process.env.PATH },
-    timeout: 20_000,
+  const { NODE_COMPILE_CACHE, PATH } = process.env
+  const { args, file } = unfollowed(['sh', '-c', command, process.execPath, script])
+  const { stdout } = await run(file, args, {
+    env: { NODE_COMPILE_CACHE, PATH },
+    timeout: 60_000,
   })
   t.same(JSON.parse(stdout), {
     status: 503,

@@ -6,6 +6,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { unfollowed } from '../../bench/lab/children.ts'
 import { answering, eventually, type Origin, startOrigin } from './harness.ts'
 import { get, open, post } from './wire.ts'
 
@@ -36,9 +37,13 @@ class EdgeProcess {
 
   constructor(originPort: number, responseHeadMs: number) {
     const script = join(import.meta.dirname, 'standstill.ts')
-    const env = { PATH: process.env.PATH }
-    const args = [String(originPort), String(responseHeadMs)]
-    this.#child = fork(script, args, { env, execArgv: [] })
+    const { NODE_COMPILE_CACHE, PATH } = process.env
+    const { args, file } = unfollowed([process.execPath])
+    this.#child = fork(script, [String(originPort), String(responseHeadMs)], {
+      env: { NODE_COMPILE_CACHE, PATH },
+      execPath: file,
+      execArgv: args,
+    })
     children.push(this.#child)
   }
 

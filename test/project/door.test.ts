@@ -1,7 +1,8 @@
 // The door, bin/vertex.js: a Node that is too old gets one sentence.
 
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
@@ -50,4 +51,25 @@ await t.test('it is written in words that old Nodes know', async (t) => {
 await t.test('the Node of today comes through', async (t) => {
   const ended = await run([door, 'version'])
   t.match(ended, { code: 0, stdout: /0\.\d+\.\d+/, stderr: '' })
+})
+
+await t.test('in a checkout it keeps what is compiled, also for threads', async (t) => {
+  const checkout = mkdtempSync(join(tmpdir(), 'vertex-door-'))
+  t.teardown(() => rmSync(checkout, { recursive: true, force: true }))
+  cpSync(join(door, '..'), join(checkout, 'bin'), { recursive: true })
+  mkdirSync(join(checkout, 'src', 'cli'), { recursive: true })
+  writeFileSync(join(checkout, 'package.json'), '{ "type": "module" }')
+  const say = `console.log(require('node:module').getCompileCacheDir())`
+  writeFileSync(
+    join(checkout, 'src', 'cli', 'main.ts'),
+    `import { Worker } from 'node:worker_threads'
+    export const main = (argv: readonly string[]) =>
+      new Worker(${JSON.stringify(say)}, { eval: true })\n`,
+  )
+  const ended = await run([join(checkout, 'bin', 'vertex.js')])
+  const kept = join(checkout, 'node_modules', '.cache', 'compiled')
+  t.match(ended, { code: 0, stderr: '' })
+  t.match(ended.stdout, kept)
+  const [version = ''] = readdirSync(kept)
+  t.ok(readdirSync(join(kept, version)).length > 0)
 })

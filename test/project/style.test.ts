@@ -80,7 +80,7 @@ const MAY_IMPORT_ALL: readonly string[] = ['cli', 'demo']
 
 /** The packages that these folders may use; the SDK runs where nothing of Vertex is but itself. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  core: ['hdr-histogram-js'],
+  core: ['hdr-histogram-js/dist/Int32Histogram.js', 'typebox'],
   http1: [],
   client: [],
 }
@@ -106,6 +106,16 @@ await t.test('imports go in the directions of ARCHITECTURE.md', async (t) => {
     importsOf(source).flatMap((found) => forbidden(source, found) ?? []),
   )
   t.strictSame(wrong, [])
+})
+
+await t.test('typebox is taken for its types: json-schema.ts makes the schemas', async (t) => {
+  const wrong = sources('src').filter((source) =>
+    importsOf(source).some(({ specifier, typeOnly }) => specifier === 'typebox' && !typeOnly),
+  )
+  t.strictSame(
+    wrong.map(({ name }) => name),
+    [],
+  )
 })
 
 await t.test('every folder below src has its rule', async (t) => {

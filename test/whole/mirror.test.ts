@@ -58,7 +58,7 @@ await t.test(
     const anew = (await vertex.service()).rollout?.mirror?.requests ?? 0
     t.ok(anew < tally.requests, `the next rollout begins anew: ${anew} before its first raise`)
     const result = await load.stop()
-    t.equal(summarise(result).failed, 0, result.messages.join('\n'))
+    t.equal(summarise(result).failedSent, 0, result.messages.join('\n'))
     await pair.end()
   },
 )

@@ -30,8 +30,8 @@ await t.test('a candidate that fails is taken out and no client sees an error', 
   })
   t.match(page.body, /evidence/)
   const result = await load.stop()
-  const { failed, requests } = summarise(result)
-  t.equal(failed, 0, result.messages.join('\n'))
+  const { failedSent, requests } = summarise(result)
+  t.equal(failedSent, 0, result.messages.join('\n'))
   t.ok(requests > 200)
   const { failures } = await pair.candidate.counts()
   t.ok(failures >= 1 && failures <= 12, `${failures} requests failed at the candidate`)
@@ -51,7 +51,7 @@ await t.test('a candidate that cuts connections is taken out and no client sees 
     withinMs: 15_000,
   })
   const result = await load.stop()
-  t.equal(summarise(result).failed, 0, result.messages.join('\n'))
+  t.equal(summarise(result).failedSent, 0, result.messages.join('\n'))
   await pair.end()
 })
 
@@ -77,7 +77,7 @@ await t.test('a healthy candidate is promoted, and rolled back when asked', asyn
   const { atMs } = await pair.vertex.change('POST', '/v1/services/default/rollback')
   await sleep(300)
   t.equal((await pair.vertex.service()).stable?.version, 'v1')
-  t.equal(summarise(await load.stop()).failed, 0)
+  t.equal(summarise(await load.stop()).failedSent, 0)
   const report = await pair.candidate.report()
   t.equal(report.sentMs.filter((ms) => ms > atMs).length, 0, 'nothing came after the rollback')
   await pair.end()

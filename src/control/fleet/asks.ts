@@ -90,7 +90,7 @@ export function unread(reason: string): Problem {
     status: 503,
     code: 'redis-away',
     title: 'Redis is away',
-    detail: `Cannot read the fleet's journal as Redis does not answer: ${reason}`,
+    detail: reason.startsWith('Cannot ') ? reason : `Cannot read the fleet's journal as ${reason}`,
   }
 }
 

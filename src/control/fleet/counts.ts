@@ -37,6 +37,8 @@ interface Apart {
 interface Sums {
   /** As counts name it (core/counters.ts). */
   readonly rollout: string
+  /** Of this node and these sums: whatever begins at 0 again does so under a larger one. */
+  readonly run: number
   candidate: ArmCounts
   stable: ArmCounts
   stableSlow: number
@@ -77,8 +79,12 @@ export class Counts {
   readonly #parts: CountsParts
   readonly #services = new Map<string, Sums>()
 
+  /** Far fewer sums begin in a process than milliseconds pass until the next one starts. */
+  #nextRun: number
+
   constructor(parts: CountsParts) {
     this.#parts = parts
+    this.#nextRun = parts.run
   }
 
   /** Adds what was counted here. True when it should not wait to be told or judged. */
@@ -130,8 +136,8 @@ export class Counts {
     sums.isUrgent = false
     sums.number++
     const { candidate, number, rollout, stable, stableSlow } = sums
-    const { node, run } = this.#parts
-    return { node, run, number, rollout, candidate, stable, stableSlow }
+    const { node } = this.#parts
+    return { node, run: sums.run, number, rollout, candidate, stable, stableSlow }
   }
 
   /**
@@ -201,8 +207,9 @@ export class Counts {
   #sumsOf(service: string, { now, rollout }: Counted): Sums {
     const known = this.#services.get(service)
     if (known?.rollout === rollout) return known
+    const run = this.#nextRun++
     const sums: Sums = {
-      ...{ rollout, candidate: NO_COUNTS, stable: NO_COUNTS, stableSlow: 0, number: 0 },
+      ...{ rollout, run, candidate: NO_COUNTS, stable: NO_COUNTS, stableSlow: 0, number: 0 },
       shared: { candidate: NO_COUNTS, stable: NO_COUNTS },
       ...{ apart: null, sinceMs: now, isUrgent: false, heard: [], last: new Map() },
     }

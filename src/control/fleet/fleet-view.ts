@@ -16,6 +16,22 @@ function meaningOf({ mayNotRaise, standing }: FleetStanding, isAway: boolean): s
   )
 }
 
+/**
+ * How far a change has come. While Redis is away nobody can confirm anything, and this node may have
+ * decided alone: its own revision counts.
+ */
+export function convergenceNow(
+  view: Convergence,
+  { known, revision }: { known: FleetKnowledge; revision: number },
+): Convergence {
+  if (known.awaySinceMs === null) return view
+  const isSame = revision === view.revision
+  const applied = view.applied.filter(({ node }) => isSame || node === known.node)
+  const has = new Set([known.node, ...applied.map(({ node }) => node)])
+  const waiting = known.members.map(({ node }) => node).filter((node) => !has.has(node))
+  return { ...view, revision, applied, waiting }
+}
+
 export function fleetView(known: FleetKnowledge, services: readonly Convergence[]): FleetView {
   const { awaySinceMs, members, node, redis, standing } = known
   return {
@@ -26,7 +42,11 @@ export function fleetView(known: FleetKnowledge, services: readonly Convergence[
     redis,
     awaySince: awaySinceMs === null ? null : new Date(awaySinceMs).toISOString(),
     meaning: meaningOf(standing, awaySinceMs !== null),
-    members: members.map((member) => ({ ...member, isSelf: member.node === node })),
+    members: members.map((member) => {
+      const isSelf = member.node === node
+      // That Redis has not heard of this node says nothing of it here.
+      return isSelf ? { ...member, isSelf, isLive: true, silentMs: 0 } : { ...member, isSelf }
+    }),
     services,
   }
 }

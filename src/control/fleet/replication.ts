@@ -10,7 +10,8 @@ import { type Kept, NOTHING_KEPT } from '../../core/fleet/kept.ts'
 import type { StoreAnswer, StoreReading } from '../../core/fleet/ledger.ts'
 import type { Changed } from '../../core/fleet/message.ts'
 import type { Position } from '../../core/fleet/position.ts'
-import { type Outcome, Replica } from '../../core/fleet/replica.ts'
+import type { Outcome } from '../../core/fleet/outcome.ts'
+import { Replica } from '../../core/fleet/replica.ts'
 import { blankDocument, PERSIST, type Stepped } from '../../core/rollout/transition.ts'
 import { percentFromWeight, type Weight } from '../../core/weight.ts'
 import type { Clock } from '../clock.ts'
@@ -105,7 +106,9 @@ export class Replication {
     const local = await directory.read(name)
     const saved = local.found === 'document' ? local.saved : null
     const document = completed(saved?.document ?? blankDocument(name), strategy)
-    const kept = saved === null ? NOTHING_KEPT : (saved.fleet ?? keptAlone(document))
+    // What another fleet has confirmed says nothing of what this one holds.
+    const own = saved?.place === port.place ? saved.fleet : undefined
+    const kept = saved === null ? NOTHING_KEPT : (own ?? keptAlone(document))
     const replica = new Replica(port.node, { document, kept })
     const held: Held = { replica, blocked: null, underWay: 0, keeping: Promise.resolve() }
     this.#held.set(name, held)
@@ -200,15 +203,9 @@ export class Replication {
     return this.#held.get(service)?.replica.count(message) ?? null
   }
 
-  /** A decision was taken here, or facts and evidence have changed. */
-  decided(service: string, stepped: Stepped): void {
-    this.#held.get(service)?.replica.decided(stepped)
-  }
-
-  /** What takes a raise back that the ledger has not accepted; null: there is none. */
-  takeBack(service: string, reason: string): Stepped | null {
-    const { clock } = this.#parts
-    return this.#held.get(service)?.replica.takeBack(reason, clock.now()) ?? null
+  /** The replica of a service: what was decided is told to it, and it says what may be stored. */
+  replicaOf(service: string): Replica | undefined {
+    return this.#held.get(service)?.replica
   }
 
   // --- what is heard and asked -------------------------------------------------------------------
@@ -338,7 +335,7 @@ export class Replication {
     // One after the other, each with what is known when its turn comes.
     const kept = held.keeping.then(async () => {
       const { document, kept } = held.replica.copy
-      const saved = { document, clockMs: clock.now(), fleet: kept }
+      const saved = { document, clockMs: clock.now(), fleet: kept, place: this.#parts.port.place }
       return directory.propose(saved, { expectedEpoch: undefined, durable })
     })
     held.keeping = kept.then(() => undefined)

@@ -10,10 +10,10 @@ import type { ServiceDocument } from '../../core/events.ts'
 import { UNHEARD_MAX } from '../../core/fleet/heard.ts'
 import type { Broadcast, Letter } from '../../core/fleet/message.ts'
 import type { Position } from '../../core/fleet/position.ts'
+import type { Replica } from '../../core/fleet/replica.ts'
 import type { FleetStanding } from '../../core/fleet/standing.ts'
 import type { Convergence as ConvergenceView, FleetView } from '../../core/fleet/view.ts'
 import type { JournalEntry } from '../../core/journal.ts'
-import type { Stepped } from '../../core/rollout/transition.ts'
 import type { Clock } from '../clock.ts'
 import type { FleetListener, FleetPort } from '../fleet-port.ts'
 import type { Keeper } from '../keeper.ts'
@@ -26,7 +26,7 @@ import { type Charge, Charges } from './charges.ts'
 import { Comparing } from './comparing.ts'
 import { Convergence } from './convergence.ts'
 import { Errands } from './errands.ts'
-import { fleetView, standingText } from './fleet-view.ts'
+import { convergenceNow, fleetView, standingText } from './fleet-view.ts'
 import { Replication, type SharedOpening } from './replication.ts'
 import { Sayings } from './sayings.ts'
 import { Settlement } from './settlement.ts'
@@ -169,6 +169,7 @@ export class Shared implements FleetListener {
   /** A service is in the table, and this node judges it from now on if it leads. */
   opened(keeper: Keeper): void {
     void this.#charges.opened(keeper)
+    keeper.say(this.replicaOf(keeper.config.name)?.outstanding.unsaid ?? [])
     this.served(keeper)
   }
 
@@ -201,14 +202,9 @@ export class Shared implements FleetListener {
     return this.#replication.mayNotRaise(service)
   }
 
-  /** A keeper has taken a decision over. */
-  decided(keeper: Keeper, stepped: Stepped): void {
-    this.#replication.decided(keeper.config.name, stepped)
-  }
-
-  /** What takes back a raise that could not be saved; null: there was none. */
-  takeBack(keeper: Keeper, reason: string): Stepped | null {
-    return this.#replication.takeBack(keeper.config.name, reason)
+  /** What is known of a service's document and the ledger's; undefined: it is gone. */
+  replicaOf(service: string): Replica | undefined {
+    return this.#replication.replicaOf(service)
   }
 
   async save(keeper: Keeper, durable: boolean): Promise<Saved> {
@@ -269,11 +265,13 @@ export class Shared implements FleetListener {
 
   view(): FleetView {
     const { keepers, port } = this.#parts
-    const services = [...keepers.keys()].flatMap((service) => {
+    const known = port.knowledge()
+    const services = [...keepers].flatMap(([service, keeper]) => {
       const view = this.#convergence.view(service)
-      return view === null ? [] : [view]
+      const revision = keeper.document.state.epoch
+      return view === null ? [] : [convergenceNow(view, { known, revision })]
     })
-    return fleetView(port.knowledge(), services)
+    return fleetView(known, services)
   }
 
   forget(service: string): void {

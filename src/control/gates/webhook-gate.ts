@@ -4,9 +4,9 @@
 
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { request } from 'undici'
 import type { Gate } from '../../core/gate.ts'
 import { reasonOf } from '../check-request.ts'
+import { undici } from '../undici.ts'
 import { failure, type Finding, type GateTask } from './gate-task.ts'
 
 /** Of an answer so much is read for the report. */
@@ -38,7 +38,7 @@ export async function askWebhook(
 ): Promise<Finding> {
   try {
     const headers = await headersFor(gate.tokenFile, task.directory)
-    const { body, statusCode } = await request(gate.url, {
+    const { body, statusCode } = await undici().request(gate.url, {
       ...{ method: 'POST', headers, signal },
       body: JSON.stringify({ gate: gate.name, ...task.subject }),
       headersTimeout: gate.timeoutMs,

@@ -4,8 +4,9 @@
 // it is taken. Lanes know nothing of each other: an incident that cannot be told holds up no
 // other.
 
-import { Agent } from 'undici'
+import type { Agent } from 'undici'
 import type { ReceiverConfig } from '../../config/config.ts'
+import { undici } from '../undici.ts'
 import { type Incident, type Page, sentTo } from './incident.ts'
 import { type Attempt, post } from './post.ts'
 import { requestFor } from './requests.ts'
@@ -24,6 +25,7 @@ export class Receiver {
 
   constructor(config: ReceiverConfig, attemptMs: number) {
     this.config = config
+    const { Agent } = undici()
     this.agent = new Agent({
       // Receivers limit how often they may be asked; Slack takes one message a second.
       ...{ connections: 2, pipelining: 1, keepAliveTimeout: 1000 },

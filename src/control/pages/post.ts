@@ -2,8 +2,9 @@
 // back of it is a word and a short reason made of codes, never of addresses, headers or whole
 // answers: those hold secrets.
 
-import { type Dispatcher, request } from 'undici'
+import type { Dispatcher } from 'undici'
 import type { ReceiverConfig } from '../../config/config.ts'
+import { undici } from '../undici.ts'
 import type { Outgoing } from './requests.ts'
 
 /** From the connection to the status. */
@@ -50,7 +51,7 @@ export async function post(
   const { dispatcher, stop, timeoutMs, wall } = options
   const limit = AbortSignal.timeout(timeoutMs)
   try {
-    const { body, headers, statusCode } = await request(outgoing.url, {
+    const { body, headers, statusCode } = await undici().request(outgoing.url, {
       ...{ method: 'POST', headers: outgoing.headers, body: outgoing.body, dispatcher },
       signal: AbortSignal.any([stop, limit]),
     })

@@ -24,8 +24,7 @@ export type Shares = Pick<ServiceState, 'stable' | 'candidate' | 'weight' | 'pre
 
 export const NOWHERE: Shares = { stable: null, candidate: null, weight: 0, previous: null }
 
-export function sharesOf({ state }: ServiceDocument): Shares {
-  const { candidate, previous, stable, weight } = state
+export function sharesOf({ candidate, previous, stable, weight }: ServiceState): Shares {
   return { stable, candidate, weight, previous }
 }
 

@@ -13,6 +13,8 @@ export interface Kept {
   /** Who was sent what when it was confirmed: more needs the lease. */
   readonly agreed: Shares
   readonly pending: readonly Pending[]
+  /** Sentences about what does not hold that are in no journal yet. */
+  readonly unsaid: readonly string[]
   /** Positions that Redis had lost and that were put back. */
   readonly restored: readonly Position[]
   /** The largest term that is known. */
@@ -27,6 +29,7 @@ export const NOTHING_KEPT: Kept = {
   save: 0,
   agreed: NOWHERE,
   pending: [],
+  unsaid: [],
   restored: [],
   term: 0,
   counters: null,

@@ -169,14 +169,8 @@ export function standingAt(state: LeaseState, nowMs: number): StandingNow {
     return { standing: { standing, leader: name, lease, mayNotRaise }, hindrance }
   }
   if (awaySinceMs !== null) {
-    const since = seconds(nowMs - awaySinceMs)
-    return stands(
-      'cut-off',
-      'away',
-      state.wasThere
-        ? `Redis has been away for ${since}`
-        : `Redis has not been reached for ${since}`,
-    )
+    const awayMs = nowMs - awaySinceMs
+    return stands('cut-off', 'away', awayText(awayMs, state.wasThere))
   }
   if (barred !== null) return stands('cut-off', 'barred', barred)
   if (holdsLease(state, nowMs)) return stands('leading', 'none', null)
@@ -185,6 +179,12 @@ export function standingAt(state: LeaseState, nowMs: number): StandingNow {
   }
   if (blocked !== null) return stands('cut-off', 'blocked', blocked)
   return stands('cut-off', 'leaderless', 'no node is heard that leads the fleet')
+}
+
+function awayText(awayMs: number, wasThere: boolean): string {
+  if (awayMs < 1000) return wasThere ? 'Redis is away' : 'Redis is not reached yet'
+  const since = seconds(awayMs)
+  return wasThere ? `Redis has been away for ${since}` : `Redis has not been reached for ${since}`
 }
 
 /** Whether something else than the length of a time has changed. */

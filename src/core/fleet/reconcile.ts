@@ -11,11 +11,10 @@
 // revision above both, so that no revision ever means two things and none goes back.
 
 import type { Effect, ServiceDocument } from '../events.ts'
-import { step } from '../rollout.ts'
-import { hasTombstone } from '../rollout/tombstone.ts'
-import type { Quarantined, ServiceState, Tombstone } from '../service.ts'
+import type { ServiceState, Tombstone } from '../service.ts'
 import { adopt } from './adopt.ts'
-import { comparePositions, type Position, positionText } from './position.ts'
+import { comparePositions, type Position } from './position.ts'
+import { withStones } from './stones.ts'
 import type { Stored } from './stored.ts'
 
 /** A decision of this node that the ledger has not accepted. */
@@ -108,8 +107,11 @@ function restored(known: Known, now: number): Reconciled {
   const rollouts = Math.max(state.rollouts, from?.rollouts ?? 0)
   const document = { ...entombed.document, state: { ...state, epoch, rollouts } }
   const was = stored === null ? 'nothing' : `revision ${stored.position.epoch}`
+  // Of one term the earlier is a part of the later; of two it may be of another history.
+  const isOther = stored !== null && stored.position.term !== confirmed?.term
   const said = [
     `Redis had lost revision ${confirmed?.epoch ?? 0} and held ${was}: ${known.node} puts it back`,
+    ...(isOther ? [mayBeLost(stored.position)] : []),
   ]
   const isLess = entombed.stones.length > 0
   return {
@@ -126,43 +128,6 @@ function restored(known: Known, now: number): Reconciled {
   }
 }
 
-interface Entombed {
-  readonly document: ServiceDocument
-  readonly told: readonly Effect[]
-  /** Those that it lacked. */
-  readonly stones: readonly Tombstone[]
-}
-
-/** The document with each tombstone of the other side that it lacks, and what tells of it. */
-function withStones(
-  document: ServiceDocument,
-  { from, node }: { from: ServiceState; node: string },
-  now: number,
-): Entombed {
-  const stones = (from.tombstones ?? []).filter((stone) => !hasTombstone(document.state, stone))
-  let next = document
-  const told: Effect[] = []
-  for (const tombstone of stones) {
-    const held = heldFor(tombstone, from)
-    const event = { event: 'entombed', tombstone, node } as const
-    const stepped = step(next, held === null ? event : { ...event, quarantine: held }, now)
-    if ('refused' in stepped) throw new Error(`a tombstone was refused: ${stepped.refused.detail}`)
-    next = stepped.document
-    told.push(...stepped.effects.filter(isTold))
-  }
-  return { document: next, told, stones }
-}
-
-/** The quarantine that came with a tombstone. */
-function heldFor({ by, version }: Tombstone, from: ServiceState): Quarantined | null {
-  return by === 'verdict' ? (from.quarantine[version] ?? null) : null
-}
-
-/** What leads to the new document is reckoned as a whole; words and pages are kept. */
-function isTold({ effect }: Effect): boolean {
-  return effect === 'journal' || effect === 'page' || effect === 'resolve'
-}
-
 /** What this node has told on-call of rollouts that it has ended stays open. */
 function withIncidents(
   document: ServiceDocument,
@@ -177,7 +142,7 @@ function withIncidents(
   return { ...document, state: { ...document.state, incidents } }
 }
 
-function journaled(said: readonly string[], { weight }: ServiceState): readonly Effect[] {
+export function journaled(said: readonly string[], { weight }: ServiceState): readonly Effect[] {
   return said.map((text) => ({ effect: 'journal', kind: 'fleet', text, by: 'node', weight }))
 }
 
@@ -202,9 +167,17 @@ function lostThere(
   if (isBack) return []
   const what = `revision ${epoch}, decided on ${writer}`
   if (base === null || comparePositions(base, confirmed) < 0) {
-    return [`${what}, was lost when Redis changed servers: ${positionText(position)} holds instead`]
+    const instead = `revision ${position.epoch} of ${position.writer} holds instead`
+    return [`${what}, was lost when Redis changed servers: ${instead}`]
   }
   // Only what the ledger held at its last change of servers is known.
   if (base.term === term || writer !== node) return []
-  return [`${what}, may have been lost, as Redis has changed servers more than once since`]
+  return [mayBeLost(confirmed)]
+}
+
+function mayBeLost({ epoch, writer }: Position): string {
+  return (
+    `revision ${epoch}, decided on ${writer}, may have been lost, as Redis has changed servers ` +
+    'more than once'
+  )
 }

@@ -9,58 +9,35 @@
 
 import { type Added, countedFor, type FleetCounters, mergeCounters } from '../counters.ts'
 import { noCounters, type NodeCounters } from '../counters.ts'
-import type { Effect, ServiceDocument } from '../events.ts'
+import type { ServiceDocument } from '../events.ts'
 import { hasTombstone } from '../rollout/tombstone.ts'
 import type { Stepped } from '../rollout/transition.ts'
-import { adopt, raisesOver, type Shares, sharesOf } from './adopt.ts'
+import { adopt, raisesOver, type Shares } from './adopt.ts'
+import { Agreed, type Counted } from './agreed.ts'
 import type { Kept } from './kept.ts'
-import type { StoreAnswer, StoreProposal, StoreReading } from './ledger.ts'
+import type { StoreAnswer, StoreReading } from './ledger.ts'
 import type { Changed } from './message.ts'
+import { type Asking, type Next, NOTHING, type Outcome, READ, type Sent } from './outcome.ts'
 import { comparePositions, type Position, samePosition } from './position.ts'
-import { type Pending, reconcile, type Reconciled } from './reconcile.ts'
+import { Outstanding } from './outstanding.ts'
+import { journaled, reconcile } from './reconcile.ts'
 import type { FleetStanding } from './standing.ts'
-import type { Stored } from './stored.ts'
-import { takeBack } from './take-back.ts'
+import type { Body, Stored } from './stored.ts'
+import type { TakenBack } from './take-back.ts'
 
-/** Decisions that the ledger has not accepted are told one by one, up to so many. */
-const PENDING_TOLD = 32
 /** Positions that were put back; Redis loses little, and seldom. */
 const RESTORED_KEPT = 8
 
-/** What has to be done next; null: nothing. */
-export type Next = 'read' | 'propose' | null
-
-export interface Outcome {
-  /** What the document is now; null: it was not held against the ledger. */
-  readonly outcome: Reconciled['outcome'] | null
-  /** To be carried out with the replica's document, which has been taken over already. */
-  readonly effects: readonly Effect[]
-  /** Sentences for the operator whose command was under way; they are in the effects, too. */
-  readonly said: readonly string[]
-  readonly next: Next
-}
-
-/** What was asked, as it was known when it was asked. */
-export interface Asking {
-  readonly confirmed: Position | null
-}
-
-export interface Sent extends Asking {
-  readonly proposal: StoreProposal
-  /** Which of the documents that the ledger has put in our place it builds on. */
-  readonly lineage: number
-}
-
-const NOTHING: Outcome = { outcome: null, effects: [], said: [], next: null }
-const READ: Outcome = { ...NOTHING, next: 'read' }
+type Row = Omit<Shares, 'previous'>
 
 export class Replica {
   readonly node: string
   #document: ServiceDocument
   #confirmed: Position | null
   #save: number
-  #agreed: Shares
-  #pending: readonly Pending[]
+  readonly #agreed: Agreed
+  /** What the ledger has not accepted, and what is in no journal yet. */
+  readonly outstanding: Outstanding
   #restored: readonly Position[]
   #term: number
   #counters: FleetCounters | null
@@ -74,8 +51,8 @@ export class Replica {
   #underWay = 0
   /** Something was heard while a proposal was under way. */
   #mustRead = false
-  /** The document before the first decision that raises a weight beyond what was agreed. */
-  #beforeRaise: ServiceDocument | null = null
+  /** What was proposed and not confirmed, by its revision: the ledger may tell it back to us. */
+  readonly #sent = new Map<number, Body>()
 
   constructor(node: string, from: { document: ServiceDocument; kept: Kept }) {
     const { document, kept } = from
@@ -83,8 +60,8 @@ export class Replica {
     this.#document = document
     this.#confirmed = kept.confirmed
     this.#save = kept.save
-    this.#agreed = kept.agreed
-    this.#pending = kept.pending
+    this.#agreed = new Agreed(kept.agreed)
+    this.outstanding = new Outstanding(kept)
     this.#restored = kept.restored
     this.#term = kept.term
     this.#counters = kept.counters
@@ -99,13 +76,18 @@ export class Replica {
     return this.#confirmed
   }
 
+  /** The largest term that is known here. */
+  get term(): number {
+    return this.#term
+  }
+
   get counters(): FleetCounters | null {
     return this.#counters
   }
 
   /** This node has decided something that the ledger does not hold. */
   get isDirty(): boolean {
-    return this.#pending.length > 0
+    return this.outstanding.isOpen
   }
 
   /** Newer evidence is in the ledger; who is to judge by it reads it first. */
@@ -113,9 +95,18 @@ export class Replica {
     return this.#newestSave > this.#save
   }
 
-  /** A weight is raised here that the ledger has not accepted. */
-  get #isRaised(): boolean {
-    return raisesOver(this.#agreed, this.#document.state)
+  /** A weight is raised here that the ledger has not accepted: its row waits for that. */
+  get isRaised(): boolean {
+    return this.#agreed.isExceededBy(this.#document.state)
+  }
+
+  /**
+   * Whether a row may be stored: none gives a version more than the ledger has agreed to, or than it
+   * has anyway by the row in force.
+   */
+  allows(row: Row, inForce: Row): boolean {
+    const isMore = raisesOver({ ...inForce, previous: null }, { ...row, previous: null })
+    return !isMore || !this.#agreed.isExceededBy(row)
   }
 
   /**
@@ -123,23 +114,23 @@ export class Replica {
    * raise that the ledger may not have accepted.
    */
   get copy(): { readonly document: ServiceDocument; readonly kept: Kept } {
-    const before = this.#isRaised ? this.#beforeRaise : null
-    const document = before ?? this.#document
+    const { document, counters } = this.#agreed.safe(this.#counted)
     const { epoch } = document.state
-    const pending = this.#pending.filter((one) => one.epoch <= epoch)
-    return { document, kept: { ...this.#kept, pending } }
-  }
-
-  get #kept(): Kept {
-    return {
+    const kept = {
       confirmed: this.#confirmed,
       save: this.#save,
-      agreed: this.#agreed,
-      pending: this.#pending,
+      agreed: this.#agreed.shares,
+      pending: this.outstanding.upTo(epoch),
+      unsaid: this.outstanding.unsaid,
       restored: this.#restored,
       term: this.#term,
-      counters: this.#counters,
+      counters,
     }
+    return { document, kept }
+  }
+
+  get #counted(): Counted {
+    return { document: this.#document, counters: this.#counters }
   }
 
   /** Why this node raises no weight now, as a clause; null when it may. */
@@ -156,18 +147,15 @@ export class Replica {
   }
 
   /** A decision was taken here, or evidence and facts have changed. */
-  decided({ document, effects, note }: Stepped): void {
-    const before = this.#document
+  decided(stepped: Stepped): void {
+    const { document } = stepped
+    const was = this.#counted
     const { epoch } = document.state
     this.#document = document
-    if (epoch === before.state.epoch) return
-    if (this.#isRaised && !raisesOver(this.#agreed, before.state)) this.#beforeRaise = before
+    if (epoch === was.document.state.epoch) return
+    this.#agreed.decided(was, document)
     this.#dropCounters()
-    const isLasting = (document.state.tombstones ?? []).some(
-      (stone) => !hasTombstone(before.state, stone),
-    )
-    const isOwn = effects.some((one) => one.effect === 'journal' && one.by === 'node')
-    this.#note({ epoch, text: isLasting || isOwn ? '' : note })
+    this.outstanding.decided(stepped, was.document.state)
   }
 
   /** Counts of a rollout that is over. */
@@ -175,15 +163,6 @@ export class Replica {
     const { rollout } = this.#document.state
     const key = rollout === null ? null : countedFor(rollout)
     if (this.#counters?.rollout !== key) this.#counters = null
-  }
-
-  #note(pending: Pending): void {
-    const told = this.#pending.length >= PENDING_TOLD ? { ...pending, text: '' } : pending
-    // Silent ones in a row are one.
-    const last = this.#pending.at(-1)
-    const others =
-      last?.text === '' && told.text === '' ? this.#pending.slice(0, -1) : this.#pending
-    this.#pending = [...others, told]
   }
 
   /** Takes in the counts of a node, this one included; null where they are no news. */
@@ -207,6 +186,7 @@ export class Replica {
       this.#newestSave = Math.max(this.#newestSave, save)
       return NOTHING
     }
+    if (stored !== null && this.#isOurs(stored)) return this.#accepted(stored)
     const isLater = this.#confirmed === null || comparePositions(position, this.#confirmed) > 0
     if (!isLater || stored === null || this.#isDeferred(stored)) {
       this.#mustRead = this.#underWay > 0
@@ -254,6 +234,7 @@ export class Replica {
     if (!isLater && !samePosition(asking.confirmed, this.#confirmed)) return READ
     this.#isUncertain = false
     this.#mustRead = false
+    if (stored !== null && this.#isOurs(stored)) return this.#accepted(stored)
     return this.#reconcile(stored, now)
   }
 
@@ -264,40 +245,46 @@ export class Replica {
         ours: before,
         confirmed: this.#confirmed,
         isDirty: this.isDirty,
-        pending: this.#pending,
+        pending: this.outstanding.pending,
         stored,
         node: this.node,
       },
       now,
     )
     const { document, effects, mustPropose, outcome, said } = reconciled
+    this.outstanding.say(said)
     this.#held = stored?.position ?? null
     if (outcome === 'same' && stored !== null) return this.#takeEvidence(stored)
     this.#document = document
     if (outcome === 'restore') this.#restore()
     if (outcome === 'adopt' && stored !== null) this.#adopt(stored)
     const { epoch } = document.state
-    if (mustPropose && epoch !== before.state.epoch) this.#note({ epoch, text: '' })
+    if (mustPropose && epoch !== before.state.epoch) this.outstanding.add({ epoch, text: '' })
     return { outcome, effects, said, next: mustPropose ? 'propose' : null }
   }
 
   #adopt({ body, position, save }: Stored): void {
     this.#lineage++
+    this.#sent.clear()
     this.#confirmed = position
     this.#save = save
     this.#newestSave = save
-    this.#agreed = sharesOf(body.document)
-    this.#pending = []
+    this.#agreed.replace(this.#document)
+    this.outstanding.clear()
     this.#restored = body.restored ?? []
-    this.#beforeRaise = null
     this.#counters = body.counters
     this.#dropCounters()
   }
 
   #restore(): void {
     this.#lineage++
-    const { epoch, term, writer } = this.#confirmed ?? { epoch: 0, term: 0, writer: this.node }
-    this.#restored = [...this.#restored.slice(1 - RESTORED_KEPT), { term, epoch, writer }]
+    this.#sent.clear()
+    const back = this.#confirmed
+    if (back !== null && !this.#restored.some((one) => samePosition(one, back))) {
+      this.#restored = [...this.#restored.slice(1 - RESTORED_KEPT), back]
+    }
+    // The ledger may have known of ends that were not known here.
+    if (!this.isRaised) this.#agreed.replace(this.#document)
     this.#dropCounters()
   }
 
@@ -325,12 +312,14 @@ export class Replica {
   }): Sent | { readonly cannot: string } | null {
     const { lease, clockMs } = at
     if (lease === null && !this.isDirty) return null
-    if (lease === null && this.#isRaised) {
+    if (lease === null && this.isRaised) {
       return { cannot: 'this node decides for the fleet no longer' }
     }
     this.#underWay++
+    this.#agreed.proposed()
     const body = { document: this.#document, counters: this.#counters, clockMs }
     const { length } = this.#restored
+    if (this.isDirty) this.#sent.set(this.#document.state.epoch, body)
     return {
       confirmed: this.#confirmed,
       lineage: this.#lineage,
@@ -359,15 +348,33 @@ export class Replica {
     this.#noteTerm(answer.position.term)
     // Meanwhile something else has taken the place of what was accepted.
     if (sent.lineage !== this.#lineage) return READ
-    const { document } = sent.proposal.body
-    const { epoch } = document.state
     this.#isUncertain = false
-    this.#confirmed = answer.position
-    this.#held = answer.position
-    this.#save = answer.save
-    this.#newestSave = Math.max(this.#newestSave, answer.save)
-    this.#agreed = sharesOf(document)
-    this.#pending = this.#pending.filter((one) => one.epoch > epoch)
+    const { body } = sent.proposal
+    const confirmed = this.#confirmed
+    // The ledger has told it back before, and went on.
+    if (confirmed !== null && comparePositions(answer.position, confirmed) < 0) return NOTHING
+    return this.#accepted({ position: answer.position, save: answer.save, body })
+  }
+
+  /** What this node has proposed, told back by the ledger sooner or better than by its answer. */
+  #isOurs({ body, position }: Stored): boolean {
+    const confirmed = this.#confirmed
+    if (position.writer !== this.node) return false
+    if (confirmed !== null && comparePositions(position, confirmed) <= 0) return false
+    // By its time, as an earlier process of this node may have given the same revision.
+    return this.#sent.get(position.epoch)?.clockMs === body.clockMs
+  }
+
+  #accepted({ body, position, save }: Omit<Stored, 'base'>): Outcome {
+    const { document } = body
+    const { epoch } = document.state
+    this.#confirmed = position
+    this.#held = position
+    this.#save = save
+    this.#newestSave = Math.max(this.#newestSave, save)
+    this.#agreed.settle(body, this.#document)
+    this.outstanding.confirm(epoch)
+    for (const sent of this.#sent.keys()) if (sent <= epoch) this.#sent.delete(sent)
     const next = this.#mustRead ? 'read' : this.isDirty ? 'propose' : null
     this.#mustRead = false
     return { ...NOTHING, next }
@@ -377,10 +384,17 @@ export class Replica {
    * The decision that takes a raise back which was not accepted, or of which that is not known.
    * Null: nothing was raised.
    */
-  takeBack(reason: string, now: number): Stepped | null {
-    const before = this.#beforeRaise
-    if (before === null || !this.#isRaised) return null
-    return takeBack(this.#document, { agreed: this.#agreed, before, reason }, now)
+  takeBack(reason: string, now: number): TakenBack | null {
+    const from = this.#agreed.safe(this.#counted).document.state.epoch
+    const taken = this.#agreed.takeBack(this.#counted, { nowMs: now, node: this.node, reason })
+    if (taken === null) return null
+    this.#counters = taken.counters
+    const { isWhole, stepped } = taken
+    if (!isWhole) return taken
+    const said = this.outstanding.drop(from, this.node)
+    this.outstanding.say(said)
+    const told = journaled(said, stepped.document.state)
+    return { isWhole, stepped: { ...stepped, effects: [...stepped.effects, ...told] } }
   }
 
   #noteTerm(term: number): void {

@@ -291,7 +291,7 @@ export class Machine {
     this.#wanted = null
     if (keyframe === null) return
     if (this.#options.strategy === null || document === null) this.#open(keyframe.rollout, keyframe)
-    else this.document = restarted(document, undefined, this.#now(atMs)).document
+    else this.document = restarted(document, {}, this.#now(atMs)).document
   }
 
   #beginAt(keyframe: Keyframe, line: EvidenceLine): void {

@@ -9,8 +9,16 @@ import type { ServiceState, Tombstone } from '../service.ts'
  */
 const TOMBSTONES = 32
 
+/** Whether it is there, or was and has been let go: two nodes must not hand it each other again. */
 export function hasTombstone({ tombstones = [] }: ServiceState, stone: Tombstone): boolean {
-  return tombstones.some((known) => isSameRollout(known, stone))
+  if (tombstones.some((known) => isSameRollout(known, stone))) return true
+  if (tombstones.length < TOMBSTONES) return false
+  return tombstones.every((known) => numberOf(known) >= numberOf(stone))
+}
+
+/** Rollouts of a service are numbered, so what is older can be told from what is missing. */
+function numberOf({ rollout }: Tombstone): number {
+  return Number(rollout.slice(rollout.lastIndexOf('-') + 1))
 }
 
 /** An id alone does not name a rollout, as histories that parted may have given it twice. */
@@ -18,11 +26,13 @@ export function isSameRollout(one: Tombstone, other: Tombstone): boolean {
   return one.rollout === other.rollout && one.version === other.version
 }
 
-/** The tombstones with one more, the newest last. */
+/** The tombstones with one more, by the number of their rollout; the oldest are let go. */
 export function withTombstone(
   state: ServiceState,
   stone: Tombstone,
 ): NonNullable<ServiceState['tombstones']> {
   const others = (state.tombstones ?? []).filter((known) => !isSameRollout(known, stone))
-  return [...others.slice(1 - TOMBSTONES), stone]
+  return [...others, stone]
+    .toSorted((one, other) => numberOf(one) - numberOf(other))
+    .slice(-TOMBSTONES)
 }

@@ -44,7 +44,7 @@ await t.test('before Redis was there, and while it is away, a node is cut off', 
   t.match(standing(state, 1_100), {
     standing: 'cut-off',
     lease: null,
-    mayNotRaise: 'Redis has been away for 0 s',
+    mayNotRaise: 'Redis is away',
   })
   const later = leaseAfter(state, { event: 'away', nowMs: 9_000 })
   t.match(standing(later, 13_000), { mayNotRaise: 'Redis has been away for 12 s' })
@@ -140,30 +140,31 @@ class Redis {
   }
 }
 
-await t.test('no two nodes hold it at once, however slow the answers are', async (t) => {
-  for (let seed = 1; seed <= 200; seed++) {
-    const chance = seededRandom(seed)
-    const redis = new Redis()
-    const states = new Map(['a', 'b', 'c'].map((node) => [node, after(CONNECTED)]))
-    const under: { node: string; arrivesMs: number; event: LeaseEvent }[] = []
-    for (let nowMs = 0; nowMs < 30_000; nowMs += 50) {
-      for (const [node, state] of states) {
-        if (chance.next() < 0.1) {
-          // The question takes its time to Redis, and the answer back.
-          const sentMs = nowMs - Math.floor(chance.next() * 1_000)
-          const answer = redis.ask(node, { nowMs, known: state.knownNumber })
-          const event = answer.event === 'granted' ? { ...answer, sentMs } : answer
-          under.push({ node, arrivesMs: nowMs + chance.next() * 1_000, event })
-        }
-      }
-      for (const reply of under.filter(({ arrivesMs }) => arrivesMs <= nowMs)) {
-        under.splice(under.indexOf(reply), 1)
-        const state = states.get(reply.node)
-        if (state !== undefined) states.set(reply.node, leaseAfter(state, reply.event))
-      }
-      const holders = [...states].filter(([, state]) => holdsLease(state, nowMs))
-      if (holders.length > 1) return t.fail(`seed ${seed}: two at ${nowMs} ms`)
+/** When two nodes hold the lease at once in a run of half a minute; null: never. */
+function twoHoldersAt(seed: number): number | null {
+  const chance = seededRandom(seed)
+  const redis = new Redis()
+  const states = new Map(['a', 'b', 'c'].map((node) => [node, after(CONNECTED)]))
+  const underWay: { node: string; arrivesMs: number; event: LeaseEvent }[] = []
+  for (let nowMs = 0; nowMs < 30_000; nowMs += 50) {
+    for (const [node, state] of states) {
+      if (chance.next() >= 0.1) continue
+      // The question takes its time to Redis, and so does the answer.
+      const sentMs = nowMs - Math.floor(chance.next() * 1_000)
+      const answer = redis.ask(node, { nowMs, known: state.knownNumber })
+      const event = answer.event === 'granted' ? { ...answer, sentMs } : answer
+      underWay.push({ node, arrivesMs: nowMs + chance.next() * 1_000, event })
     }
+    for (const reply of underWay.filter(({ arrivesMs }) => arrivesMs <= nowMs)) {
+      underWay.splice(underWay.indexOf(reply), 1)
+      const state = states.get(reply.node)
+      if (state !== undefined) states.set(reply.node, leaseAfter(state, reply.event))
+    }
+    if ([...states.values()].filter((state) => holdsLease(state, nowMs)).length > 1) return nowMs
   }
-  t.pass('in 200 runs')
+  return null
+}
+
+await t.test('no two nodes hold it at once, however slow the answers are', async (t) => {
+  for (let seed = 1; seed <= 200; seed++) t.equal(twoHoldersAt(seed), null, `seed ${seed}`)
 })
