@@ -64,7 +64,7 @@ export function takeFacts(document: ServiceDocument, parts: FactsParts): Facts {
   const stable = residency.version(service, state.stable)
   const candidate = residency.version(service, state.candidate)
   const mayNotRaise = shared?.mayNotRaise(service) ?? null
-  const others = shared?.windows.others(service, state.candidate ?? '')
+  const others = shared?.tallying.windows.others(service, state.candidate ?? '')
   const given: Record<string, number> = {}
   for (const [url, cell] of candidate?.targets ?? []) {
     const here = targetServed(board, cell) + targetInFlight(board, cell)

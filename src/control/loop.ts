@@ -154,7 +154,7 @@ export class Loop {
       const { name } = keeper.config
       const arms = counted.get(name)
       // Errors of one service wake us between two ticks: that is no news about all the others.
-      const isNews = arms !== undefined || this.#parts.shared?.counts.hasHeard(name) === true
+      const isNews = arms !== undefined || this.#parts.shared?.tallying.hasHeard(name) === true
       if (!this.#isTick && !isNews) continue
       const isUrgent = reason === 'asked' || keeper.document.evidence === null
       const due = this.#toJudge(keeper, arms, { now, isUrgent, stableSlow: slow.get(name) ?? 0 })
@@ -174,7 +174,7 @@ export class Loop {
     const { rollout } = keeper.document.state
     if (shared !== null && rollout !== null) {
       const counted = { rollout: countedFor(rollout), arms, stableSlow, now }
-      return shared.judge(keeper, counted, isUrgent)
+      return shared.tallying.judge(keeper, counted, isUrgent)
     }
     const due = this.#clean.add(keeper, arms, { now, isUrgent })
     return due === null ? null : { arms: due, stableSlow: stableSlow ?? 0 }
@@ -338,8 +338,8 @@ export class Loop {
     const { rollout, previous } = keeper.document.state
     if (rollout !== null || previous !== null) this.survey(keeper)
     else this.#pourLatency(keeper, now)
-    if (rollout !== null) shared?.tellInterval(keeper)
-    else shared?.windows.rest(keeper.config.name)
+    if (rollout !== null) shared?.tallying.tellInterval(keeper)
+    else shared?.tallying.windows.rest(keeper.config.name)
     const hasNews = keeper.document.evidence !== null && this.#isJudge(keeper)
     if (hasNews || keeper.unsaved !== null) keeper.saveEvidence()
   }

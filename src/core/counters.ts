@@ -12,6 +12,15 @@
 import { type ArmCounts, NO_COUNTS } from './facts.ts'
 import type { Rollout } from './service.ts'
 
+/** The affinity buckets that have had an error, or an exceedance, at a node. */
+export interface Testimony {
+  /** Of which time: bitmaps of another one say nothing. */
+  readonly window: string
+  /** Bitmaps, packed; empty: none has. */
+  readonly errors: string
+  readonly exceedances: string
+}
+
 /** What a node tells: everything that it has counted for one rollout in this run. */
 export interface NodeCounters {
   readonly node: string
@@ -25,6 +34,8 @@ export interface NodeCounters {
   readonly stable: ArmCounts
   /** Stable's requests in flight on this node now: no sum. */
   readonly stableSlow: number
+  /** With affinity: who has testified; absent: nobody. */
+  readonly testimony?: Testimony
 }
 
 /** What is remembered of one run of a node. */

@@ -164,7 +164,7 @@ local mine = h[1] == owner and number >= known
 if ends > now and not mine and h[1] ~= owner then
   -- Redis has forgotten a number that others know: who holds the lease goes beyond it, or those
   -- would never believe him.
-  if known >= number then
+  if known > number then
     number = known + 1
     redis.call('HSET', KEYS[1], 'number', int(number))
   end

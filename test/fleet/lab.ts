@@ -135,9 +135,9 @@ export class FleetNode {
   }
 
   /** One request of a user: which app has answered. */
-  async get(service: string): Promise<string> {
+  async get(service: string, headers: Readonly<Record<string, string>> = {}): Promise<string> {
     const { body, statusCode } = await request(this.vertex.url, {
-      headers: { host: `${service}.test` },
+      headers: { host: `${service}.test`, ...headers },
       dispatcher: this.#agent,
     })
     return `${statusCode === 200 ? '' : `${statusCode} `}${await body.text()}`

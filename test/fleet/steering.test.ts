@@ -4,11 +4,13 @@
 
 import t from 'tap'
 import { until } from '../../bench/lab/clock.ts'
+import type { ServiceView } from '../../src/core/command.ts'
 import { type Changed, Fleet, type Problem, WITHIN_MS } from './lab.ts'
 
 const NAMES = 'weight steps retry targets swap sum paused race missing'
 const services = {
   ...Object.fromEntries(NAMES.split(' ').map((name) => [name, {}])),
+  sticky: { affinity: { header: 'x-tenant' } },
   boot: { routing: { stable: 'v1 @ 80%', candidate: 'v2 @ 20%' } },
 }
 const fleet = await Fleet.start(t, { services })
@@ -148,6 +150,29 @@ await t.test('a rollout is judged and shown by the requests of all nodes', async
     const all = own.reduce((sum, ok) => sum + ok, 0)
     t.equal(all, 40, 'sums since the start are those of the node that is asked')
   }
+})
+
+await t.test('a customer who always fails testifies once, at whatever node', async (t) => {
+  await fleet.deploy('sticky', one)
+  const asks = (node: typeof one, tenant: string): Promise<string> =>
+    node.get('sticky', { 'x-tenant': tenant })
+  let tenant = ''
+  for (let i = 0; tenant === ''; i++) if ((await asks(one, `t${i}`)) === 'v2') tenant = `t${i}`
+  const errors = async (bad: number): Promise<number> => {
+    const is = ({ rollout }: ServiceView): boolean => rollout?.evidence[0]?.candidate.bad === bad
+    const [view] = await fleet.seen('sticky', is, { nodes: [leader] })
+    const tests = view?.rollout?.evidence[0]?.tests ?? []
+    return tests.find(({ against }) => against === 'stable')?.value ?? 0
+  }
+  fleet.candidate.failing.add('sticky.test')
+  t.equal(await asks(one, tenant), 'v1', 'it was rescued')
+  const first = await errors(1)
+  await asks(two, tenant)
+  await asks(leader, tenant)
+  await asks(one, tenant)
+  // Time adds a little; another witness would add half again.
+  t.ok((await errors(4)) < first * 1.1)
+  fleet.candidate.failing.delete('sticky.test')
 })
 
 await t.test('a raise and an abort at the same time end in the abort', async (t) => {

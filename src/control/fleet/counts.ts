@@ -9,7 +9,7 @@
 // verdict reckons with its own, so where the two differ those counts are left out: they would make
 // a harmless candidate look bad, or a bad one harmless.
 
-import type { Added, NodeCounters } from '../../core/counters.ts'
+import type { Added, NodeCounters, Testimony } from '../../core/counters.ts'
 import { type ArmCounts, NO_COUNTS } from '../../core/facts.ts'
 import { plus } from '../../core/replay/line.ts'
 import type { Weight } from '../../core/weight.ts'
@@ -24,6 +24,8 @@ export interface CountsParts {
   readonly node: string
   /** Larger at each start of the node. */
   readonly run: number
+  /** Which affinity buckets have testified here; undefined: none, or there is no affinity. */
+  readonly testimonyOf?: (service: string, now: number) => Testimony | undefined
 }
 
 /** The weights at which was counted since this node judges alone. */
@@ -124,7 +126,9 @@ export class Counts {
     if (sums === undefined || sums.apart !== null) return null
     const { candidate, stable } = sums
     sums.shared = { candidate, stable }
-    return this.#whole(sums, now)
+    const testimony = this.#parts.testimonyOf?.(service, now)
+    const told = this.#whole(sums, now)
+    return testimony === undefined ? told : { ...told, testimony }
   }
 
   #whole(sums: Sums, now: number): NodeCounters {

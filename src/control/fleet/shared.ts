@@ -3,10 +3,9 @@
 // serves by what the ledger holds and tells what it counts. Who hears from no leader judges by its
 // own counts and may only lower (charges.ts). The serving of traffic waits for nothing here.
 
-import { type Board, wakeControl } from '../../board/board.ts'
+import type { Board } from '../../board/board.ts'
 import type { ServiceConfig } from '../../config/config.ts'
 import type { Answer, Change, Command, ServiceView } from '../../core/command.ts'
-import type { NodeCounters } from '../../core/counters.ts'
 import type { ServiceDocument } from '../../core/events.ts'
 import { UNHEARD_MAX } from '../../core/fleet/heard.ts'
 import type { Broadcast, Letter } from '../../core/fleet/message.ts'
@@ -26,13 +25,12 @@ import { unread } from './asks.ts'
 import { type Charge, Charges } from './charges.ts'
 import { Comparing } from './comparing.ts'
 import { Convergence } from './convergence.ts'
-import { type Counted, Counts, type Judged } from './counts.ts'
 import { Errands } from './errands.ts'
 import { convergenceNow, fleetView, standingText } from './fleet-view.ts'
-import { FleetWindows } from './fleet-windows.ts'
 import { Replication, type SharedOpening } from './replication.ts'
 import { Sayings } from './sayings.ts'
 import { Settlement } from './settlement.ts'
+import { Tallying } from './tallying.ts'
 
 /** Services whose documents are read at once. */
 const OPENED_AT_ONCE = 200
@@ -72,8 +70,7 @@ export interface Saved {
 }
 
 export class Shared implements FleetListener {
-  readonly counts: Counts
-  readonly windows: FleetWindows
+  readonly tallying: Tallying
   readonly #parts: SharedParts
   readonly #replication: Replication
   readonly #convergence: Convergence
@@ -88,8 +85,6 @@ export class Shared implements FleetListener {
     const { node } = port
     const run = wall()
     this.#parts = parts
-    this.counts = new Counts({ node, run })
-    this.windows = new FleetWindows(parts)
     this.#settlement = new Settlement()
     this.#convergence = new Convergence({
       ...{ node, wall, monotonic, others: () => port.others() },
@@ -101,7 +96,7 @@ export class Shared implements FleetListener {
       leaseOf: (service) => this.#charges.leaseOf(service),
       onOpened: (service, lease) => this.#charges.read(service, lease),
       onConfirmed: (service, position) => this.#convergence.changed(service, position),
-      onJoined: (service, weight) => this.counts.joined(service, weight),
+      onJoined: (service, weight) => this.tallying.joined(service, weight),
       onComplaint: (text) => {
         log.error({}, text)
         onNote(text)
@@ -116,6 +111,11 @@ export class Shared implements FleetListener {
         parts.onCharge(keeper, charge)
         this.served(keeper)
       },
+    })
+    this.tallying = new Tallying({
+      ...parts,
+      ...{ run, charges: this.#charges },
+      count: (service, message) => this.#replication.count(service, message),
     })
     this.#errands = new Errands({
       ...{ port, run, lacks, onFault, charges: this.#charges, handle: parts.handle },
@@ -225,48 +225,6 @@ export class Shared implements FleetListener {
     if (position.epoch === keeper.document.state.epoch) this.#sayings.serves(name, position)
   }
 
-  // --- for the loop ------------------------------------------------------------------------------
-
-  /**
-   * What is to be judged now of a rollout; null: nothing, as it can wait or as somebody else
-   * judges, who is told.
-   *
-   * @param counted what was counted here since the last call
-   * @param isUrgent something is decided now, so nothing may wait
-   */
-  judge(keeper: Keeper, counted: Counted, isUrgent: boolean): Judged | null {
-    const { name } = keeper.config
-    this.windows.keep(name) // from the first request on
-    const isDue = this.counts.add(name, counted)
-    const charge = this.#charges.of(name)
-    if (!isDue && (!isUrgent || charge === 'none')) return null
-    const { now } = counted
-    const { port } = this.#parts
-    if (charge !== 'none') {
-      const live = charge === 'fleet' ? port.others() : []
-      const apart = charge === 'fleet' ? null : keeper.document.state.weight
-      const merge = (message: NodeCounters) => this.#replication.count(name, message)
-      return this.counts.judge(name, merge, { now, live, apart })
-    }
-    const { leader, standing } = port.standing
-    const counters = standing === 'following' ? this.counts.tell(name, now) : null
-    if (leader !== null && counters !== null) {
-      port.send(leader, { message: 'counted', service: name, counters, intervals: [] })
-    }
-    return null
-  }
-
-  /** Once a second: tells who leads what the versions of a service did here. */
-  tellInterval(keeper: Keeper): void {
-    const { name } = keeper.config
-    const { clock, port } = this.#parts
-    const intervals = this.windows.take(keeper)
-    const { leader, standing } = port.standing
-    if (standing !== 'following' || leader === null || intervals.length === 0) return
-    const counters = this.counts.tell(name, clock.now())
-    port.send(leader, { message: 'counted', service: name, counters, intervals })
-  }
-
   // --- for control -------------------------------------------------------------------------------
 
   /** Whether all live nodes know the candidate of the rollout that runs. */
@@ -321,8 +279,7 @@ export class Shared implements FleetListener {
     this.#charges.forget(service)
     this.#convergence.forget(service)
     this.#settlement.forget(service)
-    this.counts.forget(service)
-    this.windows.forget(service)
+    this.tallying.forget(service)
     this.#sayings.lacks(service)
   }
 
@@ -332,7 +289,7 @@ export class Shared implements FleetListener {
     this.#errands.follow(standing.leader)
     if (standing.standing !== before.standing) {
       this.#parts.onNote(standingText(standing))
-      this.counts.forgetHeard()
+      this.tallying.forgetHeard()
     }
     this.#charges.change()
     if (standing.standing !== 'following' || before.standing === 'following') return
@@ -357,11 +314,7 @@ export class Shared implements FleetListener {
     if (letter.message === 'answered') this.#errands.answered(letter)
     if (letter.message === 'asked') void this.#errands.answer(letter)
     if (letter.message === 'unheard') this.#repeat(letter.services)
-    if (letter.message !== 'counted' || this.#charges.of(letter.service) !== 'fleet') return
-    const { counters, intervals, service } = letter
-    // Clean counts are no reason to wake up before the next tick.
-    if (counters !== null && this.counts.hear(service, counters)) wakeControl(this.#parts.board)
-    this.windows.hear(service, { node: counters?.node ?? '', intervals })
+    if (letter.message === 'counted') this.tallying.hear(letter)
   }
 
   onConnected(): void {

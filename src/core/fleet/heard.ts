@@ -11,6 +11,9 @@ import type { Body, Stored } from './stored.ts'
 /** Services in one letter of who has not heard of them. */
 export const UNHEARD_MAX = 100
 
+/** A bitmap of all buckets is 1.7 KB, packed or not. */
+const TESTIMONY_MAX = 4096
+
 type Fields = Readonly<Record<string, unknown>>
 
 function fieldsOf(value: unknown): Fields | null {
@@ -65,13 +68,19 @@ function isCounts(value: unknown): boolean {
   return ['good', 'bad', 'exceeded', 'userErrors'].every((name) => Object.hasOwn(fields, name))
 }
 
+function isTestimony(value: unknown): boolean {
+  if (value === undefined) return true
+  const texts = ['window', 'errors', 'exceedances'].map((name) => fieldsOf(value)?.[name])
+  return texts.every((text) => typeof text === 'string' && text.length <= TESTIMONY_MAX)
+}
+
 function isCounters(value: unknown): value is NodeCounters {
   const fields = fieldsOf(value)
   if (fields === null) return false
   const { node, run, number, rollout, candidate, stable, stableSlow } = fields
   if (typeof node !== 'string' || typeof rollout !== 'string') return false
   if (![run, number, stableSlow].every(Number.isFinite)) return false
-  return isCounts(candidate) && isCounts(stable)
+  return isCounts(candidate) && isCounts(stable) && isTestimony(fields.testimony)
 }
 
 function isInterval(value: unknown): value is VersionInterval {
