@@ -76,7 +76,9 @@ function effectsBetween(ours: ServiceState, document: ServiceDocument): readonly
   const isKnown = [theirs.stable, theirs.candidate].every(
     (one) => one === null || known.includes(one),
   )
-  const waits = raisesOver(ours, theirs) || !isKnown
+  // Who is to be left at once is left for whatever is there.
+  const isLeft = ours.stable !== null && fallenOf(ours, theirs).has(ours.stable)
+  const waits = !isKnown || (raisesOver(ours, theirs) && !isLeft)
   const first = waits ? lessBefore(ours, theirs) : rows
   const evacuated = evacuations(ours, theirs)
   if (!hasNewTable(ours, theirs)) {
@@ -98,13 +100,18 @@ function lessBefore(ours: ServiceState, theirs: ServiceState): readonly Effect[]
 
 /** Versions whose rollout has ended for the worse, or was superseded: their tunnels are closed. */
 function evacuations(ours: ServiceState, theirs: ServiceState): readonly Effect[] {
-  const fallen = (theirs.tombstones ?? []).filter((stone) => !hasTombstone(ours, stone))
-  const versions = new Set(fallen.map(({ version }) => version))
+  const versions = fallenOf(ours, theirs)
   const isSuperseded = ours.rollout !== null && ours.candidate !== theirs.candidate
   if (isSuperseded && ours.candidate !== null) versions.add(ours.candidate)
   return versionsInUse(ours)
     .filter((version) => versions.has(version) && shareOf(theirs, version) === 0)
     .map((version) => ({ effect: 'evacuate', version }))
+}
+
+/** Versions of whose rollouts' ends nothing was known here. */
+function fallenOf(ours: ServiceState, theirs: ServiceState): Set<string> {
+  const stones = (theirs.tombstones ?? []).filter((stone) => !hasTombstone(ours, stone))
+  return new Set(stones.map(({ version }) => version))
 }
 
 /** Whether the threads have to be told of other versions, targets, or another draw. */
