@@ -45,6 +45,8 @@ export interface Surroundings {
   ask<T>(ask: (server: Server) => T, reply: (answer: T | null) => void): void
   /** The number of the lease that is held now. */
   lease(): number | null
+  /** A later lease than this node's has written. */
+  fenced(number: number): void
   save(disk: Disk): void
   nextId(): number
   onDecided(change: { before: ServiceDocument; after: ServiceDocument; id: number }): void
@@ -315,6 +317,7 @@ export class SimKeeper implements Hands {
       (server) => server.propose(proposal, { writer: node, nowMs: this.#around.worldMs() }),
       (answered) => {
         const answer: StoreAnswer = answered ?? { result: 'failed', reason: FAILED }
+        if (answer.result === 'fenced') this.#around.fenced(answer.lease)
         const outcome = this.replica.wasAnswered(sent, answer, this.#around.now())
         const stored = 'stored' in answer ? answer.stored : null
         this.#around.note(() => `${node} is answered ${answer.result}, so ${outcome.next}`)
