@@ -39,7 +39,10 @@ export const REPORT: SyntheticReport = {
   },
 }
 
-/** Like a node of a fleet with a service `shop` on which every change and every transaction can be done. */
+/**
+ * Like a node of a fleet with a service `shop` on which every change and every transaction can be
+ * done.
+ */
 export function answerWithReports(command: Command): Answer {
   return command.do === 'synthetic'
     ? { ok: true, answer: 'synthetic', report: REPORT }

@@ -1,5 +1,5 @@
-// Tombstones are bounded, and two nodes must agree on which are gone: else each hands the other what
-// that one has just let go, without end.
+// Tombstones are bounded, and two nodes must agree on which are gone: else each hands the other
+// what that one has just let go, without end.
 
 import t from 'tap'
 import type { ServiceState, Tombstone } from '../../src/core/service.ts'
