@@ -1,6 +1,6 @@
-// What is told of a fault of Vertex itself, which froze a service: a line of the journal and a page,
-// and the end of that incident when somebody has looked. Not under the id of a rollout, as a fault
-// is none of its candidate's.
+// What is told of a fault of Vertex itself, which froze a service: a line of the journal and a
+// page, and the end of that incident when somebody has looked. Not under the id of a rollout, as a
+// fault is none of its candidate's.
 
 import type { Clock } from './clock.ts'
 import type { JournalFile } from './journal-file.ts'

@@ -20,14 +20,16 @@ export class Hook {
 
   private constructor(answers: number | 'wait') {
     this.#answers = answers
-    this.#server = createServer(async (asking, answer) => {
+    this.#server = createServer((asking, answer) => {
       const chunks: Buffer[] = []
-      for await (const chunk of asking) chunks.push(chunk as Buffer)
-      const body = JSON.parse(Buffer.concat(chunks).toString()) as Post['body']
-      const post = { body, status: 0 }
-      this.posts.push(post)
-      this.#waiting.push({ post, answer })
-      this.#answerAll()
+      asking.on('data', (chunk: Buffer) => chunks.push(chunk))
+      asking.on('end', () => {
+        const body = JSON.parse(Buffer.concat(chunks).toString()) as Post['body']
+        const post = { body, status: 0 }
+        this.posts.push(post)
+        this.#waiting.push({ post, answer })
+        this.#answerAll()
+      })
     })
   }
 

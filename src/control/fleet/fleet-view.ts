@@ -17,8 +17,8 @@ function meaningOf({ mayNotRaise, standing }: FleetStanding, isAway: boolean): s
 }
 
 /**
- * How far a change has come. While Redis is away nobody can confirm anything, and this node may have
- * decided alone: its own revision counts.
+ * How far a change has come. While Redis is away nobody can confirm anything, and this node may
+ * have decided alone: its own revision counts.
  */
 export function convergenceNow(
   view: Convergence,

@@ -101,8 +101,8 @@ export class Replica {
   }
 
   /**
-   * Whether a row may be stored: none gives a version more than the ledger has agreed to, or than it
-   * has anyway by the row in force.
+   * Whether a row may be stored: none gives a version more than the ledger has agreed to, or than
+   * it has anyway by the row in force.
    */
   allows(row: Row, inForce: Row): boolean {
     const isMore = raisesOver({ ...inForce, previous: null }, { ...row, previous: null })
