@@ -119,7 +119,9 @@ export class FleetLab {
         const seen = views.map(({ services }) => services.find((one) => one.service === service))
         const revision = seen[0]?.revision ?? null
         const isSame = seen.every((one) => one?.revision === revision && one?.waiting.length === 0)
-        return isSame ? revision : null
+        // A view may be ahead of what the fleet has agreed to.
+        const known = isSame ? await this.views(nodes, service) : []
+        return isSame && known.every((one) => one.revision === revision) ? revision : null
       },
       { what: 'all nodes serve by one revision', withinMs: READY_MS },
     )
@@ -156,11 +158,6 @@ export class FleetLab {
 /** The weight of the candidate in percent; 0 without one. */
 export function weightOf({ candidate }: ServiceView): number {
   return candidate?.weight ?? 0
-}
-
-/** Milliseconds since 1970 with fractions, as the nodes of this machine count them. */
-export function wallMs(): number {
-  return performance.timeOrigin + performance.now()
 }
 
 /** Waits until something holds, and says how long that took; null when it never did. */

@@ -20,7 +20,7 @@ import { type Row, rowOf, type Told } from './keeper.ts'
 import type { SimNode, Watch } from './node.ts'
 import type { Accepted, Server } from './redis.ts'
 import type { Traffic } from './traffic.ts'
-import { decisionsOf, holds, type Trail } from './trail.ts'
+import { holds, type Trail } from './trail.ts'
 import { Broken, type World } from './world.ts'
 
 /** What was known of a node when it was looked at last. */
@@ -53,8 +53,6 @@ export class Invariants implements Watch {
   readonly #said: string[] = []
   /** Whatever was written by this node with this revision, in whichever history. */
   readonly #written = new Map<string, Trail[]>()
-  /** Decisions that raise and were accepted, in whichever history. */
-  readonly #grants = new Set<number>()
   #ids = 0
   #accepted = 0
 
@@ -96,6 +94,7 @@ export class Invariants implements Watch {
     this.#accepted++
     const { document, trail } = stored.body
     const { state } = document
+    if (isNew) this.#lookAtLease(accepted)
     if (isNew && trail !== null) {
       const { epoch, writer } = stored.position
       const key = `${epoch} ${writer}`
@@ -114,25 +113,19 @@ export class Invariants implements Watch {
         throw new Broken(`the ledger forgets the end of ${keyOf(stone)}`)
     }
     for (const stone of state.tombstones ?? []) this.#ends.set(keyOf(stone), stone)
-    if (isNew) this.#lookAtLease(accepted)
     this.#checkEvidence(document)
   }
 
   /** Who raises holds the lease. What is put back was granted before. */
   #lookAtLease({ before, lease, stored }: Accepted): void {
-    const { body, position } = stored
-    const after = sharesOf(body.document.state)
+    const { state } = stored.body.document
     const held = before === null ? NOWHERE : sharesOf(before.body.document.state)
-    const isRaise = raisesOver(held, after)
-    let isTakenBack = false
-    for (const { grant, id, isMore, takesBack } of decisionsOf(body.trail)) {
-      if (id === before?.body.trail?.id) return
-      isTakenBack ||= takesBack
-      if (!isMore || isTakenBack || this.#grants.has(id)) continue
-      if (lease === null && isRaise)
-        throw new Broken(`${position.writer} has no lease, and raises with #${id}: ${grant}`)
-      this.#grants.add(id)
-    }
+    if (lease !== null || !raisesOver(held, sharesOf(state))) return
+    const { candidate, rollout, weight } = state
+    const granted = this.#granted.get(`${rollout?.id} ${candidate}`) ?? 0
+    if (weight <= granted) return
+    const { writer } = stored.position
+    throw new Broken(`${writer} has no lease and gives ${candidate} ${weight / 100} %`)
   }
 
   #checkEvidence({ evidence, state }: ServiceDocument): void {
@@ -215,7 +208,7 @@ export class Invariants implements Watch {
   #lookAtRow(node: SimNode, { before, row }: { before: Row | null; row: Row }): void {
     if (before === null) return
     const { candidate, rollout, stable, weight } = row
-    const isMore = raisesOver({ ...before, previous: null }, { ...row, previous: null })
+    const isMore = raisesOver({ ...before, previous: null }, row)
     if (!isMore) return
     if (weight > (this.#granted.get(`${rollout} ${candidate}`) ?? 0)) {
       throw new Broken(
@@ -223,7 +216,7 @@ export class Invariants implements Watch {
       )
     }
     const agreed = node.keeper?.replica.copy.kept.agreed
-    if (agreed !== undefined && raisesOver(agreed, { ...row, previous: null })) {
+    if (agreed !== undefined && raisesOver(agreed, row)) {
       throw new Broken(
         `${node.name} raises to ${candidate} ${weight / 100} % before it knows that it may`,
       )

@@ -2,7 +2,7 @@
 // out, saves the node's own copy, and does what the replica says.
 
 import type { Effect, RolloutEvent, ServiceDocument } from '../../src/core/events.ts'
-import { raisesOver, sharesOf } from '../../src/core/fleet/adopt.ts'
+import { lessOf } from '../../src/core/fleet/adopt.ts'
 import type { Kept } from '../../src/core/fleet/kept.ts'
 import type { StoreAnswer, StoreReading } from '../../src/core/fleet/ledger.ts'
 import type { Changed } from '../../src/core/fleet/message.ts'
@@ -45,6 +45,8 @@ export interface Surroundings {
   ask<T>(ask: (server: Server) => T, reply: (answer: T | null) => void): void
   /** The number of the lease that is held now. */
   lease(): number | null
+  /** A later lease than this node's has written. */
+  fenced(number: number): void
   save(disk: Disk): void
   nextId(): number
   onDecided(change: { before: ServiceDocument; after: ServiceDocument; id: number }): void
@@ -66,8 +68,6 @@ export type Told = (told: {
   readonly stone: Tombstone | null
 }) => void
 
-/** What both sides have decided, put together. */
-const MERGED = { grant: null, isMore: false, takesBack: false } as const
 const FAILED = 'Redis has not answered'
 
 export class SimKeeper implements Hands {
@@ -93,7 +93,7 @@ export class SimKeeper implements Hands {
     this.resident = new Set(versionsInUse(document.state))
     this.row = rowOf(document)
     const entry = { effect: 'journal', kind: 'fleet', by: 'node', weight: 0 } as const
-    const unsaid = this.replica.outstanding.unsaid.map((text) => ({ ...entry, text }))
+    const unsaid = this.replica.unsaid.map((text) => ({ ...entry, text }))
     const { epoch } = document.state
     if (unsaid.length > 0) this.#carrier.take(new Job([...unsaid, { effect: 'copy' }], { epoch }))
   }
@@ -129,11 +129,7 @@ export class SimKeeper implements Hands {
     const { event, told } = order
     // What is taken back was granted before.
     const isTaken = event.event === 'unsaved'
-    const id = this.#extend({
-      grant: isTaken ? null : grantOf(before, stepped.document),
-      isMore: raisesOver(sharesOf(before.state), sharesOf(stepped.document.state)),
-      takesBack: isTaken,
-    })
+    const id = this.#extend(isTaken ? null : grantOf(before, stepped.document))
     this.#around.note(() => `${this.#around.node} #${id} decides ${event.event}: ${stepped.note}`)
     this.#around.onDecided({ before, after: stepped.document, id })
     const stone = stoneOf(before, stepped.document)
@@ -144,9 +140,9 @@ export class SimKeeper implements Hands {
     this.#carrier.take(job)
   }
 
-  #extend(decision: Pick<Trail, 'grant' | 'isMore' | 'takesBack'>): number {
+  #extend(grant: string | null): number {
     const id = this.#around.nextId()
-    this.trail = { ...decision, id, before: this.trail }
+    this.trail = { grant, id, before: this.trail }
     return id
   }
 
@@ -210,9 +206,9 @@ export class SimKeeper implements Hands {
     if (outcome.outcome === 'adopt' && stored !== null && 'trail' in stored.body) {
       this.trail = (stored as SimStored).body.trail
       this.#around.continueFrom(stored.body.clockMs)
-      if (epoch !== stored.position.epoch) this.#extend(MERGED)
+      if (epoch !== stored.position.epoch) this.#extend(null)
     }
-    if (outcome.outcome === 'restore') this.#extend(MERGED)
+    if (outcome.outcome === 'restore') this.#extend(null)
     if (outcome.outcome !== null && outcome.outcome !== 'same') {
       const { candidate, rollout, stable, tombstones = [], weight } = this.document.state
       this.#around.note(
@@ -242,6 +238,7 @@ export class SimKeeper implements Hands {
 
   #assign({ candidate, stable, weight }: Omit<Row, 'rollout'>): void {
     const isKnown = [stable, candidate].every((one) => one === null || this.resident.has(one))
+    if (!isKnown) this.row = lessOf(this.row, { stable, candidate, weight }) ?? this.row
     if (!isKnown || !this.replica.allows({ stable, candidate, weight }, this.row)) return
     const rollout = this.document.state.rollout?.id ?? null
     this.row = { stable, candidate, weight, rollout }
@@ -279,7 +276,7 @@ export class SimKeeper implements Hands {
         break
       default:
         if (item.effect === 'journal' || item.effect === 'page') this.#around.onSaid(item)
-        if (item.effect === 'journal') this.replica.outstanding.said(item.text)
+        if (item.effect === 'journal') this.replica.said(item.text)
         next()
     }
   }
@@ -293,9 +290,9 @@ export class SimKeeper implements Hands {
     this.#around.save({ document, kept, trail, clockMs: this.#around.now() })
   }
 
-  /** What lowers is saved here first; what raises is nobody's before the ledger has accepted it. */
+  /** What is decided is saved here first; but a raise is nobody's before the ledger has it. */
   #persist(job: Job, next: () => void): void {
-    if (job.raises) this.#propose(job, next)
+    if (this.replica.isRaised) this.#propose(job, next)
     else {
       this.#save()
       this.soon(() => this.#propose(job, next))
@@ -320,6 +317,7 @@ export class SimKeeper implements Hands {
       (server) => server.propose(proposal, { writer: node, nowMs: this.#around.worldMs() }),
       (answered) => {
         const answer: StoreAnswer = answered ?? { result: 'failed', reason: FAILED }
+        if (answer.result === 'fenced') this.#around.fenced(answer.lease)
         const outcome = this.replica.wasAnswered(sent, answer, this.#around.now())
         const stored = 'stored' in answer ? answer.stored : null
         this.#around.note(() => `${node} is answered ${answer.result}, so ${outcome.next}`)
@@ -340,7 +338,7 @@ export class SimKeeper implements Hands {
     this.#carrier.takeBack(epoch)
     const event = { event: 'unsaved', epoch, weight: 0, reason, pauses: false } as const
     if (taken.isWhole) this.trail = this.#trailBefore
-    this.#decided(taken.stepped, { event })
+    this.#decided(taken, { event })
   }
 }
 

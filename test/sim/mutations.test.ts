@@ -81,7 +81,7 @@ const MUTATIONS: readonly Mutation[] = [
   {
     name: 'counts are not saved with their evidence',
     file: 'src/core/fleet/replica.ts',
-    change: [['this.#counters = body.counters\n    this.#dropCounters()', 'this.#counters = null']],
+    change: [['countersFor(this.#document, body.counters)', 'null']],
     runs: 300,
   },
   {

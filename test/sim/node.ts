@@ -119,6 +119,7 @@ export class SimNode implements End {
       ask: <T>(ask: Parameters<typeof network.call<T>>[1], reply: (answer: T | null) => void) =>
         network.call(this, ask, reply),
       lease: () => this.standing().lease,
+      fenced: (number: number) => this.#note({ event: 'fenced', number }),
       save: (disk: Disk) => {
         this.disk = disk
       },

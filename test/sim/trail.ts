@@ -6,10 +6,6 @@ export interface Trail {
   readonly id: number
   /** A raise of this rollout and this number; null: it is none. */
   readonly grant: string | null
-  /** Some version is sent more by it; a comparison that is reopened counts as a raise and is none. */
-  readonly isMore: boolean
-  /** It takes back what was raised before it and not accepted. */
-  readonly takesBack: boolean
   readonly before: Trail | null
 }
 

@@ -12,6 +12,10 @@ import type { Charges } from './charges.ts'
 /** Who only looks waits no longer for the node that leads. */
 const LOOK_MS = 500
 
+/** A lease that is not renewed is over after 2 s. */
+const CHANGE_MS = 3000
+const CHANGE_EVERY_MS = 50
+
 export interface ErrandsParts {
   readonly port: FleetPort
   readonly charges: Charges
@@ -39,9 +43,21 @@ export class Errands {
     return isForAll(command) ? null : this.#elsewhere(command, keeper)
   }
 
+  /** Between two leaders a command waits for the next one. */
+  async #between(command: Change, keeper: Keeper): Promise<void> {
+    const { port } = this.#parts
+    for (let waitedMs = 0; waitedMs < CHANGE_MS; waitedMs += CHANGE_EVERY_MS) {
+      const { leader, standing } = port.standing
+      const isBetween = standing === 'cut-off' && leader !== null
+      if (!isBetween || isLess(command, keeper) || port.knowledge().awaySinceMs !== null) return
+      await new Promise((resolve) => setTimeout(resolve, CHANGE_EVERY_MS))
+    }
+  }
+
   async #elsewhere(command: Change, keeper: Keeper): Promise<Answer | null> {
     const { name } = keeper.config
     const { charges, lacks, mayNotRaise, port } = this.#parts
+    await this.#between(command, keeper)
     await charges.take(keeper) // it may lead since a moment
     const charge = charges.of(name)
     const { leader, standing } = port.standing

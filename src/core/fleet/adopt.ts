@@ -22,6 +22,9 @@ export interface Adoption {
 /** Who is sent what: of a state all that a raise is told by. */
 export type Shares = Pick<ServiceState, 'stable' | 'candidate' | 'weight' | 'previous'>
 
+/** The row in force: nothing is known of what was before. */
+export type Row = Omit<Shares, 'previous'>
+
 export const NOWHERE: Shares = { stable: null, candidate: null, weight: 0, previous: null }
 
 export function sharesOf({ candidate, previous, stable, weight }: ServiceState): Shares {
@@ -29,13 +32,23 @@ export function sharesOf({ candidate, previous, stable, weight }: ServiceState):
 }
 
 /** What a version is sent of all requests. */
-export function shareOf({ candidate, stable, weight }: Shares, version: string | null): Weight {
+export function shareOf({ candidate, stable, weight }: Row, version: string | null): Weight {
   if (version === null) return 0
   return (stable === version ? FULL_WEIGHT - weight : 0) + (candidate === version ? weight : 0)
 }
 
+/**
+ * Of a row that cannot be stored yet, as some version is not resident, what can be done at once:
+ * the candidate in force gets no more than it will have. Null: nothing.
+ */
+export function lessOf<R extends Row>(inForce: R, wanted: Row): R | null {
+  const weight = Math.min(inForce.weight, shareOf(wanted, inForce.candidate))
+  // Without stable the rest would have nowhere to go.
+  return inForce.stable === null || weight === inForce.weight ? null : { ...inForce, weight }
+}
+
 /** Whether a version that has to prove itself is sent more than before. */
-export function raisesOver(before: Shares, after: Shares): boolean {
+export function raisesOver(before: Shares, after: Row): boolean {
   const isMore = (version: string | null): boolean =>
     version !== before.stable &&
     version !== (before.previous?.version ?? null) &&
@@ -63,8 +76,10 @@ function effectsBetween(ours: ServiceState, document: ServiceDocument): readonly
   const isKnown = [theirs.stable, theirs.candidate].every(
     (one) => one === null || known.includes(one),
   )
-  const waits = raisesOver(ours, theirs) || !isKnown
-  const first = waits ? lessOf(ours, theirs) : rows
+  // Who is to be left at once is left for whatever is there.
+  const isLeft = ours.stable !== null && fallenOf(ours, theirs).has(ours.stable)
+  const waits = !isKnown || (raisesOver(ours, theirs) && !isLeft)
+  const first = waits ? lessBefore(ours, theirs) : rows
   const evacuated = evacuations(ours, theirs)
   if (!hasNewTable(ours, theirs)) {
     return waits ? [...first, ...evacuated, ...rows] : [...first, ...evacuated]
@@ -73,7 +88,7 @@ function effectsBetween(ours: ServiceState, document: ServiceDocument): readonly
 }
 
 /** Of the row to come all that needs no version that this node may not know yet. */
-function lessOf(ours: ServiceState, theirs: ServiceState): readonly Effect[] {
+function lessBefore(ours: ServiceState, theirs: ServiceState): readonly Effect[] {
   const isBack = theirs.stable !== null && theirs.stable === ours.previous?.version
   const stable = isBack ? theirs.stable : ours.stable
   const candidate = ours.candidate === stable ? null : ours.candidate
@@ -85,13 +100,18 @@ function lessOf(ours: ServiceState, theirs: ServiceState): readonly Effect[] {
 
 /** Versions whose rollout has ended for the worse, or was superseded: their tunnels are closed. */
 function evacuations(ours: ServiceState, theirs: ServiceState): readonly Effect[] {
-  const fallen = (theirs.tombstones ?? []).filter((stone) => !hasTombstone(ours, stone))
-  const versions = new Set(fallen.map(({ version }) => version))
+  const versions = fallenOf(ours, theirs)
   const isSuperseded = ours.rollout !== null && ours.candidate !== theirs.candidate
   if (isSuperseded && ours.candidate !== null) versions.add(ours.candidate)
   return versionsInUse(ours)
     .filter((version) => versions.has(version) && shareOf(theirs, version) === 0)
     .map((version) => ({ effect: 'evacuate', version }))
+}
+
+/** Versions of whose rollouts' ends nothing was known here. */
+function fallenOf(ours: ServiceState, theirs: ServiceState): Set<string> {
+  const stones = (theirs.tombstones ?? []).filter((stone) => !hasTombstone(ours, stone))
+  return new Set(stones.map(({ version }) => version))
 }
 
 /** Whether the threads have to be told of other versions, targets, or another draw. */

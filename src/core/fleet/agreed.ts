@@ -4,7 +4,7 @@
 
 import type { FleetCounters } from '../counters.ts'
 import type { ServiceDocument } from '../events.ts'
-import { raisesOver, type Shares, sharesOf } from './adopt.ts'
+import { raisesOver, type Row, type Shares, sharesOf } from './adopt.ts'
 import { takeBack, type TakenBack } from './take-back.ts'
 
 /** A document, with whose counts are in its evidence. */
@@ -29,8 +29,8 @@ export class Agreed {
   }
 
   /** Whether some version is sent more than was agreed. */
-  isExceededBy(shares: Omit<Shares, 'previous'>): boolean {
-    return raisesOver(this.#shares, { previous: null, ...shares })
+  isExceededBy(row: Row): boolean {
+    return raisesOver(this.#shares, row)
   }
 
   /** A decision of this node. */
@@ -69,19 +69,16 @@ export class Agreed {
     return before ?? now
   }
 
-  /**
-   * The decision that takes a raise back, with whose counts are in its evidence; null: nothing was
-   * raised.
-   */
+  /** The decision that takes a raise back; null: nothing was raised. */
   takeBack(
     now: Counted,
     at: { nowMs: number; node: string; reason: string },
-  ): (TakenBack & Pick<Counted, 'counters'>) | null {
+  ): { readonly taken: TakenBack; readonly counters: FleetCounters | null } | null {
     const before = this.#beforeRaise
     if (before === null || !this.isExceededBy(now.document.state)) return null
     const { node, nowMs, reason } = at
     const raised = { agreed: this.#shares, before: before.document, node, reason }
     const taken = takeBack(now.document, raised, nowMs)
-    return { ...taken, counters: taken.isWhole ? before.counters : now.counters }
+    return { taken, counters: taken.isWhole ? before.counters : now.counters }
   }
 }

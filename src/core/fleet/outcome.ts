@@ -18,6 +18,13 @@ export interface Outcome {
   readonly next: Next
 }
 
+/** Who asks the ledger for a change, and when by its own clock. */
+export interface Asker {
+  /** The number of the lease that this node holds; null: it holds none. */
+  readonly lease: number | null
+  readonly clockMs: number
+}
+
 /** What was known when the ledger was asked. */
 export interface Asking {
   readonly confirmed: Position | null

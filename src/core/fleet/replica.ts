@@ -7,28 +7,35 @@
 // accepted it. All others are carried out at once and proposed by whoever took them. Where the
 // ledger has gone another way meanwhile, `reconcile` says what becomes of both.
 
-import { type Added, countedFor, type FleetCounters, mergeCounters } from '../counters.ts'
-import { noCounters, type NodeCounters } from '../counters.ts'
+import type { Added, FleetCounters, NodeCounters } from '../counters.ts'
 import type { ServiceDocument } from '../events.ts'
 import { hasTombstone } from '../rollout/tombstone.ts'
 import type { Stepped } from '../rollout/transition.ts'
-import { adopt, raisesOver, type Shares } from './adopt.ts'
+import { adopt, raisesOver, type Row } from './adopt.ts'
 import { Agreed, type Counted } from './agreed.ts'
+import { countersFor, countFor } from './counting.ts'
 import type { Kept } from './kept.ts'
 import type { StoreAnswer, StoreReading } from './ledger.ts'
 import type { Changed } from './message.ts'
-import { type Asking, type Next, NOTHING, type Outcome, READ, type Sent } from './outcome.ts'
+import {
+  type Asker,
+  type Asking,
+  type Next,
+  NOTHING,
+  type Outcome,
+  READ,
+  type Sent,
+} from './outcome.ts'
 import { comparePositions, type Position, samePosition } from './position.ts'
 import { Outstanding } from './outstanding.ts'
+import { Proposed } from './proposed.ts'
 import { journaled, reconcile } from './reconcile.ts'
-import type { FleetStanding } from './standing.ts'
-import type { Body, Stored } from './stored.ts'
+import { type FleetStanding, whyNoRaise } from './standing.ts'
+import type { Stored } from './stored.ts'
 import type { TakenBack } from './take-back.ts'
 
 /** Positions that were put back; Redis loses little, and seldom. */
 const RESTORED_KEPT = 8
-
-type Row = Omit<Shares, 'previous'>
 
 export class Replica {
   readonly node: string
@@ -36,8 +43,7 @@ export class Replica {
   #confirmed: Position | null
   #save: number
   readonly #agreed: Agreed
-  /** What the ledger has not accepted, and what is in no journal yet. */
-  readonly outstanding: Outstanding
+  readonly #open: Outstanding
   #restored: readonly Position[]
   #term: number
   #counters: FleetCounters | null
@@ -51,8 +57,7 @@ export class Replica {
   #underWay = 0
   /** Something was heard while a proposal was under way. */
   #mustRead = false
-  /** What was proposed and not confirmed, by its revision: the ledger may tell it back to us. */
-  readonly #sent = new Map<number, Body>()
+  readonly #proposed = new Proposed()
 
   constructor(node: string, from: { document: ServiceDocument; kept: Kept }) {
     const { document, kept } = from
@@ -61,7 +66,7 @@ export class Replica {
     this.#confirmed = kept.confirmed
     this.#save = kept.save
     this.#agreed = new Agreed(kept.agreed)
-    this.outstanding = new Outstanding(kept)
+    this.#open = new Outstanding(kept)
     this.#restored = kept.restored
     this.#term = kept.term
     this.#counters = kept.counters
@@ -87,7 +92,7 @@ export class Replica {
 
   /** This node has decided something that the ledger does not hold. */
   get isDirty(): boolean {
-    return this.outstanding.isOpen
+    return this.#open.isOpen
   }
 
   /** Newer evidence is in the ledger; who is to judge by it reads it first. */
@@ -104,9 +109,19 @@ export class Replica {
    * Whether a row may be stored: none gives a version more than the ledger has agreed to, or than
    * it has anyway by the row in force.
    */
-  allows(row: Row, inForce: Row): boolean {
-    const isMore = raisesOver({ ...inForce, previous: null }, { ...row, previous: null })
-    return !isMore || !this.#agreed.isExceededBy(row)
+  allows(row: Row, inForce?: Row): boolean {
+    if (!this.#agreed.isExceededBy(row)) return true
+    return inForce !== undefined && !raisesOver({ ...inForce, previous: null }, row)
+  }
+
+  /** Sentences that are in no journal yet: what an earlier process had no time for, too. */
+  get unsaid(): readonly string[] {
+    return this.#open.unsaid
+  }
+
+  /** A sentence is in the journal. */
+  said(text: string): void {
+    this.#open.said(text)
   }
 
   /**
@@ -120,8 +135,8 @@ export class Replica {
       confirmed: this.#confirmed,
       save: this.#save,
       agreed: this.#agreed.shares,
-      pending: this.outstanding.upTo(epoch),
-      unsaid: this.outstanding.unsaid,
+      pending: this.#open.upTo(epoch),
+      unsaid: this.#open.unsaid,
       restored: this.#restored,
       term: this.#term,
       counters,
@@ -134,11 +149,11 @@ export class Replica {
   }
 
   /** Why this node raises no weight now, as a clause; null when it may. */
-  mayNotRaise({ leader, mayNotRaise, standing }: FleetStanding): string | null {
-    if (mayNotRaise !== null) return mayNotRaise
-    if (standing === 'following') return `${leader ?? 'another node'} decides for the fleet`
-    if (standing === 'cut-off') return 'this node hears from nobody who decides for the fleet'
-    return this.#isUncertain ? 'it is not known what the ledger of the fleet holds' : null
+  mayNotRaise(standing: FleetStanding): string | null {
+    const uncertain = this.#isUncertain
+      ? 'it is not known what the ledger of the fleet holds'
+      : null
+    return whyNoRaise(standing) ?? uncertain
   }
 
   /** This node begins to decide for the fleet: it reads the ledger before it raises a weight. */
@@ -154,25 +169,14 @@ export class Replica {
     this.#document = document
     if (epoch === was.document.state.epoch) return
     this.#agreed.decided(was, document)
-    this.#dropCounters()
-    this.outstanding.decided(stepped, was.document.state)
-  }
-
-  /** Counts of a rollout that is over. */
-  #dropCounters(): void {
-    const { rollout } = this.#document.state
-    const key = rollout === null ? null : countedFor(rollout)
-    if (this.#counters?.rollout !== key) this.#counters = null
+    this.#counters = countersFor(this.#document, this.#counters)
+    this.#open.decided(stepped, was.document.state)
   }
 
   /** Takes in the counts of a node, this one included; null where they are no news. */
   count(message: NodeCounters): Added | null {
-    const { rollout } = this.#document.state
-    if (rollout === null) return null
-    const key = countedFor(rollout)
-    if (message.rollout !== key) return null
-    const known = this.#counters ?? noCounters(key)
-    const merged = mergeCounters(known, message)
+    const merged = countFor(this.#document, { counters: this.#counters, message })
+    if (merged === null) return null
     this.#counters = merged.counters
     return merged.added
   }
@@ -245,47 +249,46 @@ export class Replica {
         ours: before,
         confirmed: this.#confirmed,
         isDirty: this.isDirty,
-        pending: this.outstanding.pending,
+        pending: this.#open.pending,
         stored,
         node: this.node,
       },
       now,
     )
     const { document, effects, mustPropose, outcome, said } = reconciled
-    this.outstanding.say(said)
+    this.#open.say(said)
     this.#held = stored?.position ?? null
     if (outcome === 'same' && stored !== null) return this.#takeEvidence(stored)
     this.#document = document
     if (outcome === 'restore') this.#restore()
     if (outcome === 'adopt' && stored !== null) this.#adopt(stored)
     const { epoch } = document.state
-    if (mustPropose && epoch !== before.state.epoch) this.outstanding.add({ epoch, text: '' })
+    if (mustPropose && epoch !== before.state.epoch) this.#open.add({ epoch, text: '' })
     return { outcome, effects, said, next: mustPropose ? 'propose' : null }
   }
 
   #adopt({ body, position, save }: Stored): void {
     this.#lineage++
-    this.#sent.clear()
+    this.#proposed.clear()
     this.#confirmed = position
     this.#save = save
     this.#newestSave = save
     this.#agreed.replace(this.#document)
-    this.outstanding.clear()
+    this.#open.clear()
     this.#restored = body.restored ?? []
-    this.#counters = body.counters
-    this.#dropCounters()
+    this.#counters = countersFor(this.#document, body.counters)
   }
 
   #restore(): void {
     this.#lineage++
-    this.#sent.clear()
+    this.#proposed.clear()
     const back = this.#confirmed
     if (back !== null && !this.#restored.some((one) => samePosition(one, back))) {
       this.#restored = [...this.#restored.slice(1 - RESTORED_KEPT), back]
     }
     // The ledger may have known of ends that were not known here.
     if (!this.isRaised) this.#agreed.replace(this.#document)
-    this.#dropCounters()
+    this.#counters = countersFor(this.#document, this.#counters)
   }
 
   /** The same decision; the ledger may have newer evidence. */
@@ -306,11 +309,7 @@ export class Replica {
    * What the ledger is to be asked for. Null: nothing that this node may ask for is new. `cannot`:
    * a weight was raised here, and this node holds the lease no longer.
    */
-  proposal(at: {
-    lease: number | null
-    clockMs: number
-  }): Sent | { readonly cannot: string } | null {
-    const { lease, clockMs } = at
+  proposal({ clockMs, lease }: Asker): Sent | { readonly cannot: string } | null {
     if (lease === null && !this.isDirty) return null
     if (lease === null && this.isRaised) {
       return { cannot: 'this node decides for the fleet no longer' }
@@ -319,7 +318,7 @@ export class Replica {
     this.#agreed.proposed()
     const body = { document: this.#document, counters: this.#counters, clockMs }
     const { length } = this.#restored
-    if (this.isDirty) this.#sent.set(this.#document.state.epoch, body)
+    if (this.isDirty) this.#proposed.add(body)
     return {
       confirmed: this.#confirmed,
       lineage: this.#lineage,
@@ -357,12 +356,8 @@ export class Replica {
   }
 
   /** What this node has proposed, told back by the ledger sooner or better than by its answer. */
-  #isOurs({ body, position }: Stored): boolean {
-    const confirmed = this.#confirmed
-    if (position.writer !== this.node) return false
-    if (confirmed !== null && comparePositions(position, confirmed) <= 0) return false
-    // By its time, as an earlier process of this node may have given the same revision.
-    return this.#sent.get(position.epoch)?.clockMs === body.clockMs
+  #isOurs(stored: Stored): boolean {
+    return this.#proposed.holds(stored, { node: this.node, confirmed: this.#confirmed })
   }
 
   #accepted({ body, position, save }: Omit<Stored, 'base'>): Outcome {
@@ -373,8 +368,8 @@ export class Replica {
     this.#save = save
     this.#newestSave = Math.max(this.#newestSave, save)
     this.#agreed.settle(body, this.#document)
-    this.outstanding.confirm(epoch)
-    for (const sent of this.#sent.keys()) if (sent <= epoch) this.#sent.delete(sent)
+    this.#open.confirm(epoch)
+    this.#proposed.confirm(epoch)
     const next = this.#mustRead ? 'read' : this.isDirty ? 'propose' : null
     this.#mustRead = false
     return { ...NOTHING, next }
@@ -386,15 +381,14 @@ export class Replica {
    */
   takeBack(reason: string, now: number): TakenBack | null {
     const from = this.#agreed.safe(this.#counted).document.state.epoch
-    const taken = this.#agreed.takeBack(this.#counted, { nowMs: now, node: this.node, reason })
-    if (taken === null) return null
-    this.#counters = taken.counters
-    const { isWhole, stepped } = taken
-    if (!isWhole) return taken
-    const said = this.outstanding.drop(from, this.node)
-    this.outstanding.say(said)
-    const told = journaled(said, stepped.document.state)
-    return { isWhole, stepped: { ...stepped, effects: [...stepped.effects, ...told] } }
+    const back = this.#agreed.takeBack(this.#counted, { nowMs: now, node: this.node, reason })
+    if (back === null) return null
+    const { counters, taken } = back
+    this.#counters = counters
+    if (!taken.isWhole) return taken
+    const said = this.#open.drop(from, this.node)
+    this.#open.say(said)
+    return { ...taken, effects: [...taken.effects, ...journaled(said, taken.document.state)] }
   }
 
   #noteTerm(term: number): void {

@@ -23,8 +23,7 @@ export interface Raised {
   readonly reason: string
 }
 
-export interface TakenBack {
-  readonly stepped: Stepped
+export interface TakenBack extends Stepped {
   /** Everything that was decided since the raise was taken back, too. */
   readonly isWhole: boolean
 }
@@ -35,12 +34,12 @@ export function takeBack(document: ServiceDocument, raised: Raised, now: number)
   const { candidate, epoch, rollout, stable } = document.state
   const isAlone =
     rollout !== null && candidate === raised.before.state.candidate && stable === agreed.stable
-  if (!isAlone) return { stepped: backTo(document, raised, now), isWhole: true }
+  if (!isAlone) return { ...backTo(document, raised, now), isWhole: true }
   const weight = agreed.candidate === candidate ? agreed.weight : 0
   const event = { event: 'unsaved', epoch, weight, reason, pauses: false } as const
   const stepped = step(document, event, now)
   if ('refused' in stepped) throw new Error(`a raise stays: ${stepped.refused.detail}`)
-  return { stepped, isWhole: false }
+  return { ...stepped, isWhole: false }
 }
 
 /** The document before the raise, with the ends for the worse that were decided since. */

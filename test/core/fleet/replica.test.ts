@@ -132,7 +132,7 @@ await t.test(
     replica.wasAnswered(sent(replica, 7), { result: 'failed', reason: 'it is away' }, NOW)
     const taken = replica.takeBack('it is away', NOW)
     t.match(taken, { isWhole: false })
-    if (taken !== null) replica.decided(taken.stepped)
+    if (taken !== null) replica.decided(taken)
     t.match(replica.document.state, { weight: 500, rollout: { pause: null, phase: 'shifting' } })
     t.notOk(replica.isRaised)
     t.equal(replica.takeBack('again', NOW), null)
@@ -151,9 +151,9 @@ await t.test('what was built on such a raise goes with it, and is said', async (
   decide(replica, PROMOTE, PROMOTE, deploy('v3'))
   const taken = replica.takeBack('it is away', NOW)
   t.match(taken, { isWhole: true })
-  if (taken !== null) replica.decided(taken.stepped)
+  if (taken !== null) replica.decided(taken)
   t.match(replica.document.state, { stable: 'v1', candidate: 'v2', weight: 500, epoch: 7 })
-  t.match(replica.outstanding.unsaid, [
+  t.match(replica.unsaid, [
     /^revision 4 of edge-2 does not hold \(v2 goes to 100 %/,
     /^revision 5 of edge-2 does not hold \(v2 is stable now/,
     /^revision 6 of edge-2 does not hold \(rollout shop-2 of v3 begins/,
@@ -164,7 +164,7 @@ await t.test('what has ended behind such a raise stays ended', async (t) => {
   const replica = following(SHIFTING)
   decide(replica, PROMOTE, PROMOTE, { event: 'rollback', force: true, ifMatch: null }, deploy('v3'))
   const taken = replica.takeBack('it is away', NOW)
-  if (taken !== null) replica.decided(taken.stepped)
+  if (taken !== null) replica.decided(taken)
   t.equal(replica.isRaised, false)
   t.match(replica.document.state, { stable: 'v1', weight: 0 })
   t.match(replica.document.state.tombstones, [{ rollout: 'shop-1', version: 'v2' }])
@@ -179,7 +179,7 @@ await t.test('what this node has lowered goes up by the ledger only', async (t) 
   const answer = { result: 'failed', reason: 'it is away' } as const
   replica.wasAnswered(sent(replica, 7), answer, NOW)
   const taken = replica.takeBack('it is away', NOW)
-  t.equal(taken?.stepped.document.state.weight, 100)
+  t.equal(taken?.document.state.weight, 100)
 })
 
 await t.test('a raise on a raise: the disk follows what is accepted', async (t) => {
@@ -234,7 +234,7 @@ await t.test(
     const other = { ...before, body: { ...before.body, clockMs: 17 } }
     replica.wasRead(replica.asking, { found: 'document', stored: other }, NOW)
     t.match(replica.document.state, { weight: 2000, epoch: 5 })
-    t.match(replica.outstanding.unsaid, [/^revision 4 of edge-2 does not hold \(paused/])
+    t.match(replica.unsaid, [/^revision 4 of edge-2 does not hold \(paused/])
   },
 )
 
@@ -266,7 +266,7 @@ await t.test('fenced: nothing is asked again with the lease that is over', async
   const proposal = sent(replica, 7)
   const answer = { result: 'fenced', lease: 8, stored: stored(SHIFTING) } as const
   t.equal(replica.wasAnswered(proposal, answer, NOW).next, null)
-  t.equal(replica.takeBack('fenced', NOW)?.stepped.document.state.weight, 500)
+  t.equal(replica.takeBack('fenced', NOW)?.document.state.weight, 500)
   t.equal(replica.compared({ position: at(3), save: 1 }), 'propose', 'with the next look')
 })
 
