@@ -360,7 +360,7 @@ export class Keeper {
       const evidence = this.#named(effect.evidence)
       const entry = { kind, service, epoch, text, by, weight: weight / 100 }
       await journal.append(evidence === undefined ? entry : { ...entry, evidence })
-      this.#replica?.outstanding.said(text)
+      this.#replica?.said(text)
     }
     if (effect.effect === 'page') {
       const { incident, severity, text, version } = effect
@@ -386,7 +386,7 @@ export class Keeper {
     if (this.#parts.shared !== null) {
       const back = this.#replica?.takeBack(reason, this.#parts.clock.now()) ?? null
       if (back?.isWhole === true) this.#generation++ // what waits was decided behind it
-      return void (back === null ? null : this.take(back.stepped))
+      return void (back === null ? null : this.take(back))
     }
     const { candidate, epoch } = this.document.state
     // The row in force may be about other versions, when the file has named new ones.

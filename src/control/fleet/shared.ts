@@ -169,7 +169,7 @@ export class Shared implements FleetListener {
   /** A service is in the table, and this node judges it from now on if it leads. */
   opened(keeper: Keeper): void {
     void this.#charges.opened(keeper)
-    keeper.say(this.replicaOf(keeper.config.name)?.outstanding.unsaid ?? [])
+    keeper.say(this.replicaOf(keeper.config.name)?.unsaid ?? [])
     this.served(keeper)
   }
 
