@@ -277,7 +277,10 @@ export class Control {
     this.#opening = []
     for (const { keeper, opening } of opened) {
       this.#keepers.set(keeper.config.name, keeper)
-      if (!keeper.assign()) this.#log.error({ service: keeper.config.name }, 'no row was published')
+      const { candidate, stable } = keeper.document.state
+      // A weight that the fleet has not agreed to waits for that; the rest is served.
+      const isServed = keeper.assign() || keeper.assign({ stable, candidate, weight: 0 })
+      if (!isServed) this.#log.error({ service: keeper.config.name }, 'no row was published')
       keeper.setLimits()
       keeper.lookAtMirror()
       this.#loop.survey(keeper)

@@ -44,11 +44,13 @@ await t.test('the rollout of a node that worked alone goes on for the fleet', as
 
   a.configure(fleet.config('a'))
   await a.vertex.start()
+  const served = await a.gets('solo', 24)
+  t.ok((served.v2 ?? 0) > 0, 'what it has served alone it goes on serving')
   await fleet.leader(['a'])
   await Promise.all([b, c].map((node) => node.vertex.start()))
   await fleet.leader()
   await b.gets('solo', 16)
-  const views = await fleet.seen('solo', (view) => counted(view) === 40)
+  const views = await fleet.seen('solo', (view) => counted(view) === 64)
   for (const { candidate, rollout } of views) {
     t.match({ candidate, rollout }, { candidate: { weight: 50 }, rollout: { id: 'solo-1' } })
   }

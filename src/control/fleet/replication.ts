@@ -6,6 +6,7 @@
 import type { ServiceConfig } from '../../config/config.ts'
 import type { Added, NodeCounters } from '../../core/counters.ts'
 import type { ServiceDocument } from '../../core/events.ts'
+import { sharesOf } from '../../core/fleet/adopt.ts'
 import { type Kept, NOTHING_KEPT } from '../../core/fleet/kept.ts'
 import type { StoreAnswer, StoreReading } from '../../core/fleet/ledger.ts'
 import type { Changed } from '../../core/fleet/message.ts'
@@ -108,7 +109,7 @@ export class Replication {
     const document = completed(saved?.document ?? blankDocument(name), strategy)
     // What another fleet has confirmed says nothing of what this one holds.
     const own = saved?.place === port.place ? saved.fleet : undefined
-    const kept = saved === null ? NOTHING_KEPT : (own ?? keptAlone(document))
+    const kept = saved === null ? NOTHING_KEPT : (own ?? keptAlone(document, saved))
     const replica = new Replica(port.node, { document, kept })
     const held: Held = { replica, blocked: null, underWay: 0, keeping: Promise.resolve() }
     this.#held.set(name, held)
@@ -344,10 +345,15 @@ export class Replication {
   }
 }
 
-/** What a node keeps that has worked alone until now: the ledger knows of none of it. */
-function keptAlone({ state: { epoch } }: ServiceDocument): Kept {
-  const text = 'what it did while it worked alone'
-  return { ...NOTHING_KEPT, pending: epoch === 0 ? [] : [{ epoch, text }] }
+/**
+ * What a node keeps that has worked alone until now: the ledger knows of none of it. What it has
+ * served alone it goes on serving until the fleet says otherwise; not what another fleet has.
+ */
+function keptAlone(document: ServiceDocument, { fleet }: SavedDocument): Kept {
+  const { epoch } = document.state
+  const pending = epoch === 0 ? [] : [{ epoch, text: 'what it did while it worked alone' }]
+  const agreed = fleet === undefined ? sharesOf(document.state) : NOTHING_KEPT.agreed
+  return { ...NOTHING_KEPT, agreed, pending }
 }
 
 /** That a weight of the file does not hold. */
