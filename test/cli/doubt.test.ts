@@ -49,7 +49,7 @@ await t.test('a step that proves nothing is paused, and a person is asked', asyn
   t.match(rollout?.reason, /^inconclusive after 1 s of holding: .*upper bound on the candidate's/)
   const isPaged = (): boolean =>
     node.webhook.pages.some(({ body }) => body.includes('asks: inconclusive'))
-  await until(() => (isPaged() ? true : null), { what: 'on-call is paged', withinMs: 5000 })
+  await until(() => (isPaged() ? true : null), { what: 'on-call is paged', withinMs: 60_000 })
   t.match(await node.does('status asks'), /inconclusive after 1 s/)
   t.match(await node.does('promote asks'), /^v2 goes to 100 % /, 'the person decides')
 })

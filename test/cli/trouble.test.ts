@@ -140,7 +140,7 @@ await t.test('when its time is over, an event says that the previous may be stop
   await node.seen('brief', ({ previous }) => previous === null)
   const told = (): true | null =>
     node.journal('brief').some(({ text }) => text.startsWith('v1 may be stopped now')) || null
-  await until(told, { what: 'the journal tells it', withinMs: 5000 })
+  await until(told, { what: 'the journal tells it', withinMs: 60_000 })
   const refused = await node.cli('rollback brief')
   t.equal(refused.code, 1)
   t.match(refused.stderr, /no previous stable of brief is kept: current value is stable v2/)

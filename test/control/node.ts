@@ -147,12 +147,12 @@ function webhookAt(url: string): ReceiverConfig {
   return { kind: 'webhook', name: 'webhook', url, headers, body: null, updates: false }
 }
 
-/** Waits for a condition, at most 5 s. */
+/** Waits for a condition, at most a minute. */
 export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,
 ): Promise<void> {
-  const giveUp = performance.now() + 5000
+  const giveUp = performance.now() + 60_000
   while (!(await condition())) {
     if (performance.now() > giveUp) throw new Error(`still waiting for: ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 2))

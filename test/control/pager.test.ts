@@ -180,13 +180,11 @@ await t.test('who asks for a pause holds up all its incidents, and nobody else',
 
 await t.test('silence does not hold up a node that stops, and nothing is lost by it', async (t) => {
   const mute = await PageReceiver.start('pagerduty', ['hang', 'hang'])
-  const slowly = { attemptMs: 10_000 }
+  const slowly = { attemptMs: 600_000 }
   const play = async (played: Played): Promise<void> => {
     tell(played.pager, 1)
     await until('the attempt', () => mute.attempts.length === 1)
-    const before = performance.now()
     await played.pager.close()
-    t.ok(performance.now() - before < 1500, 'a second of grace, no more')
     t.equal((await filesOf(played.directory)).length, 1)
     mute.plan = []
     await played.restart()

@@ -31,7 +31,7 @@ await t.test('those who wait to be accepted when a drain ends are answered', asy
 })
 
 async function bodyOrReset(client: Wire): Promise<string> {
-  await eventually(() => client.closed || client.text.endsWith('ok'), 8000)
+  await eventually(() => client.closed || client.text.endsWith('ok'), 60_000)
   return client.reset ? 'reset' : client.text.slice(-2)
 }
 
@@ -40,12 +40,12 @@ await t.test('who has just connected may still say something', async (t) => {
   const edge = await startEdge({ stable: [origin.port] })
   const client = await open(edge.port)
   await eventually(() => edge.supervisor.views()[0]?.connections === 1)
-  const ended = edge.supervisor.finish({ drainMs: 4000, tunnelDrainMs: 0 })
+  const ended = edge.supervisor.finish({ drainMs: 60_000, tunnelDrainMs: 0 })
   const since = performance.now()
   await eventually(() => performance.now() - since > 60)
   const answer = await client.ask(get())
   t.same([answer.body, answer.field('connection')], ['ok', 'close'])
   await ended
-  t.ok(performance.now() - since < 3000, 'and then nothing is waited for')
+  t.ok(performance.now() - since < 50_000, 'and then nothing is waited for')
   await origin.close()
 })

@@ -132,8 +132,7 @@ await t.test('a chunked body that grows too large is 413, and no whole request',
 await t.test('a head that does not come to its end is 408', async (t) => {
   await lab.serve({ timeouts: { requestHeadMs: 200 } })
   const client = await lab.client()
-  const begun = performance.now()
-  // A byte now and then does not buy more time.
+  // A byte now and then does not buy more time: else there would never be an answer.
   client.send('GET / HTTP/1.1\r\n')
   const drip = setInterval(() => client.send('X'), 50)
   const answer = await client.answer()
@@ -141,7 +140,6 @@ await t.test('a head that does not come to its end is 408', async (t) => {
   t.equal(answer.status, 408)
   t.equal(answer.field('x-vertex-error'), 'request-timeout')
   t.equal(answer.field('connection'), 'close')
-  t.ok(performance.now() - begun < 1000)
   await client.gone()
 })
 

@@ -15,13 +15,12 @@ await t.test('an abort ends a run at once, and its requests with it', async (t) 
   const abort = new AbortController()
   const running = host.run(order('home', [target.url]), abort.signal)
   const seen = async (count: number): Promise<unknown> =>
-    until(() => (target.seen.length >= count ? true : null), { what: 'requests', withinMs: 5000 })
+    until(() => (target.seen.length >= count ? true : null), { what: 'requests', withinMs: 60_000 })
   await seen(10)
-  const atMs = performance.now()
   abort.abort()
-  const ended = await running
-  t.ok(performance.now() - atMs < 100, 'it did not wait for the thread')
-  t.match(ended, { problem: { status: 503, code: 'synthetic-aborted' } })
+  const turn = new Promise((resolve) => setImmediate(resolve, 'in a later turn'))
+  const ended = await Promise.race([running, turn])
+  t.match(ended, { problem: { status: 503, code: 'synthetic-aborted' } }, 'not by the thread')
   // Another run in the same thread is behind the order to stop.
   const again = await host.run(order('home', [target.url], { durationMs: 100 }), NEVER)
   t.match(again, { report: { transactions: 10, failed: 0 } })
@@ -111,7 +110,7 @@ await t.test('a run that does not stop costs its thread, and nobody else', async
   const lab = startLab(t, { stuck, home }, { stopMs: 100 })
   const before = lab.report('home', [target.url])
   const wait = (what: string, isSo: () => boolean) =>
-    until(() => (isSo() ? true : null), { what, withinMs: 10_000 })
+    until(() => (isSo() ? true : null), { what, withinMs: 60_000 })
   await wait('requests', () => target.seen.length >= 5)
   const abort = new AbortController()
   const running = lab.host.run(order('stuck', [slow.url]), abort.signal)
@@ -135,7 +134,7 @@ await t.test('a gate does not fail by a probe that holds its thread up', async (
   const home = 'rate: 50\nduration: 100ms\ntimeout: 1s\nsteps: [{ path: / }]'
   const lab = startLab(t, { stuck, home }, { graceMs: 2000 })
   const probe = lab.host.run(order('stuck', [slow.url], { isProbe: true }), NEVER)
-  await until(() => (slow.seen.length > 0 ? true : null), { what: 'a request', withinMs: 10_000 })
+  await until(() => (slow.seen.length > 0 ? true : null), { what: 'a request', withinMs: 60_000 })
   const report = await lab.report('home', [target.url])
   t.match(report, { transactions: 5, failed: 0, result: { healthy: true } })
   t.match(await probe, { problem: { code: 'synthetic-thread-died' } })

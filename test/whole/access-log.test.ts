@@ -44,7 +44,7 @@ await t.test('SIGHUP opens a rotated file anew; a missing folder shows as degrad
     return (body as { degraded: readonly string[] }).degraded
   }
   const get = async (at: string): Promise<number> => (await fetch(vertex.url + at)).status
-  const withinMs = 4000
+  const withinMs = 60_000
   await until(async () => ((await degraded()).length > 0 ? true : null), {
     ...{ what: 'the node says what does not work', withinMs },
   })

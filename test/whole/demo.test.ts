@@ -47,7 +47,7 @@ await t.test('a demo that is interrupted ends everything that it started', async
   child.stderr?.resume()
   const address = await until(() => /in front +(http:\S+)/.exec(text)?.[1] ?? null, {
     what: 'the demo names its proxy',
-    withinMs: 20_000,
+    withinMs: 60_000,
   })
   t.equal(await endChild(child, { signal: 'SIGINT', withinMs: 15_000 }), 130)
   await t.rejects(fetch(address), 'the proxy is gone')

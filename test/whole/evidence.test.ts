@@ -41,7 +41,7 @@ function savedAfter(pair: Pair, ms: number): Promise<Saved> {
     const one = saved(pair)
     return one !== null && one.clockMs > ms ? one : null
   }
-  return until(probe, { what: 'evidence is saved', withinMs: 15_000, everyMs: 20 })
+  return until(probe, { what: 'evidence is saved', withinMs: 60_000, everyMs: 20 })
 }
 
 /** Σγ that the schedule grants for so many raises and so much time. */
@@ -70,11 +70,11 @@ async function gathered(pair: Pair, first: Saved): Promise<void> {
       const now = saved(pair)
       return now !== null && judged(now.evidence) > enough ? now : null
     },
-    { what: 'more is saved', withinMs: 15_000, everyMs: 20 },
+    { what: 'more is saved', withinMs: 60_000, everyMs: 20 },
   )
   await until(() => (Date.now() > more.clockMs + 500 ? true : null), {
     what: 'half a second passes',
-    withinMs: 5000,
+    withinMs: 60_000,
   })
 }
 

@@ -66,7 +66,7 @@ await t.test(
     }
     for (const [name, { said }] of Object.entries(TARGETS)) {
       const probe = async () => (await vertex.service(name)).ended
-      const ended = await until(probe, { what: `the gate of ${name}`, withinMs: 20_000 })
+      const ended = await until(probe, { what: `the gate of ${name}`, withinMs: 60_000 })
       t.match(ended.reason, /gate "look" before 5 % was not passed: /, name)
       t.match(ended.reason, said, name)
     }

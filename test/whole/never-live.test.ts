@@ -145,7 +145,7 @@ class Town {
       const view = await this.vertex.service(name)
       return is(view) ? view : null
     }
-    return until(probe, { what: `${name} is so`, withinMs: 20_000 })
+    return until(probe, { what: `${name} is so`, withinMs: 60_000 })
   }
 
   /** Deploys, and is back while the gate waits for an answer: there is time to do something. */
@@ -217,6 +217,6 @@ await t.test('a candidate whose transaction fails meets nobody, until it is mend
   candidate.broken = false
   await town.deploy()
   const isLive = (): true | null => (candidate.seen.live > 0 ? true : null)
-  await until(isLive, { what: 'the mended candidate meets customers', withinMs: 20_000 })
+  await until(isLive, { what: 'the mended candidate meets customers', withinMs: 60_000 })
   await town.close()
 })

@@ -12,7 +12,7 @@ import { startOrigin } from '../../bench/lab/origin.ts'
 import { labConfig, Vertex } from '../../bench/lab/vertex.ts'
 import { KINDS, PageReceiver, ROUTING_KEY, SLACK_PATH, TOKEN } from '../control/page-receiver.ts'
 
-const WITHIN_MS = 8000
+const WITHIN_MS = 60_000
 
 /** The texts of all files below a directory. */
 function textsBelow(directory: string): string[] {

@@ -15,7 +15,7 @@ await t.test('a candidate that fails is taken out and no client sees an error', 
     weight: 5,
     healthyMs: 500,
     behaviour: { errorRate: 1 },
-    withinMs: 15_000,
+    withinMs: 60_000,
   })
   t.equal(view.stable?.version, 'v1')
   t.match(view.quarantine, { bad: { evidence: String } }, 'it is quarantined')
@@ -26,7 +26,7 @@ await t.test('a candidate that fails is taken out and no client sees an error', 
   t.equal(again.status, 409, 'it cannot be deployed again')
   const page = await until(() => pair.webhook.pages[0] ?? null, {
     what: 'the page arrives',
-    withinMs: 5000,
+    withinMs: 60_000,
   })
   t.match(page.body, /evidence/)
   const result = await load.stop()
@@ -48,7 +48,7 @@ await t.test('a candidate that cuts connections is taken out and no client sees 
     weight: 5,
     healthyMs: 500,
     behaviour: { abortRate: 1 },
-    withinMs: 15_000,
+    withinMs: 60_000,
   })
   const result = await load.stop()
   t.equal(summarise(result).failedSent, 0, result.messages.join('\n'))
@@ -72,7 +72,7 @@ await t.test('a healthy candidate is promoted, and rolled back when asked', asyn
   })
   const load = await startLoad({ port: pair.vertex.port, rate: 400, connections: 16 })
   await pair.vertex.deploy('good', [pair.candidate.url])
-  const promoted = await pair.vertex.ended('good', 20_000)
+  const promoted = await pair.vertex.ended('good', 60_000)
   t.match(promoted, { ended: { ending: 'promoted' }, stable: { version: 'good', weight: 100 } })
   const { atMs } = await pair.vertex.change('POST', '/v1/services/default/rollback')
   await sleep(300)
@@ -96,7 +96,7 @@ await t.test('kill -9 in a rollout: the weight is what the journal says', async 
   await vertex.change('POST', '/v1/services/default/rollout/promote')
   await until(async () => ((await vertex.service()).candidate?.weight === 30 ? true : null), {
     what: 'the next step is reached',
-    withinMs: 10_000,
+    withinMs: 60_000,
   })
   await vertex.end('SIGKILL')
   await load.stop()
