@@ -55,12 +55,19 @@ function edgeSettings(config: Config): EdgeSettings {
 }
 
 /** How the node joins its fleet; null: it works alone, and loads nothing of Redis. */
-async function fleetOf(config: Config, log: Log): Promise<((id: string) => FleetPort) | null> {
-  const { fleet, listen } = config
+async function fleetOf(
+  { fleet }: Config,
+  { log, place }: { log: Log; place: { listen: Address } },
+): Promise<((id: string) => FleetPort) | null> {
   if (fleet === null) return null
   const { RedisFleet } = await import('./fleet/fleet.ts')
-  const address = `${listen.host}:${listen.port}`
-  return (id) => new RedisFleet({ ...fleet, id, log, version: VERSION, listen: address })
+  const own = {
+    // Asked for at each heartbeat: the port may be the system's choice, and is known late.
+    get listen(): string {
+      return `${place.listen.host}:${place.listen.port}`
+    },
+  }
+  return (id) => new RedisFleet(Object.assign(own, { ...fleet, id, log, version: VERSION }))
 }
 
 interface Parts {
@@ -139,13 +146,15 @@ export class Server {
       scenarios: config.scenarios,
       onDeath: (text) => log.error({}, text),
     })
+    const place = { listen: config.listen }
     control = await Control.open({
       ...{ config, board, edge: supervisor, log, parseStrategy, mirror, synthetic },
       mirrorTo: (service, mirrored) => mirror.follow(service, mirrored),
-      fleet: await fleetOf(config, log),
+      fleet: await fleetOf(config, { log, place }),
     })
     const port = await supervisor.listen(config.listen)
     const listen = { host: config.listen.host, port }
+    place.listen = listen
     const parts = { control, supervisor, mirror, synthetic, admin, log, listen, faults }
     const server = new Server(config, parts)
     serving.resolve(server)
