@@ -40,7 +40,7 @@ function outagePart(play: OutagePlay): Part {
   const checks = [
     {
       what: `${name}: no request failed`,
-      value: `${failed} of ${requests}; ${unsent} could not be sent`,
+      value: `${failed} of ${requests}${unsent > 0 ? `, and ${unsent} could not be sent` : ''}`,
       pass: failed === 0,
     },
     {
