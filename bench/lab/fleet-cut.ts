@@ -7,7 +7,7 @@ import type { ServiceView } from '../../src/core/command.ts'
 import { monotonicMs, sleep, until } from './clock.ts'
 import { FleetLab, type LabNode, timed, weightOf } from './fleet.ts'
 import { FIRST_WEIGHT, firstStep } from './fleet-outage.ts'
-import { hasEnded, oneState, type Rise, Watch } from './fleet-watch.ts'
+import { hasEnded, type OneState, oneState, type Rise, Watch } from './fleet-watch.ts'
 import { summarise } from './load.ts'
 import { type Origin, startOrigin } from './origin.ts'
 import type { Cut } from './redis-relay.ts'
@@ -62,7 +62,8 @@ export interface CutPlay {
   /** What the others had come to in the meantime, and what the node had. */
   readonly othersPercent: number
   readonly ownPercent: number
-  readonly oneStateMs: number | null
+  /** From the healing. */
+  readonly one: OneState
   /** Weights that went upward where it was aborted, or anywhere once all had heard of it. */
   readonly rises: readonly Rise[]
   readonly failed: number
@@ -95,7 +96,7 @@ export async function playCut(how: Cut): Promise<CutPlay> {
   const others = await lab.views(lab.nodes.filter((one) => one !== node))
   const [own] = await lab.views([node])
   node.relay.heal()
-  const oneStateMs = await oneState(lab, { holds: hasEnded('aborted'), withinMs: NEVER_MS })
+  const one = await oneState(lab, { holds: hasEnded('aborted'), withinMs: NEVER_MS })
   const oneMs = monotonicMs()
   await sleep(AFTER_MS)
   await watch.stop()
@@ -104,7 +105,7 @@ export async function playCut(how: Cut): Promise<CutPlay> {
   const later = Number.POSITIVE_INFINITY
   const there = watch.between(reply.atMs, later).filter((rise) => rise.node === node.name)
   return {
-    ...{ how, noticedMs, abort, oneStateMs, failed: failed - unsent },
+    ...{ how, noticedMs, abort, one, failed: failed - unsent },
     othersPercent: Math.min(...others.map(weightOf)),
     ownPercent: own === undefined ? Number.NaN : weightOf(own),
     rises: [...there, ...watch.between(oneMs, later)],

@@ -6,7 +6,7 @@
 import type { JournalEntry } from '../../src/core/journal.ts'
 import { monotonicMs, monotonicOfWall, sleep, until } from './clock.ts'
 import { FleetLab, type LabNode, weightOf } from './fleet.ts'
-import { hasEnded, oneState, type Rise, Watch } from './fleet-watch.ts'
+import { hasEnded, type OneState, oneState, type Rise, Watch } from './fleet-watch.ts'
 import { type LoadResult, summarise } from './load.ts'
 import { startOrigin } from './origin.ts'
 import { startWatched } from './redis.ts'
@@ -138,8 +138,8 @@ export interface OutagePlay {
   readonly rises: readonly Rise[]
   /** From the turn to each node's own rollback; only of nodes that did it while Redis was away. */
   readonly ownMs: readonly number[]
-  /** From Redis's return to one state of all nodes; null: it never came. */
-  readonly oneStateMs: number | null
+  /** From Redis's return. */
+  readonly one: OneState
   /** From the next deployment to its first step on all nodes; null: it never came. */
   readonly goesOnMs: number | null
   /** Without those that the generator could not send, as the machine was too busy for it. */
@@ -196,7 +196,7 @@ export async function playOutage(outage: Outage): Promise<OutagePlay> {
   await sleep(Math.max(0, goneMs + outage.awayMs - monotonicMs()))
   await stage.back()
   const backMs = monotonicMs()
-  const oneStateMs = await oneState(lab, { holds: rolledBack, withinMs: NEVER_MS })
+  const one = await oneState(lab, { holds: rolledBack, withinMs: NEVER_MS })
   await watch.stop()
   const own = lab.nodes.flatMap((node) => ownRollback(node, 'v2') ?? [])
   const ownMs = own.map(({ at }) => monotonicOfWall(Date.parse(at)) - turnedMs)
@@ -213,7 +213,7 @@ export async function playOutage(outage: Outage): Promise<OutagePlay> {
   return {
     ...{ outage, awayMs: backMs - goneMs, rises: watch.between(goneMs, backMs) },
     mostPercent: mostOf(result, { version: 'v2', fromMs: goneMs, toMs: backMs }),
-    ...{ ownMs: ownMs.filter((ms) => ms <= backMs - turnedMs), oneStateMs, goesOnMs },
+    ...{ ownMs: ownMs.filter((ms) => ms <= backMs - turnedMs), one, goesOnMs },
     ...{ failed: failed - unsent, unsent, requests, messages: result.messages },
   }
 }

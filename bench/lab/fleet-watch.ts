@@ -63,29 +63,34 @@ export class Watch {
   }
 }
 
-/**
- * How long it takes from now until all nodes follow one leader, stand at one revision that all of
- * them serve by, and `holds` for what each says; null when that never came.
- */
-export function oneState(
+export interface OneState {
+  /** Until all nodes follow one leader and stand at one revision, as wanted; null: never. */
+  readonly oneStateMs: number | null
+  /** Until each of them also knows that all serve by it; null: never. */
+  readonly knownMs: number | null
+}
+
+/** How long it takes from now until the nodes of a fleet are one again. */
+export async function oneState(
   lab: FleetLab,
-  options: { holds: (view: ServiceView) => boolean; withinMs: number; nodes?: readonly LabNode[] },
-): Promise<number | null> {
-  const { holds, nodes = lab.nodes, withinMs } = options
+  options: { holds: (view: ServiceView) => boolean; withinMs: number },
+): Promise<OneState> {
+  const { holds, withinMs } = options
+  const beganMs = monotonicMs()
   const isOne = async (): Promise<boolean> => {
-    if ((await lab.agreed(nodes)) === null) return false
-    const views = await lab.views(nodes)
+    if ((await lab.agreed()) === null) return false
+    const views = await lab.views()
     const [first] = views
-    if (first === undefined || !views.every(holds)) return false
-    if (views.some(({ revision }) => revision !== first.revision)) return false
-    const fleets = await Promise.all(nodes.map((node) => lab.view(node)))
-    return fleets.every(({ services }) =>
-      services.every(({ revision, waiting }) => {
-        return revision === first.revision && waiting.length === 0
-      }),
-    )
+    return first !== undefined && views.every((v) => holds(v) && v.revision === first.revision)
   }
-  return timed(isOne, { withinMs, everyMs: 20 })
+  const isKnown = async (): Promise<boolean> => {
+    if (!(await isOne())) return false
+    const fleets = await Promise.all(lab.nodes.map((node) => lab.view(node)))
+    return fleets.every(({ services }) => services.every(({ waiting }) => waiting.length === 0))
+  }
+  const oneStateMs = await timed(isOne, { withinMs, everyMs: 20 })
+  const known = await timed(isKnown, { withinMs, everyMs: 20 })
+  return { oneStateMs, knownMs: known === null ? null : monotonicMs() - beganMs }
 }
 
 /** The rollout that ran has ended so, and its candidate has no traffic. */
