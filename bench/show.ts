@@ -35,6 +35,11 @@ const ALL = [
   { name: 'poison', quick: 1 },
   // Shadow mode.
   { name: 'mirror', quick: 1 },
+  // The fleet.
+  { name: 'fleet', quick: 20 },
+  { name: 'fleet-verdict', quick: 3 },
+  { name: 'fleet-outage', quick: 1 },
+  { name: 'fleet-cost', quick: 1 },
 ]
 
 const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false } } })

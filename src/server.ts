@@ -8,6 +8,7 @@ import { type Board, createBoard } from './board/board.ts'
 import type { Address, Config } from './config/config.ts'
 import { parseStrategy } from './config/strategy.ts'
 import { Control } from './control/control.ts'
+import type { FleetPort } from './control/fleet-port.ts'
 import type { Log } from './control/options.ts'
 import type { Answer, Command, NodeView } from './core/command.ts'
 import type { EdgeSettings } from './edge/edge-data.ts'
@@ -51,6 +52,22 @@ function edgeSettings(config: Config): EdgeSettings {
     ...{ accept, accessLog, forwarding, halfClose, limits },
     ...{ readinessPath, timeouts, trustedProxies, upgradeProtocols },
   }
+}
+
+/** How the node joins its fleet; null: it works alone, and loads nothing of Redis. */
+async function fleetOf(
+  { fleet }: Config,
+  { log, place }: { log: Log; place: { listen: Address } },
+): Promise<((id: string) => FleetPort) | null> {
+  if (fleet === null) return null
+  const { RedisFleet } = await import('./fleet/fleet.ts')
+  const own = {
+    // Asked for at each heartbeat: the port may be the system's choice, and is known late.
+    get listen(): string {
+      return `${place.listen.host}:${place.listen.port}`
+    },
+  }
+  return (id) => new RedisFleet(Object.assign(own, { ...fleet, id, log, version: VERSION }))
 }
 
 interface Parts {
@@ -129,12 +146,15 @@ export class Server {
       scenarios: config.scenarios,
       onDeath: (text) => log.error({}, text),
     })
+    const place = { listen: config.listen }
     control = await Control.open({
       ...{ config, board, edge: supervisor, log, parseStrategy, mirror, synthetic },
       mirrorTo: (service, mirrored) => mirror.follow(service, mirrored),
+      fleet: await fleetOf(config, { log, place }),
     })
     const port = await supervisor.listen(config.listen)
     const listen = { host: config.listen.host, port }
+    place.listen = listen
     const parts = { control, supervisor, mirror, synthetic, admin, log, listen, faults }
     const server = new Server(config, parts)
     serving.resolve(server)
@@ -166,12 +186,13 @@ export class Server {
       startedAt: this.#startedAt.toISOString(),
       listen: `${this.#listen.host}:${this.#listen.port}`,
       threads: this.#supervisor.views(),
+      fleet: this.#control.fleet(),
     }
   }
 
   /** Takes over what the file owns and can be changed while running. */
   async reload(config: Config): Promise<void> {
-    const fixed = ['listen', 'admin', 'threads', 'stateDir', 'adminToken'] as const
+    const fixed = ['listen', 'admin', 'threads', 'stateDir', 'adminToken', 'fleet'] as const
     for (const key of fixed) {
       if (JSON.stringify(config[key]) !== JSON.stringify(this.#started[key])) {
         this.#log.warn({ key }, `Cannot change "${key}" while running: restart for the new value`)
@@ -198,6 +219,7 @@ export class Server {
     this.#draining = true
     const { drainDelayMs, drainMs, tunnelDrainMs } = this.#config.timeouts
     this.#supervisor.drain()
+    this.#control.resign()
     await new Promise((resolve) => setTimeout(resolve, drainDelayMs))
     await this.#supervisor.finish({ drainMs, tunnelDrainMs })
     await this.#control.close()

@@ -50,9 +50,11 @@ class Connection {
   /** Bytes of the body that are still to come; NaN when only its end tells. */
   #left = 0
   #gone = false
+  readonly #port: number
 
-  constructor() {
-    this.#socket = net.connect({ host: spec.host, port: spec.port, noDelay: true })
+  constructor(port: number) {
+    this.#port = port
+    this.#socket = net.connect({ host: spec.host, port, noDelay: true })
     this.#socket.setEncoding('latin1')
     this.#socket.on('data', (chunk) => this.#read(String(chunk)))
     this.#socket.on('error', (error) => this.#close(error.message))
@@ -146,16 +148,16 @@ class Connection {
     }
     const at = free.indexOf(this)
     if (at !== -1) free.splice(at, 1)
-    if (!stopping) replace()
+    if (!stopping) replace(this.#port)
     else finishIfDone()
   }
 }
 
 /** A closed connection is replaced a little later, so that a dead proxy is not stormed. */
-function replace(): void {
+function replace(port: number): void {
   setTimeout(() => {
     if (stopping) return
-    next(new Connection())
+    next(new Connection(port))
   }, 5)
 }
 
@@ -243,7 +245,10 @@ answerParent({
       : spec.paths.map((path) => `GET ${path} HTTP/1.1\r\n${fields}`)
     requestBodies = spec.asks?.map((ask) => ask.body) ?? ['']
     startedMs = monotonicMs()
-    for (let i = 0; i < spec.connections; i++) next(new Connection())
+    const ports = spec.ports ?? [spec.port]
+    for (let i = 0; i < spec.connections; i++) {
+      next(new Connection(ports[i % ports.length] ?? spec.port))
+    }
     timer = setInterval(tick, 1)
     return startedMs
   },

@@ -7,6 +7,8 @@ import { askChild } from './rpc.ts'
 export interface LoadSpec {
   readonly host: string
   readonly port: number
+  /** Connections take turns over these instead of `port`. */
+  readonly ports?: readonly number[]
   /** Requests a second (open loop), or null: each connection as fast as it is answered. */
   readonly rate: number | null
   readonly connections: number

@@ -9,6 +9,7 @@
 import net from 'node:net'
 import { monotonicMs } from './clock.ts'
 import type { Behaviour, OriginCounts, OriginReport, OriginStart } from './origin.ts'
+import { type Random, seeded } from './seeded.ts'
 
 /** 100 bytes each would be 400 MB: a measurement that needs more is wrong. */
 const RECORDS_MAX = 4_000_000
@@ -48,6 +49,7 @@ export class OriginServer {
   readonly #good: Buffer
   readonly #bad: Buffer
   #behaviour: Behaviour
+  #random: Random = Math.random
   /** Requests since it was told how to behave: it is cold for the first of them. */
   #since = 0
   #requests = 0
@@ -95,6 +97,7 @@ export class OriginServer {
 
   behave(behaviour: Behaviour): void {
     this.#behaviour = behaviour
+    this.#random = behaviour.seed === undefined ? Math.random : seeded(behaviour.seed)
     this.#since = 0
   }
 
@@ -160,7 +163,7 @@ export class OriginServer {
   }
 
   answer(socket: net.Socket, number: number): void {
-    const chance = Math.random()
+    const chance = this.#random()
     const { errorRate = 0, hangRate = 0, abortRate = 0 } = this.#behaviour
     if (chance < hangRate) {
       this.#hung++

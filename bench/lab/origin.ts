@@ -22,6 +22,8 @@ export interface Behaviour {
   readonly multiplier?: number
   /** The first of so many requests takes so many times as long, and each later one less. */
   readonly cold?: { readonly requests: number; readonly multiplier: number }
+  /** The same requests fail, hang or are cut whenever it is told this seed anew. */
+  readonly seed?: number
 }
 
 export interface OriginStart {

@@ -13,6 +13,15 @@ export function cpuSeconds(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
 }
 
+/**
+ * CPU time of the main thread of a process so far, in seconds. The scheduler counts nanoseconds;
+ * the ticks of `stat` are too coarse for a thread that mostly sleeps.
+ */
+export function mainThreadCpuSeconds(pid: number): number {
+  const [ns] = readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')
+  return Number(ns) / 1e9
+}
+
 /** Resident memory of a process in bytes, now and at its highest. */
 export function memoryBytes(pid: number): { rss: number; peak: number } {
   const text = readFileSync(`/proc/${pid}/status`, 'utf8')

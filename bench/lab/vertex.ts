@@ -39,12 +39,16 @@ interface Running {
 export interface Starting extends Pin {
   /** How long it may take until it is ready, in milliseconds; 20 s unless it has a lot to read. */
   readonly startMs?: number
+  /** Arguments of Node before the program. */
+  readonly nodeArgs?: readonly string[]
+  /** Hears all that the process prints. */
+  readonly onLine?: (line: string) => void
 }
 
 /** Reads lines until the one that says `ready`. */
 function whenReady(
   child: ChildProcess,
-  { log, startMs }: { log: string[]; startMs: number },
+  { log, onLine, startMs }: { log: string[]; startMs: number; onLine: (line: string) => void },
 ): Promise<Running> {
   return new Promise((resolve, reject) => {
     const fail = (why: string): void => {
@@ -55,6 +59,7 @@ function whenReady(
     const timer = setTimeout(() => fail(`it was not ready in ${startMs} ms`), startMs)
     child.once('exit', (code, signal) => fail(`it ended with ${code ?? signal}`))
     const read = (line: string): void => {
+      onLine(line)
       log.push(line)
       if (log.length > LOG_LINES_MAX) log.shift()
       if (!line.includes('"ready"')) return
@@ -82,14 +87,12 @@ function parse(line: string): { port: number; admin: string } | null {
 export class Vertex {
   readonly folder: string
   readonly log: string[] = []
-  readonly #core: number | undefined
-  readonly #startMs: number
+  readonly #options: Starting
   #running: Running | null = null
 
   constructor(config: unknown, options: Starting = {}) {
     this.folder = mkdtempSync(path.join(tmpdir(), 'vertex-lab-'))
-    this.#core = options.core
-    this.#startMs = options.startMs ?? START_MS
+    this.#options = options
     onExit(() => rmSync(this.folder, { recursive: true, force: true }))
     // JSON is YAML, so an object needs no other writer.
     const text = typeof config === 'string' ? config : JSON.stringify(config, null, 2)
@@ -101,9 +104,10 @@ export class Vertex {
   }
 
   async start(): Promise<void> {
-    const command = [process.execPath, BIN, 'run', '-c', this.configFile]
-    const child = startProgram(command, { core: this.#core })
-    this.#running = await whenReady(child, { log: this.log, startMs: this.#startMs })
+    const { core, nodeArgs = [], onLine = () => {}, startMs = START_MS } = this.#options
+    const command = [process.execPath, ...nodeArgs, BIN, 'run', '-c', this.configFile]
+    const child = startProgram(command, { core })
+    this.#running = await whenReady(child, { log: this.log, onLine, startMs })
   }
 
   get #now(): Running {

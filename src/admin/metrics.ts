@@ -7,6 +7,7 @@ import type { NodeView, ServiceView, VersionView } from '../core/command.ts'
 import type { MirrorTally } from '../core/gate.ts'
 import type { JournalKind } from '../core/journal.ts'
 import { OUTCOMES } from '../core/outcome.ts'
+import { FLEET_METRICS } from './fleet-metrics.ts'
 
 export interface Measured {
   readonly node: NodeView
@@ -23,9 +24,9 @@ export interface Measured {
 }
 
 type Labels = Readonly<Record<string, string>>
-type Sample = readonly [Labels, number]
+export type Sample = readonly [Labels, number]
 
-interface Metric {
+export interface Metric {
   readonly name: string
   readonly type: 'counter' | 'gauge'
   readonly help: string
@@ -258,6 +259,7 @@ const METRICS: readonly Metric[] = [
     help: 'Things that do not work as they should.',
     samples: node(({ node: { degraded } }) => degraded.length),
   },
+  ...FLEET_METRICS,
   {
     name: 'vertex_build_info',
     type: 'gauge',

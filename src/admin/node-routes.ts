@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify'
 import { Type } from '../core/json-schema.ts'
 import { type Board, openBoard, type SharedBoard } from '../board/board.ts'
 import { heartbeat } from '../board/liveness.ts'
+import type { NodeView } from '../core/command.ts'
 import type { ControlLink } from './control-link.ts'
 import type { EventFeed } from './event-feed.ts'
 import { METRICS_TYPE, metricsText } from './metrics.ts'
@@ -26,6 +27,15 @@ function processFigures() {
   }
 }
 
+/**
+ * What does not work as it should is no reason to take the node out. Readiness is told without a
+ * token, so it does not say what that is.
+ */
+function readyText({ degraded, fleet }: NodeView): string {
+  const isWell = degraded.length === 0 && (fleet === null || fleet.meaning === '')
+  return isWell ? 'ready\n' : 'ready, but degraded: see vertex status, or GET /v1/node\n'
+}
+
 function probeRoutes(app: FastifyInstance, link: ControlLink): void {
   app.get(
     '/livez',
@@ -40,7 +50,7 @@ function probeRoutes(app: FastifyInstance, link: ControlLink): void {
       if (!answer.ok) return sendProblem(reply, answer.problem)
       if (answer.answer !== 'node') throw new Error(`"node" was answered with ${answer.answer}`)
       const { ready, draining } = answer.node
-      if (ready && !draining) return reply.type('text/plain').send('ready\n')
+      if (ready && !draining) return reply.type('text/plain').send(readyText(answer.node))
       return sendProblem(reply, {
         status: 503,
         code: 'not-ready',

@@ -8,6 +8,7 @@ import type { RolloutView } from '../core/command.ts'
 import type { JournalKind } from '../core/journal.ts'
 import { OUTCOMES } from '../core/outcome.ts'
 import { EvidenceSchema, ExplanationSchema, ProofSchema, RiskSchema } from './explanation-schema.ts'
+import { ConvergenceSchema, FleetSchema } from './fleet-schemas.ts'
 import { Count, Milliseconds, nullable, Percent } from './schema-parts.ts'
 
 const Name = Type.String({ minLength: 1, maxLength: 128 })
@@ -77,6 +78,13 @@ export const JournalQuery = Type.Object(
   },
   strict,
 )
+export const FleetJournalQuery = Type.Object(
+  {
+    service: Name,
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),
+  },
+  strict,
+)
 export const EventsQuery = Type.Object(
   { service: Type.Optional(Name), after: Type.Optional(Type.Integer({ minimum: 0 })) },
   strict,
@@ -90,6 +98,7 @@ export type PromoteBody = Static<typeof PromoteBody>
 export type RollbackBody = Static<typeof RollbackBody>
 export type TargetsBody = Static<typeof TargetsBody>
 export type JournalQuery = Static<typeof JournalQuery>
+export type FleetJournalQuery = Static<typeof FleetJournalQuery>
 export type EventsQuery = Static<typeof EventsQuery>
 
 // --- what is answered
@@ -173,6 +182,7 @@ const WAITS_FOR = [
   'latency-proof',
   'reopened',
   'gate',
+  'fleet',
   'operator',
 ] as const satisfies readonly RolloutView['waitsFor'][]
 
@@ -271,6 +281,7 @@ export const ServiceSchema = Type.Object(viewMembers)
 export const ChangedSchema = Type.Object({
   ...viewMembers,
   note: Type.String({ description: 'What was done, or why nothing had to be' }),
+  convergence: nullable(ConvergenceSchema),
 })
 export const ServicesSchema = Type.Object({ services: Type.Array(ServiceSchema) })
 
@@ -295,6 +306,7 @@ export const KINDS: Readonly<Record<JournalKind, true>> = {
   target: true,
   thread: true,
   page: true,
+  fleet: true,
 }
 
 export const EntrySchema = Type.Object({
@@ -323,6 +335,15 @@ export const JournalSchema = Type.Object({
   last: nullable(Type.Integer({ description: 'The newest seq that was looked at' })),
 })
 
+export const FleetJournalSchema = Type.Object({
+  entries: Type.Array(
+    Type.Object({
+      ...EntrySchema.properties,
+      node: Type.String({ description: 'Who decided it; `seq` counts within a node' }),
+    }),
+  ),
+})
+
 export const NodeSchema = Type.Object({
   version: Type.String(),
   pid: Type.Integer(),
@@ -332,6 +353,7 @@ export const NodeSchema = Type.Object({
   startedAt: Type.String({ format: 'date-time' }),
   listen: Type.String(),
   threads: Type.Array(Type.Object({ thread: Type.Integer(), connections: Count, restarts: Count })),
+  fleet: nullable(FleetSchema),
 })
 
 /** The answers that every route can give beside its own. */

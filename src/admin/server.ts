@@ -9,6 +9,7 @@ import type { AdminData } from './admin-data.ts'
 import type { ControlLink } from './control-link.ts'
 import { dashboardRoutes } from './dashboard.ts'
 import type { EventFeed } from './event-feed.ts'
+import { fleetRoutes } from './fleet-routes.ts'
 import { guard } from './guard.ts'
 import { journalRoutes } from './journal-routes.ts'
 import { nodeRoutes } from './node-routes.ts'
@@ -178,6 +179,7 @@ export async function createServer(
   nodeRoutes(app, { link, feed, board: data.board })
   serviceRoutes(app, link)
   syntheticRoutes(app, link)
+  fleetRoutes(app, link)
   journalRoutes(app, { feed, link, stateDir: data.stateDir })
   dashboardRoutes(app)
   await app.ready()

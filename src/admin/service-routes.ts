@@ -41,9 +41,10 @@ async function relay(
   if (answer.answer === 'services') return reply.send({ services: answer.services })
   if (answer.answer === 'node') return reply.send(answer.node)
   if (answer.answer === 'synthetic') return reply.send(answer.report)
+  if (answer.answer === 'fleet-journal') return reply.send({ entries: answer.entries })
   reply.header('etag', etag(answer.service.revision))
-  const looks = command.do === 'service'
-  return reply.send(looks ? answer.service : { ...answer.service, note: answer.note })
+  const { convergence, note, service } = answer
+  return reply.send(command.do === 'service' ? service : { ...service, note, convergence })
 }
 
 const looked = { 200: form.ServiceSchema, ...form.REFUSALS }

@@ -29,6 +29,17 @@ export function markBucket({ cells, layout }: Board, mark: BucketMark): boolean 
   return true
 }
 
+/** The marks of a service in this window, as a bitmap of its own; null: there are none. */
+export function readBuckets(
+  { cells, layout }: Board,
+  of: Pick<BucketMark, 'event' | 'service'>,
+): Int32Array | null {
+  const map = of.event === 'exceedance' ? 1 : 0
+  const at = layout.bucketsAt + (of.service * BUCKETS.maps + map) * BUCKETS.mapCells
+  if (Atomics.load(cells, at + BUCKETS.marked) === 0) return null
+  return Int32Array.from({ length: BUCKET_WORDS }, (_, word) => Atomics.load(cells, at + word))
+}
+
 /** Begins a new window, for all services or for one. The control thread's call. */
 export function clearBuckets({ cells, layout }: Board, service?: number): void {
   const from = (service ?? 0) * BUCKETS.maps

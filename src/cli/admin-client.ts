@@ -4,6 +4,7 @@
 
 import { Agent, request } from 'undici'
 import type { NodeView, ServiceView } from '../core/command.ts'
+import type { Convergence, FleetEntry, FleetView } from '../core/fleet/view.ts'
 import type { JournalEntry } from '../core/journal.ts'
 import type { SyntheticReport } from '../core/synthetic.ts'
 import { EXIT, failure, type Result, success } from './exit.ts'
@@ -23,7 +24,14 @@ export interface AdminAddress {
 }
 
 /** A service after a change, with a sentence about what was done. */
-export type Changed = ServiceView & { readonly note: string }
+export type Changed = ServiceView & {
+  readonly note: string
+  /** Null: the node works alone. Absent: it is of a release that knew no fleets. */
+  readonly convergence?: Convergence | null
+}
+
+/** The node with its fleet, which one of an older release does not tell of. */
+export type Node = Omit<NodeView, 'fleet'> & { readonly fleet?: FleetView | null }
 
 export interface JournalPage {
   readonly entries: readonly JournalEntry[]
@@ -130,8 +138,19 @@ export class AdminClient {
     return this.#json(`/v1/services/${encodeURIComponent(name)}`)
   }
 
-  node(): Promise<Result<NodeView>> {
+  node(): Promise<Result<Node>> {
     return this.#json('/v1/node')
+  }
+
+  fleet(): Promise<Result<FleetView>> {
+    return this.#json('/v1/fleet')
+  }
+
+  /** The newest decisions about a service of all nodes, oldest first. */
+  async fleetJournal(service: string, limit: number): Promise<Result<readonly FleetEntry[]>> {
+    const query = new URLSearchParams({ service, limit: String(limit) }).toString()
+    const got = await this.#json<{ entries: readonly FleetEntry[] }>(`/v1/fleet/journal?${query}`)
+    return got.ok ? success(got.value.entries) : got
   }
 
   change(service: string, change: ChangeRequest): Promise<Result<Changed>> {

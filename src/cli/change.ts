@@ -18,6 +18,6 @@ export async function change(
   }
   const changed = await context.client.change(name, request)
   if (!changed.ok) return fail(changed)
-  printChanged(context, changed.value)
+  await printChanged(context, changed.value)
   return EXIT.done
 }

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs'
 import type { ServiceView } from '../core/command.ts'
 import { AdminClient, type Changed } from './admin-client.ts'
+import { convergenceText } from './fleet-text.ts'
 import { EXIT, failure, type Result, success } from './exit.ts'
 import { summaryLine } from './status-table.ts'
 
@@ -122,8 +123,21 @@ export function splitWords(words: readonly string[]): {
     : { service: first, last: second }
 }
 
-/** Prints what a change led to. */
-export function printChanged({ output }: Context, changed: Changed): void {
-  if (output === 'json') process.stdout.write(`${JSON.stringify(changed, null, 2)}\n`)
-  else process.stdout.write(`${changed.note}\n${summaryLine(changed)}\n`)
+/** Prints what a change led to, and in a fleet how far it has come by then. */
+export async function printChanged(context: Context, changed: Changed): Promise<void> {
+  if (context.output === 'json') {
+    process.stdout.write(`${JSON.stringify(changed, null, 2)}\n`)
+    return
+  }
+  process.stdout.write(`${changed.note}\n${summaryLine(changed)}\n`)
+  const { convergence = null } = changed
+  if (convergence === null) return
+  const asked = await context.client.node()
+  const {
+    awaySince = null,
+    meaning = '',
+    members = [],
+  } = (asked.ok ? asked.value.fleet : null) ?? {}
+  process.stdout.write(`${convergenceText(convergence, { awaySince, members })}\n`)
+  if (meaning !== '') process.stdout.write(`${meaning}\n`)
 }

@@ -1,13 +1,15 @@
 // `vertex demo`: two deployments in front of one's eyes, one that goes well and one that does not.
 // Everything is real: app servers, a Vertex and the operator's calls to its admin API are separate
 // processes and real HTTP; only the users are played by this process. The story is checked while it
-// is told: when it does not come true, the demo says so and ends with 1.
+// is told: when it does not come true, the demo says so and ends with 1. With a fleet three nodes
+// agree through a Redis, and the operator speaks with the one that leads.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ServiceView } from '../core/command.ts'
 import { type Explanation, isExplanation } from '../core/explanation.ts'
 import type { JournalEntry } from '../core/journal.ts'
 import type { AppBehaviour } from '../demo/app.ts'
+import { missingRedis, startFleet } from '../demo/fleet.ts'
 import { Screen } from '../demo/screen.ts'
 import { type App, type Addresses, Stage } from '../demo/stage.ts'
 import { Traffic } from '../demo/traffic.ts'
@@ -283,14 +285,42 @@ async function tellStory(story: Story, options: { once: boolean; screen: Screen 
   }
 }
 
+/** What stands in front of the app: the node that is spoken with first. */
+async function startNodes(
+  stage: Stage,
+  options: { screen: Screen; config: object; isFleet: boolean },
+): Promise<readonly [Addresses, ...Addresses[]]> {
+  const { config, isFleet, screen } = options
+  if (!isFleet) {
+    const proxy = await stage.startVertex(config)
+    screen.print(`  Vertex in front      ${proxy.url}`)
+    screen.print(`  admin and dashboard  ${proxy.adminUrl}/`)
+    return [proxy]
+  }
+  const { nodes, redis } = await startFleet(stage, config)
+  screen.print(`  Redis                ${redis}`)
+  for (const { adminUrl, name, url } of nodes) {
+    screen.print(`  node ${name}          ${url}, admin and dashboard ${adminUrl}/`)
+  }
+  const [{ adminUrl }] = nodes
+  screen.print(`  the fleet            vertex fleet --admin ${adminUrl}`)
+  return nodes
+}
+
 /** Sets the stage: an app, the receiver of pages, Vertex, and the users. */
 async function setUp(
   stage: Stage,
-  screen: Screen,
+  options: { screen: Screen; isFleet: boolean },
 ): Promise<{ proxy: Addresses; traffic: Traffic }> {
-  screen.print('Vertex demo: a deployment that goes well, then one that does not.\n', 'bold')
+  const { isFleet, screen } = options
+  const where = isFleet ? ', on three nodes' : ''
+  screen.print(
+    `Vertex demo: a deployment that goes well, then one that does not${where}.\n`,
+    'bold',
+  )
   const app = await stage.startApp('v1', APP_LATENCY_MS)
-  const proxy = await stage.startVertex({
+  screen.print(`  app v1               ${app.url}`)
+  const config = {
     listen: '127.0.0.1:0',
     admin: '127.0.0.1:0',
     threads: 1,
@@ -299,17 +329,16 @@ async function setUp(
     deploy_strategy: STRATEGY,
     page: { webhook: await stage.startReceiver() },
     timeouts: { drain_delay: '0', drain: '2s' },
-  })
-  screen.print(`  app v1               ${app.url}`)
-  screen.print(`  Vertex in front      ${proxy.url}`)
-  screen.print(`  admin and dashboard  ${proxy.adminUrl}/`)
+  }
+  const nodes = await startNodes(stage, { screen, config, isFleet })
   screen.print(`  users                ${REQUESTS_PER_SECOND} requests a second, real HTTP`)
   screen.print('\n  To be quick, the demo watches each step for 3 s (by default 30 s, then 60 s),')
   screen.print(
     '  bakes for 2 s (5 min), leaves a warm-up of 1 s (10 s), and is content with weaker',
   )
   screen.print('  proof: beta 0.2 (0.05), and a p99 up to twice that of stable (1.2 times).\n')
-  return { proxy, traffic: new Traffic(proxy.url, REQUESTS_PER_SECOND) }
+  const urls = nodes.map(({ url }) => url)
+  return { proxy: nodes[0], traffic: new Traffic(urls, REQUESTS_PER_SECOND) }
 }
 
 /**
@@ -319,7 +348,12 @@ async function setUp(
  * @returns the exit code: 0 when the story came true, 1 when it did not, 130 when `once` was
  *   interrupted
  */
-export async function demo(options: { once: boolean }): Promise<number> {
+export async function demo(options: { once: boolean; fleet: boolean }): Promise<number> {
+  const missing = options.fleet ? missingRedis() : null
+  if (missing !== null) {
+    console.error(missing)
+    return 1
+  }
   const stage = new Stage()
   const screen = new Screen()
   const leave = new AbortController()
@@ -329,7 +363,7 @@ export async function demo(options: { once: boolean }): Promise<number> {
   process.on('SIGTERM', onSignal)
   const timer = setTimeout(() => leave.abort('late'), options.once ? ONCE_LIMIT_MS : 2 ** 31 - 1)
   try {
-    const set = await setUp(stage, screen)
+    const set = await setUp(stage, { screen, isFleet: options.fleet })
     traffic = set.traffic
     traffic.start()
     const story = new Story({ stage, screen, proxy: set.proxy, traffic, stop: leave.signal })

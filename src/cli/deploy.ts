@@ -87,7 +87,7 @@ export async function deploy(
   const { rollout, stable } = changed.value
   // What is stable already needs no rollout; one that runs is another version's.
   const waits = wait && rollout !== null && stable?.version !== version
-  if (!waits || context.output === 'table') printChanged(context, changed.value)
+  if (!waits || context.output === 'table') await printChanged(context, changed.value)
   if (waits) return follow(context, { service: name, id: rollout.id, timeoutMs })
   return wait && stable?.version !== version ? EXIT.failed : EXIT.done
 }

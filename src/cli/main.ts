@@ -3,10 +3,19 @@
 // pay for the proxy. This file prints mistakes in the command line; verbs print their own
 // failures.
 
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
+import {
+  collect,
+  durationOption,
+  lineCount,
+  MOST_LINES,
+  oneOrTwo,
+  revision,
+  runCount,
+  whole,
+} from './arguments.ts'
 import type { Word } from './completion.ts'
 import type { Context, GlobalFlags } from './context.ts'
-import { readDuration } from './duration.ts'
 import { EXIT } from './exit.ts'
 import {
   PROBE_HELP,
@@ -21,54 +30,6 @@ import { vertexVersion } from './version.ts'
 type Verb = (context: Context) => Promise<number>
 
 const DEFAULT_CONFIG = 'vertex.yaml'
-/** As many as the admin API gives at a time. */
-const MOST_LINES = 1000
-/** Enough to tell a share of 0.1 % from none. */
-const MOST_RUNS = 10_000
-
-function duration(text: string): number {
-  const ms = readDuration(text)
-  if (ms === null) throw new InvalidArgumentError('It must be like 500ms, 30s, 10m or 1h.')
-  return ms
-}
-
-function whole(text: string): number {
-  if (/^\d{1,9}$/.test(text) && Number(text) > 0) return Number(text)
-  throw new InvalidArgumentError('It must be a whole number above 0.')
-}
-
-function lineCount(text: string): number {
-  const lines = whole(text)
-  if (lines <= MOST_LINES) return lines
-  throw new InvalidArgumentError(`It must be at most ${MOST_LINES}.`)
-}
-
-function runCount(text: string): number {
-  const runs = whole(text)
-  if (runs <= MOST_RUNS) return runs
-  throw new InvalidArgumentError(`It must be at most ${MOST_RUNS}.`)
-}
-
-function revision(text: string): number {
-  if (/^\d{1,15}$/.test(text)) return Number(text)
-  throw new InvalidArgumentError('It must be a whole number.')
-}
-
-/** An option whose default is shown as it would be written. */
-function durationOption(flags: string, about: string, usual: string): Option {
-  return new Option(flags, about).argParser(duration).default(duration(usual), usual)
-}
-
-function oneOrTwo(word: string, before: readonly string[] | undefined): readonly string[] {
-  if ((before?.length ?? 0) >= 2) {
-    throw new InvalidArgumentError('There is at most a service before it.')
-  }
-  return [...(before ?? []), word]
-}
-
-function collect(value: string, before: readonly string[] | undefined): readonly string[] {
-  return [...(before ?? []), value]
-}
 
 /** Runs a verb that speaks with a node: makes its context and closes it again. */
 async function speak(command: Command, verb: Verb): Promise<void> {
@@ -101,9 +62,10 @@ function localVerbs(program: Command): void {
     .command('demo')
     .description('see a good and a bad deployment, with nothing to set up')
     .option('--once', 'end when the story is told')
-    .action(async ({ once = false }: { once?: boolean }) => {
+    .option('--fleet', 'with three nodes that agree through a Redis, which it starts')
+    .action(async ({ fleet = false, once = false }: { fleet?: boolean; once?: boolean }) => {
       const { demo } = await import('./demo.ts')
-      process.exitCode = await demo({ once })
+      process.exitCode = await demo({ once, fleet })
     })
   program
     .command('validate')
@@ -155,17 +117,28 @@ function lookingVerbs(program: Command): void {
     .option('-n, --lines <n>', `how many, at most ${MOST_LINES}`, lineCount, 20)
     .option('-f, --follow', 'go on until interrupted')
     .option('-a, --all', 'also entries that only carry counters')
+    .addOption(
+      new Option('--fleet', 'what all nodes of the fleet have decided').conflicts('follow'),
+    )
     .action(
       async (
         service: string | undefined,
-        flags: { lines: number; follow?: boolean; all?: boolean },
+        flags: { lines: number; follow?: boolean; all?: boolean; fleet?: boolean },
         command: Command,
       ) => {
         const { journal } = await import('./journal.ts')
-        const { all = false, follow = false, lines } = flags
-        await speak(command, (context) => journal(context, { service, all, follow, lines }))
+        const { all = false, fleet = false, follow = false, lines } = flags
+        await speak(command, (context) => journal(context, { service, all, fleet, follow, lines }))
       },
     )
+  program
+    .command('fleet')
+    .description('show the nodes of the fleet, and when each served by the last change')
+    .argument('[service]')
+    .action(async (service: string | undefined, _: unknown, command: Command) => {
+      const { fleet } = await import('./fleet.ts')
+      await speak(command, (context) => fleet(context, service))
+    })
   program
     .command('healthcheck')
     .description('say by the exit code whether the node is ready')

@@ -1,7 +1,7 @@
 // `vertex validate`: says about a config file what a start would say, without starting anything.
 
 import { formatMistake } from '../config/mistake.ts'
-import type { Config, ServiceConfig } from '../config/config.ts'
+import type { Address, Config, FleetConfig, ServiceConfig } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
 import { percentFromWeight } from '../core/weight.ts'
 import { EXIT } from './exit.ts'
@@ -32,14 +32,30 @@ export async function validate(options: ValidateOptions): Promise<number> {
 }
 
 function summaryOf(config: Config, file: string): string {
-  const { listen, admin, scenarios, services, threads } = config
+  const { listen, admin, fleet, scenarios, services, threads } = config
   const names = scenarios.map(({ name }) => name).join(', ')
   return [
     `${file} is valid`,
     `  listen ${listen.host}:${listen.port}, admin ${admin.host}:${admin.port}, threads ${threads}`,
+    ...(fleet === null ? [] : [`  fleet: node ${fleet.node}, ${redisOf(fleet)}`]),
     ...services.map(lineOf),
     ...(names === '' ? [] : [`  scenarios ${names}`]),
   ].join('\n')
+}
+
+/** Where a fleet's Redis is; who logs in there, and how, is nobody's business. */
+function redisOf({ redis }: FleetConfig): string {
+  const each = (places: readonly Address[]): string =>
+    places.map(({ host, port }) => `${host}:${port}`).join(', ')
+  const secured = redis.tls === null ? '' : ' with TLS'
+  switch (redis.kind) {
+    case 'single':
+      return `Redis at ${each([redis])}, database ${redis.db}${secured}`
+    case 'sentinel':
+      return `Redis ${redis.name} by sentinels at ${each(redis.sentinels)}${secured}`
+    case 'cluster':
+      return `Redis Cluster at ${each(redis.nodes)}${secured}`
+  }
 }
 
 function lineOf(service: ServiceConfig): string {

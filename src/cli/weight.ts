@@ -31,6 +31,6 @@ export async function weight(
     ifMatch: revision ?? picked.value.revision,
   })
   if (!changed.ok) return fail(changed)
-  printChanged(context, changed.value)
+  await printChanged(context, changed.value)
   return EXIT.done
 }

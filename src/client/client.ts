@@ -6,6 +6,7 @@
 // types only: what the node sends is what core/ says.
 
 import type { NodeView, ServiceView } from '../core/command.ts'
+import type { FleetEntry, FleetView } from '../core/fleet/view.ts'
 import type { JournalEntry } from '../core/journal.ts'
 import type { SyntheticReport } from '../core/synthetic.ts'
 import { signalsOf } from './deadline.ts'
@@ -18,6 +19,7 @@ import type {
   ClientOptions,
   DeployOptions,
   EventsOptions,
+  FleetJournalOptions,
   JournalOptions,
   JournalPage,
   OpenApiDocument,
@@ -48,6 +50,8 @@ export type {
   ProofView,
   RiskView,
 } from '../core/explanation.ts'
+export type { Standing } from '../core/fleet/standing.ts'
+export type { Convergence, FleetEntry, FleetView, MemberView } from '../core/fleet/view.ts'
 export type { JournalEntry, JournalKind } from '../core/journal.ts'
 export type {
   Assertion,
@@ -66,6 +70,7 @@ export type {
   ClientOptions,
   DeployOptions,
   EventsOptions,
+  FleetJournalOptions,
   JournalOptions,
   JournalPage,
   OpenApiDocument,
@@ -250,6 +255,22 @@ export class VertexClient {
       reconnects,
       signals: [...this.#transport.signals, ...signalsOf(signal)],
     })
+  }
+
+  // --- the fleet ------------------------------------------------------------------------------
+
+  /** The fleet as the node sees it; 404 `no-fleet` when it works alone. */
+  fleet(options: CallOptions = {}): Promise<FleetView> {
+    return this.#transport.json({ method: 'GET', path: '/v1/fleet' }, options)
+  }
+
+  /** The newest decisions about a service of all nodes, oldest first; `seq` counts in a node. */
+  async fleetJournal(options: FleetJournalOptions = {}): Promise<readonly FleetEntry[]> {
+    const { service = this.#service, limit } = options
+    const path = `/v1/fleet/journal${queryOf({ service, limit })}`
+    const asked: Asked = { method: 'GET', path }
+    const answer = await this.#transport.json<{ entries: readonly FleetEntry[] }>(asked, options)
+    return answer.entries
   }
 
   // --- the node -------------------------------------------------------------------------------

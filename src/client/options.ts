@@ -3,6 +3,7 @@
 // is. It decides nothing.
 
 import type { ServiceView } from '../core/command.ts'
+import type { Convergence } from '../core/fleet/view.ts'
 import type { JournalEntry, JournalKind } from '../core/journal.ts'
 import type { Assertion } from '../core/synthetic.ts'
 
@@ -86,6 +87,11 @@ export interface JournalOptions extends CallOptions {
   readonly kinds?: readonly JournalKind[] | undefined
 }
 
+export interface FleetJournalOptions extends ServiceOptions {
+  /** 1 to 1000; 100 by default. */
+  readonly limit?: number | undefined
+}
+
 export interface EventsOptions {
   /** Entries of this service only; of all services and of the node by default. */
   readonly service?: string | undefined
@@ -100,7 +106,11 @@ export interface EventsOptions {
 }
 
 /** A service after a change, with a sentence about what was done or why nothing had to be. */
-export type Changed = ServiceView & { readonly note: string }
+export type Changed = ServiceView & {
+  readonly note: string
+  /** How far it has come in the fleet by now; null: the node works alone. */
+  readonly convergence: Convergence | null
+}
 
 export interface JournalPage {
   readonly entries: readonly JournalEntry[]

@@ -147,11 +147,7 @@ function unknownKey(error: ErrorObject, at: { path: string; base: string }): Com
   const guess = suggest(key, known)
   const hint = guess === null ? `known are ${known.join(', ')}` : `did you mean ${guess}?`
   const path = under(at.path, key)
-  const name = nameOf(at.base + path)
-  const message =
-    name === 'fleet'
-      ? 'Cannot join a fleet as this version of Vertex works alone: fleets come with a later one'
-      : `Cannot use the key ${JSON.stringify(key)} as it is unknown here: ${hint}`
+  const message = `Cannot use the key ${JSON.stringify(key)} as it is unknown here: ${hint}`
   return { pointer: at.base + path, part: 'key', remove: path, message }
 }
 

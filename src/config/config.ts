@@ -112,6 +112,56 @@ export type ReceiverConfig =
       readonly labels: Readonly<Record<string, string>>
     })
 
+/** How TLS is spoken with Redis: contents of files in PEM, or null where the default holds. */
+export interface FleetTls {
+  /** Null: what the system trusts. */
+  readonly ca: string | null
+  readonly cert: string | null
+  /** A secret. */
+  readonly key: string | null
+  /** The name in Redis's certificate, or null: the host that is connected to. */
+  readonly serverName: string | null
+}
+
+/** Where the fleet's Redis is. No port is 0; `tls` null means without. */
+export type RedisPlace =
+  | {
+      readonly kind: 'single'
+      readonly host: string
+      readonly port: number
+      readonly db: number
+      readonly tls: FleetTls | null
+    }
+  | {
+      readonly kind: 'sentinel'
+      /** What the sentinels call the master. */
+      readonly name: string
+      readonly sentinels: readonly Address[]
+      readonly db: number
+      /** For the sentinels, too. */
+      readonly tls: FleetTls | null
+      readonly sentinelUsername: string | null
+      /** A secret. */
+      readonly sentinelPassword: string | null
+    }
+  | {
+      readonly kind: 'cluster'
+      readonly nodes: readonly Address[]
+      readonly tls: FleetTls | null
+    }
+
+export interface FleetConfig {
+  /** This node's name, unlike that of any other node of the fleet. */
+  readonly node: string
+  /** What keys and channels begin with; without braces. */
+  readonly prefix: string
+  readonly redis: RedisPlace
+  /** For Redis; null: its default user. */
+  readonly username: string | null
+  /** A secret. */
+  readonly password: string | null
+}
+
 export interface VersionConfig {
   readonly name: string
   /** `http://host:port`, at least one. */
@@ -172,6 +222,8 @@ export interface Config {
   readonly scenarios: readonly Transaction[]
   /** Who is told when somebody must look; empty: nobody. */
   readonly receivers: readonly ReceiverConfig[]
+  /** The nodes that this one works with, or null: it works alone. Read once, at the start. */
+  readonly fleet: FleetConfig | null
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
   /** Paths on the data listener answered by Vertex itself for load balancers, or null. */
   readonly readinessPath: string | null

@@ -33,6 +33,10 @@ export interface Place {
   readonly column: number
 }
 
+/**
+ * Aliases can make a few lines a million values. A file without them has no more values than
+ * characters, so a long one may have more than this.
+ */
 const MAX_NODES = 100_000
 const MAX_DEPTH = 64
 
@@ -51,6 +55,9 @@ interface Reading {
 const SYNTAX: Readonly<Record<string, string>> = {
   MULTIPLE_DOCS: 'Cannot read more than one YAML document in a file',
 }
+
+/** Where the parser quotes what may be a value, and so a secret. */
+const VALUE_IN_SYNTAX = /^(Unexpected scalar .*?: |Block scalar header .*?: ).*/s
 
 /** @param source the file's text and its name as the operator gave it */
 export function readDocument(
@@ -72,7 +79,8 @@ export function readDocument(
     mistakes.push({ file, ...placeAt(offset), message })
   }
   for (const error of yaml.errors) {
-    say(error.pos[0], SYNTAX[error.code] ?? `Cannot read this as YAML: ${error.message}`)
+    const reason = error.message.replace(VALUE_IN_SYNTAX, '$1not shown here')
+    say(error.pos[0], SYNTAX[error.code] ?? `Cannot read this as YAML: ${reason}`)
   }
   const reading: Reading = {
     source: text,
@@ -118,7 +126,8 @@ function plain(reading: Reading, found: Node, pointer: string): Plain {
     reading.unfilled.add(pointer)
     return null
   }
-  if (++reading.nodes > MAX_NODES || pointer.split('/').length > MAX_DEPTH) {
+  const most = Math.max(MAX_NODES, reading.source.length)
+  if (++reading.nodes > most || pointer.split('/').length > MAX_DEPTH) {
     if (reading.nodes !== Number.POSITIVE_INFINITY) {
       reading.say(at, 'Cannot read this file as it is nested too deep or repeats itself by aliases')
     }

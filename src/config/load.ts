@@ -4,13 +4,14 @@
 // over the file.
 
 import { readFileSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
+import { availableParallelism, hostname } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import type { Transaction } from '../core/transaction/transaction.ts'
 import { checkShape } from './check.ts'
 import type { AccessLogConfig, Config, ServiceConfig } from './config.ts'
 import { reportAccessLog } from './contradictions.ts'
 import { type Environment, readDocument } from './document.ts'
+import { fleetOf } from './fleet.ts'
 import { idleSettings } from './idle.ts'
 import { type Mistake, quote, type Report, under } from './mistake.ts'
 import {
@@ -156,6 +157,7 @@ function resolveNode(document: NodeDocument, context: Context): Config {
     halfClose: valueFrom(HALF_CLOSE, document.half_close),
     accessLog: accessLogOf(document, context),
     receivers: receiversOf(document.page, context),
+    fleet: fleetOf(document.fleet, { ...context, host: hostname() }),
     scenarios: transactions,
     services: resolveServices(document, { ...context, scenarios: known }),
   }

@@ -47,9 +47,12 @@ export function nameOf(pointer: string): string {
   return name
 }
 
-/** Keeps the user and password of a URL out of terminals and logs. */
+/**
+ * Keeps the user and password of a URL out of terminals and logs: all up to the last `@`, as a
+ * password may itself hold any sign when the URL is written wrongly.
+ */
 function withoutPassword(text: string): string {
-  return text.replace(/\/\/[^/\s]*@/g, '//…@')
+  return text.replace(/\/\/.*@/s, '//…@')
 }
 
 /** The current value as it appears at the end of a sentence, cut so that a line stays a line. */

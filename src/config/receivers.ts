@@ -1,11 +1,10 @@
 // Who is told of incidents, from the `page` block of a file. A secret stands in the file, mostly as
-// `${VAR}`, or in a file of its own that is read here; none of it appears in a mistake. What this
+// `${VAR}`, or in a file of its own read by beside.ts; none of it appears in a mistake. What this
 // lets through can be sent: the URL, the headers and the template have been tried.
 
-import { readFileSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { type BlockContext, readSecret, secretIn } from './beside.ts'
 import type { ReceiverConfig } from './config.ts'
-import { nameOf, type Report, under } from './mistake.ts'
+import { nameOf, under } from './mistake.ts'
 import {
   ALERTMANAGER_HEADERS,
   PAGE_HEADER,
@@ -38,18 +37,10 @@ const LABEL_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/
 /** Labels that tell one alert from another: ours. */
 const OWN_LABELS: readonly string[] = ['alertname', 'incident', 'service', 'severity', 'version']
 
-interface Context {
-  /** The config's absolute path. */
-  readonly file: string
-  readonly report: Report
-  /** Whether a key stands in the file: what was wrong has been cut away, and was reported. */
-  readonly isWritten: (pointer: string) => boolean
-}
-
 /** All receivers of a `page` block; reports what cannot be used. */
 export function receiversOf(
   page: PageDocument | undefined,
-  context: Context,
+  context: BlockContext,
 ): readonly ReceiverConfig[] {
   if (page === undefined) return []
   const { isWritten, report } = context
@@ -89,7 +80,7 @@ export function receiversOf(
 interface Place {
   /** The pointer of the receiver's part. */
   readonly at: string
-  readonly context: Context
+  readonly context: BlockContext
 }
 
 function receiverOf(
@@ -137,46 +128,14 @@ function receiverOf(
   }
 }
 
-/**
- * The value of `key`, else of the file that `key_file` names. Empty when there is none: reported.
- */
+/** The secret under `key` or in the file of `key_file`. Empty when there is none: reported. */
 function secretOf(part: ReceiverPart, ask: Place & { row: Setting<string>; key: string }): string {
-  const { at, context, key, row } = ask
-  const { [key]: text, [`${key}_file`]: file } = part
-  if (typeof text === 'string' && typeof file === 'string') {
-    const rule = `it stands in the file of ${key}_file: leave one of them out`
-    context.report(under(at, key), `Cannot use ${nameOf(at)}.${key} as ${rule}`, 'key')
-  }
-  if (typeof text === 'string') return text
-  if (typeof file === 'string') {
-    return readSecret(file, { row, context, pointer: under(at, `${key}_file`) })
-  }
-  if (context.isWritten(under(at, key)) || context.isWritten(under(at, `${key}_file`))) return ''
+  const found = secretIn(part, ask)
+  if (found !== null) return found
+  const { at, context, key } = ask
   const rule = `it needs the key ${key} or ${key}_file`
   context.report(at, `Cannot page by ${nameOf(at)} as ${rule}`, 'key')
   return ''
-}
-
-function readSecret(
-  file: string,
-  ask: { row: Setting<string>; context: Context; pointer: string },
-): string {
-  const { context, pointer, row } = ask
-  const name = nameOf(pointer)
-  let text: string
-  try {
-    text = readFileSync(resolve(dirname(context.file), file), 'utf8').trim()
-  } catch (error) {
-    const { message } = error as Error
-    context.report(pointer, `Cannot read the file of ${name} as the system refuses: ${message}`)
-    return ''
-  }
-  const value = row.read(text)
-  if (value === undefined) {
-    const rule = `it must be ${row.rule}: current value is not shown here`
-    context.report(pointer, `Cannot take the content of the file of ${name} as ${rule}`)
-  }
-  return value ?? ''
 }
 
 /** Headers and those from files, under lower-case names. */

@@ -8,6 +8,7 @@ import { Type } from '../core/json-schema.ts'
 import { ADMIN_TOKEN, LIMITS, NODE, TIMEOUTS } from './node-settings.ts'
 import { TRUSTED_PROXY, UPGRADE_PROTOCOL } from './node-settings.ts'
 import * as evidence from './evidence-settings.ts'
+import * as fleet from './fleet-settings.ts'
 import * as gate from './gate-settings.ts'
 import * as mirror from './mirror-settings.ts'
 import * as page from './page-settings.ts'
@@ -144,6 +145,29 @@ function pageSchema(leaf: Leaf): TSchema {
   return mapping({ webhook, headers, receivers: named(receiver) })
 }
 
+/** The nodes that work together, and their Redis. That it is named once is said in fleet.ts. */
+function fleetSchema(leaf: Leaf): TSchema {
+  const { FLEET_TLS, FLEET_TLS_WORD, SENTINEL } = fleet
+  return mapping({
+    node: leaf(fleet.FLEET_NODE),
+    redis: leaf(fleet.FLEET_REDIS),
+    sentinel: Type.Object(
+      {
+        ...optionalKeysOf(SENTINEL, leaf),
+        nodes: Type.Array(leaf(fleet.SENTINEL_NODE), { minItems: 1 }),
+      },
+      strict,
+    ),
+    cluster: Type.Array(leaf(fleet.FLEET_CLUSTER), { minItems: 1 }),
+    ...keysOf(fleet.FLEET_LOGIN, leaf),
+    tls: whenType('object', {
+      not: leaf(FLEET_TLS_WORD),
+      is: mapping(keysOf(FLEET_TLS, leaf)),
+    }),
+    prefix: leaf(fleet.FLEET_PREFIX),
+  })
+}
+
 /** A whole file. What flat and `services` forms exclude of each other is said in load.ts. */
 export function documentSchema(leaf: Leaf): TSchema {
   const nodeParts = {
@@ -161,6 +185,7 @@ export function documentSchema(leaf: Leaf): TSchema {
       redact: Type.Array(leaf(wire.ACCESS_LOG_REDACT)),
     }),
     page: pageSchema(leaf),
+    fleet: fleetSchema(leaf),
   }
   const { versions = Type.Any(), routing = Type.Any(), ...rest } = serviceParts(leaf)
   const optional = Object.entries(rest).map(([key, part]) => [key, Type.Optional(part)])
@@ -240,6 +265,23 @@ export interface PageDocument {
   >
 }
 
+export interface SentinelDocument {
+  readonly [key: string]: unknown
+  readonly nodes?: readonly (string | undefined)[]
+  readonly name?: string
+}
+
+export interface FleetDocument {
+  readonly [key: string]: unknown
+  readonly node?: string
+  readonly redis?: string
+  readonly sentinel?: SentinelDocument
+  readonly cluster?: readonly (string | undefined)[]
+  readonly db?: string
+  readonly tls?: string | Texts
+  readonly prefix?: string
+}
+
 export interface NodeDocument extends ServiceDocument {
   readonly admin_token?: string
   readonly timeouts?: Texts
@@ -253,5 +295,6 @@ export interface NodeDocument extends ServiceDocument {
     readonly redact?: readonly (string | undefined)[]
   }
   readonly page?: PageDocument
+  readonly fleet?: FleetDocument
   readonly services?: Readonly<Record<string, ServiceDocument | undefined>>
 }

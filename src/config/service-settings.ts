@@ -77,7 +77,8 @@ export const ROUTING = {
   stable: share(
     'routing.stable',
     'The version that is trusted. Its share is what is left to 100 %. none: there is none yet, ' +
-      'and the first version that is deployed goes to 100 %.',
+      'and the first version that is deployed goes to 100 %. In a fleet this block only starts a ' +
+      'service that the fleet does not know yet.',
   ),
   candidate: share('routing.candidate', 'The version on trial; 0 % without a share.'),
 } as const

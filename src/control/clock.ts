@@ -5,6 +5,8 @@
 // that a reload brings in must not throw the rollouts of the others forward or back.
 
 const LONGEST_LEAP_MS = 24 * 3600 * 1000
+/** A node that is further off than this does not lead either, and moves nobody's time. */
+const FOLLOWED_MS = 5000
 
 export interface ClockOptions {
   readonly monotonic: () => number
@@ -29,6 +31,15 @@ export class Clock {
   continueFrom(savedMs: number): void {
     if (this.#asked) this.#start += Math.max(0, savedMs - this.now())
     else this.#start = Math.min(Math.max(savedMs, this.#wall()), savedMs + LONGEST_LEAP_MS)
+  }
+
+  /**
+   * Follows the time of another node that is a little ahead, so that what it has decided is not in
+   * the future here. A clock that is far off moves nobody.
+   */
+  follow(othersMs: number): void {
+    const aheadMs = othersMs - this.now()
+    if (aheadMs > 0 && aheadMs <= FOLLOWED_MS) this.#start += aheadMs
   }
 
   /** Whole milliseconds, so that the journal tells exactly what was reckoned with. */

@@ -5,53 +5,49 @@
 
 import { dirname } from 'node:path'
 import type { Board } from '../board/board.ts'
+import { clearBuckets } from '../board/buckets.ts'
 import type { Config, ServiceConfig } from '../config/config.ts'
-import type { Answer, Change, Command } from '../core/command.ts'
-import type { RolloutEvent } from '../core/events.ts'
+import type { Answer, Command, ServiceView } from '../core/command.ts'
+import type { FleetView } from '../core/fleet/view.ts'
 import type { JournalEntry } from '../core/journal.ts'
 import type { FailedRequest } from '../core/outcome.ts'
 import type { Problem } from '../core/problem.ts'
-import { blankDocument, type Stepped } from '../core/rollout/transition.ts'
-import { step } from '../core/rollout.ts'
 import type { Table } from '../core/table.ts'
 import { connectOnce } from './check-request.ts'
-import { Clock } from './clock.ts'
-import { eventOf, type ParseStrategy } from './command-event.ts'
+import { Changes } from './changes.ts'
+import type { Clock } from './clock.ts'
 import { degradedSentences } from './degraded.ts'
 import { EvidenceLines } from './evidence-lines.ts'
 import { memoryMs } from './facts.ts'
+import { Shared } from './fleet/shared.ts'
 import { Gates } from './gates/gates.ts'
 import { probe } from './gates/probe.ts'
-import { JournalFile } from './journal-file.ts'
-import { completed } from './complete.ts'
+import type { JournalFile } from './journal-file.ts'
 import { Keeper, type KeeperParts } from './keeper.ts'
-import type { Ledger, Reading } from './ledger.ts'
+import type { Ledger } from './ledger.ts'
 import { Loop } from './loop.ts'
 import { Mirroring } from './mirroring.ts'
 import type { ControlOptions, EdgePort, Log } from './options.ts'
-import { Pager, type PagerNote } from './pages/pager.ts'
-import { busy, notHere, refused, unknownService } from './problems.ts'
+import { openAlone, type Opening } from './opening.ts'
+import type { Pager, PagerNote } from './pages/pager.ts'
+import { openParts, type Parts } from './parts.ts'
+import { noFleetJournal, notHere, refused, unknownService } from './problems.ts'
 import { Publisher } from './publisher.ts'
 import { Residency } from './residency.ts'
 import { routingEvent } from './routing.ts'
-import { StateDirectory } from './state-directory.ts'
 import { Targets } from './targets.ts'
 import { serviceView, type ViewParts } from './views.ts'
 import { wantedOf } from './wanted.ts'
 
-interface Opened {
-  readonly ledger: Ledger
-  readonly journal: JournalFile
-  readonly clock: Clock
-  readonly torn: number
-  readonly pager: Pager
-}
+/**
+ * An incident that was opened so long ago in a fleet was told, or its receiver cannot be reached.
+ */
+const UNTOLD_MS = 600_000
 
 export class Control {
   readonly #board: Board
   readonly #edge: EdgePort
   readonly #log: Log
-  readonly #parseStrategy: ParseStrategy
   readonly #ledger: Ledger
   readonly #journal: JournalFile
   readonly #evidence: EvidenceLines
@@ -65,6 +61,8 @@ export class Control {
   readonly #targets: Targets
   readonly #publisher: Publisher
   readonly #loop: Loop
+  readonly #changes: Changes
+  readonly #shared: Shared | null
   readonly #keepers = new Map<string, Keeper>()
   /** Read from the ledger, but not in the table yet: nothing is judged or commanded in them. */
   #opening: readonly Keeper[] = []
@@ -72,16 +70,18 @@ export class Control {
   #reloading: Promise<void> = Promise.resolve()
   readonly #closing = new AbortController()
   #config: Config
+  /** Of the services in the file. */
+  #names: ReadonlySet<string>
   #problems: readonly Problem[] = []
 
-  private constructor(options: ControlOptions, opened: Opened) {
+  private constructor(options: ControlOptions, opened: Parts) {
     const { wall = Date.now, random = Math.random, connect = connectOnce } = options
     const { board, mirror = null, mirrorTo, synthetic = null } = options
     this.#board = board
     this.#edge = options.edge
     this.#log = options.log
-    this.#parseStrategy = options.parseStrategy
     this.#config = options.config
+    this.#names = new Set(options.config.services.map(({ name }) => name))
     this.#ledger = opened.ledger
     this.#journal = opened.journal
     this.#evidence = new EvidenceLines(opened.journal)
@@ -115,22 +115,31 @@ export class Control {
       connectMs: () => this.#config.timeouts.connectMs,
       onFound: (version) => this.#loop.found(version),
     })
+    const common = { board, clock: this.#clock, residency: this.#residency, keepers: this.#keepers }
+    const { fleet } = opened
+    this.#shared =
+      fleet === null
+        ? null
+        : new Shared({
+            ...{ ...common, wall, onFault, port: fleet, directory: this.#ledger, log: this.#log },
+            handle: (command) => this.handle(command),
+            monotonic: options.monotonic ?? (() => performance.now()),
+            isConfigured: (service) => this.#names.has(service),
+            onCharge: (keeper, charge) => this.#onCharge(keeper, charge),
+            onFollow: (keeper) => this.#pager.leave(keeper.config.name),
+            onSettled: (keeper) => this.#lookAtProof(keeper),
+            onNote: (text) => this.#note('fleet', text),
+          })
     this.#loop = new Loop({
-      board: this.#board,
-      clock: this.#clock,
-      evidence: this.#evidence,
-      residency: this.#residency,
-      targets: this.#targets,
-      keepers: this.#keepers,
+      ...{ ...common, shared: this.#shared, evidence: this.#evidence, targets: this.#targets },
       memoryMs: () => memoryMs(this.#config),
       onFault,
     })
-    if (opened.torn > 0) {
-      const text = `the journal's last line was cut off: ${opened.torn} bytes were removed`
-      this.#log.warn({ bytes: opened.torn }, text)
-      this.#note('start', text)
-    }
-    this.#log.info({ stateDir: options.config.stateDir, wall: wall() }, 'state directory opened')
+    this.#changes = new Changes({
+      ...{ parseStrategy: options.parseStrategy, loop: this.#loop, shared: this.#shared },
+      ...{ residency: this.#residency, targets: this.#targets },
+      view: (keeper) => this.#view(keeper),
+    })
   }
 
   /**
@@ -138,18 +147,13 @@ export class Control {
    * threads must be able to receive tables. Throws with one sentence when the directory is locked.
    */
   static async open(options: ControlOptions): Promise<Control> {
-    const { monotonic = () => performance.now(), wall = Date.now } = options
-    const directory = options.config.stateDir
-    const ledger = await StateDirectory.open({ directory, wall })
-    const { journal, torn } = await JournalFile.open({ directory, wall })
-    const clock = new Clock({ monotonic, wall })
-    const { complaints, pager } = await Pager.open({
-      ...{ directory, wall, random: options.random ?? Math.random },
-      onNote: (note) => control.#onPaged(note),
-    })
-    const control: Control = new Control(options, { ledger, journal, clock, torn, pager })
+    const parts = await openParts(options, { onPaged: (note) => control.#onPaged(note) })
+    const { complaints, journal, pager } = parts
+    const control: Control = new Control(options, parts)
     for (const text of complaints) control.#note('start', text)
     pager.configure(options.config.receivers)
+    journal.onEntry((entry) => control.#shared?.note(entry))
+    await control.#shared?.start()
     await control.#openServices(options.config.services)
     control.#loop.start()
     return control
@@ -158,16 +162,23 @@ export class Control {
   /** @param by aborts when nobody waits for the answer to a probe any more */
   async handle(command: Command, by: AbortSignal = this.#closing.signal): Promise<Answer> {
     if (command.do === 'node') return refused(notHere())
+    if (command.do === 'fleet-journal')
+      return this.#shared?.journal(command) ?? refused(noFleetJournal())
     if (command.do === 'services') {
-      const services = [...this.#keepers.values()].map((keeper) => this.#view(keeper))
-      return { ok: true, answer: 'services', services }
+      const services = [...this.#keepers.values()].map((keeper) => this.#seen(keeper))
+      return { ok: true, answer: 'services', services: await Promise.all(services) }
     }
     const keeper = this.#keepers.get(command.service)
-    if (keeper === undefined)
-      return refused(unknownService(command.service, [...this.#keepers.keys()]))
-    if (command.do === 'service') return this.#serviceAnswer(keeper, '')
+    if (keeper === undefined) return refused(unknownService(command.service, this.#keepers.keys()))
+    if (command.do === 'service') {
+      const service = await this.#seen(keeper)
+      return { ok: true, answer: 'service', service, note: '', convergence: null }
+    }
     if (command.do === 'synthetic') return probe(keeper.document.state, command, this.#prober(by))
-    return this.#change(keeper, command)
+    // Without a wait where there is nothing to wait for: an abort is done in this turn.
+    const asked = this.#shared?.elsewhere(command, keeper) ?? null
+    const answer = asked === null ? null : await asked
+    return answer ?? this.#changes.change(keeper, command)
   }
 
   /** Applies a config that was read and found good: what the file owns, and nothing else. */
@@ -180,13 +191,14 @@ export class Control {
   async #reload(config: Config): Promise<void> {
     this.#config = config
     this.#pager.configure(config.receivers)
-    const names = new Set(config.services.map(({ name }) => name))
+    this.#names = new Set(config.services.map(({ name }) => name))
     for (const [name, keeper] of this.#keepers) {
-      if (names.has(name)) continue
+      if (this.#names.has(name)) continue
       await keeper.settle()
       this.#mirroring?.forget(name)
       this.#keepers.delete(name)
       this.#gates.forget(name)
+      this.#shared?.forget(name)
       this.#note('config', `service ${name} is no longer in the file; its state is kept`)
     }
     const fresh = config.services.filter(({ name }) => !this.#keepers.has(name))
@@ -199,7 +211,8 @@ export class Control {
     }
     await this.#openServices(fresh)
     this.#note('config', `the file ${config.file} was read again`)
-    for (const service of known) await this.#adoptRouting(service)
+    // In a fleet a file that is rolled out node by node must not move a service to and fro.
+    if (this.#shared === null) for (const service of known) await this.#adoptRouting(service)
   }
 
   /** Calls `listener` with every journal entry; returns how to stop that. */
@@ -219,10 +232,21 @@ export class Control {
 
   /** Sentences about what does not work as it should; empty when all is well. */
   degraded(): readonly string[] {
-    return degradedSentences({
+    const own = degradedSentences({
       ...{ problems: this.#problems, keepers: this.#keepers, journal: this.#journal },
       ...{ pager: this.#pager, publisher: this.#publisher, residency: this.#residency },
     })
+    return [...own, ...(this.#shared?.degraded() ?? [])]
+  }
+
+  /** The fleet as this node knows it; null: it works alone. */
+  fleet(): FleetView | null {
+    return this.#shared?.view() ?? null
+  }
+
+  /** The node is about to stop: in a fleet another one leads from now on. */
+  resign(): void {
+    this.#shared?.resign()
   }
 
   /** Stops the loop, saves all evidence and releases the state directory. */
@@ -232,6 +256,7 @@ export class Control {
     await this.#loop.stop()
     this.#targets.close()
     for (const keeper of this.#keepers.values()) await keeper.settle()
+    await this.#shared?.close()
     await this.#pager.close()
     await this.#journal.close()
     await this.#ledger.close()
@@ -240,83 +265,80 @@ export class Control {
   // --- opening ---------------------------------------------------------------------------------
 
   async #openServices(services: readonly ServiceConfig[]): Promise<void> {
-    const read: { service: ServiceConfig; reading: Reading }[] = []
-    for (const service of services) {
-      read.push({ service, reading: await this.#ledger.read(service.name) })
-    }
-    // The latest of all: a service that has rested for long must not hold the others' time back.
-    const saved = read.map(({ reading }) =>
-      reading.found === 'document' ? reading.saved.clockMs : Number.NEGATIVE_INFINITY,
-    )
-    const latestMs = saved.reduce((latest, ms) => Math.max(latest, ms), Number.NEGATIVE_INFINITY)
-    if (Number.isFinite(latestMs)) this.#clock.continueFrom(latestMs)
-    const opened = read.map(({ reading, service }) => this.#openService(service, reading))
+    const from = { ledger: this.#ledger, clock: this.#clock }
+    const openings = await (this.#shared?.open(services) ?? openAlone(services, from))
+    const opened = openings.map((opening) => ({ opening, keeper: this.#keeperOf(opening) }))
     this.#opening = opened.map(({ keeper }) => keeper)
     await this.#publisher.publish() // one table for all of them
-    await Promise.all(opened.flatMap(({ keeper, first }) => first.map((one) => keeper.take(one))))
+    const steps = opened.flatMap(({ keeper, opening }) =>
+      opening.first.map((one) => keeper.take(one)),
+    )
+    await Promise.all(steps)
     this.#opening = []
-    for (const { keeper, isDamaged } of opened) {
+    for (const { keeper, opening } of opened) {
       this.#keepers.set(keeper.config.name, keeper)
-      if (!keeper.assign()) this.#log.error({ service: keeper.config.name }, 'no row was published')
+      const { candidate, stable } = keeper.document.state
+      // A weight that the fleet has not agreed to waits for that; the rest is served.
+      const isServed = keeper.assign() || keeper.assign({ stable, candidate, weight: 0 })
+      if (!isServed) this.#log.error({ service: keeper.config.name }, 'no row was published')
       keeper.setLimits()
       keeper.lookAtMirror()
       this.#loop.survey(keeper)
+      if (this.#shared !== null) this.#openedShared(keeper, this.#shared)
+      if (this.#shared !== null) continue
       this.#gates.follow(keeper.document.state)
-      if (!isDamaged) this.#pager.reconcile(keeper.document.state)
+      if (!opening.isDamaged) this.#pager.reconcile(keeper.document.state)
     }
-    this.#pager.forgetOthers(new Set(this.#keepers.keys()))
+    const names = new Set(this.#keepers.keys())
+    if (this.#shared === null) this.#pager.forgetOthers(names)
+    else this.#pager.leaveOthers(names)
   }
 
-  /** Decides what the first steps of a service are; does not take them. */
-  #openService(
-    service: ServiceConfig,
-    reading: Reading,
-  ): { keeper: Keeper; first: readonly Stepped[]; isDamaged: boolean } {
-    let document = blankDocument(service.name)
-    let savedEpoch: number | null = null
-    let config = service
-    if (reading.found === 'document') {
-      document = completed(reading.saved.document, service.strategy)
-      savedEpoch = document.state.epoch
+  /** A service of a fleet is in the table. */
+  #openedShared(keeper: Keeper, shared: Shared): void {
+    shared.opened(keeper)
+    if (shared.isAway) this.#tellOfAll(keeper)
+    else this.#pager.leave(keeper.config.name) // until this node leads
+  }
+
+  #keeperOf({ document, savedEpoch, service, told }: Opening): Keeper {
+    for (const text of told) {
+      this.#log.error({ service: service.name }, text)
+      this.#note('start', text)
     }
-    if (reading.found === 'damage') {
-      this.#log.error({ service: service.name }, reading.text)
-      this.#note('start', reading.text)
-      // What ran is not known, so a version that was taken out must not come back by the file.
-      config = { ...service, routing: { ...service.routing, weight: 0 } }
-    }
-    const first: Stepped[] = []
-    const now = this.#clock.now()
-    const take = (event: RolloutEvent): void => {
-      const stepped = step(document, event, now)
-      if ('refused' in stepped) throw new Error(stepped.refused.detail)
-      document = stepped.document
-      // The table is published for all services together.
-      const effects = stepped.effects.filter(({ effect }) => effect !== 'residency')
-      first.push({ ...stepped, effects })
-    }
-    const routing = routingEvent(config)
-    if (document.state.routingHash !== routing.hash) take(routing)
-    if (document.state.rollout !== null && reading.found === 'document')
-      take({ event: 'restarted' })
-    const keeper = new Keeper(service, { ...this.#keeperParts(), document, savedEpoch })
-    return { keeper, first, isDamaged: reading.found === 'damage' }
+    return new Keeper(service, { ...this.#keeperParts(), document, savedEpoch })
+  }
+
+  /** This node leads the fleet from now on, or does so no more. */
+  #onCharge(keeper: Keeper, charge: 'taken' | 'given'): void {
+    const { name } = keeper.config
+    this.#gates.forget(name)
+    if (charge === 'given') return
+    keeper.decide({ event: 'restarted', watched: true })
+    this.#gates.follow(keeper.document.state)
+    this.#tellOfAll(keeper)
+  }
+
+  /** Tells of the incidents that are open, but not of old ones, which another node has told. */
+  #tellOfAll({ document }: Keeper): void {
+    const known = new Date(this.#clock.now() - UNTOLD_MS).toISOString()
+    this.#pager.reconcile(document.state, known)
   }
 
   #keeperParts(): KeeperParts {
     return {
-      ledger: this.#ledger,
-      journal: this.#journal,
-      evidence: this.#evidence,
-      pager: this.#pager,
-      residency: this.#residency,
+      ...{ ledger: this.#ledger, shared: this.#shared, journal: this.#journal, clock: this.#clock },
+      ...{ evidence: this.#evidence, pager: this.#pager, residency: this.#residency },
       mirroring: this.#mirroring,
-      clock: this.#clock,
       publishTable: () => this.#publisher.publish(),
       followGates: (state) => {
         // A report finds nobody before the service is open.
-        if (this.#keepers.has(state.service)) this.#gates.follow(state)
+        if (!this.#keepers.has(state.service)) return
+        const charge = this.#shared?.chargeOf(state.service) ?? 'fleet'
+        if (charge === 'fleet') this.#gates.follow(state)
+        else this.#gates.forget(state.service)
       },
+      onReopened: (service) => clearBuckets(this.#board, this.#residency.cellOf(service)),
       closeTunnels: (slot) => {
         this.#edge.closeTunnels(slot, this.#config.timeouts.tunnelDrainMs)
       },
@@ -346,49 +368,26 @@ export class Control {
 
   #onAcknowledged(revision: number): void {
     this.#residency.acknowledge(revision)
-    for (const keeper of this.#keepers.values()) {
-      if (keeper.document.state.rollout?.phase === 'proving') this.#loop.survey(keeper)
-    }
+    for (const keeper of this.#keepers.values()) this.#lookAtProof(keeper)
   }
 
-  // --- commands --------------------------------------------------------------------------------
-
-  async #change(keeper: Keeper, command: Change): Promise<Answer> {
-    // What takes the candidate out is never refused; after it there is nothing left to take out.
-    const rescues = command.do === 'abort' || command.do === 'rollback'
-    const read = eventOf(command, { keeper, parseStrategy: this.#parseStrategy })
-    if ('problem' in read) return refused(read.problem)
-    const proof = this.#targets.proofFor(keeper, command)
-    const unfit = proof === null ? null : await proof
-    if (unfit !== null) return refused(unfit)
-    if (keeper.isBusy && !rescues) return refused(busy(command.service))
-    const full = this.#noRoom(command, read.event)
-    if (full !== null) return refused(full)
-    // What was counted until now belongs to what stood until now, and the answer should know it.
-    this.#loop.pass()
-    this.#loop.survey(keeper)
-    const decided = keeper.decide(read.event)
-    if ('refused' in decided) return refused(decided.refused)
-    keeper.lookedAt()
-    await decided.done
-    return this.#serviceAnswer(keeper, decided.note)
+  /** Something that a candidate's first raise waits for may have come. */
+  #lookAtProof(keeper: Keeper): void {
+    if (keeper.document.state.rollout?.phase === 'proving') this.#loop.survey(keeper)
   }
 
-  #noRoom(command: Change, event: RolloutEvent): Problem | null {
-    if (event.event !== 'deploy' && event.event !== 'targets') return null
-    const version = { name: event.version, targets: event.targets.length }
-    return this.#residency.roomFor(command.service, version)
-  }
+  // --- what is shown ---------------------------------------------------------------------------
 
-  #serviceAnswer(keeper: Keeper, note: string): Answer {
-    return { ok: true, answer: 'service', service: this.#view(keeper), note }
-  }
-
-  #view(keeper: Keeper) {
+  #view(keeper: Keeper): ServiceView {
     return serviceView(keeper.document, this.#views)
   }
 
-  #note(kind: 'start' | 'config' | 'thread', text: string): void {
+  async #seen(keeper: Keeper): Promise<ServiceView> {
+    const own = this.#view(keeper)
+    return (await this.#shared?.seen(keeper, own)) ?? own
+  }
+
+  #note(kind: 'start' | 'config' | 'thread' | 'fleet', text: string): void {
     void this.#journal.append({ kind, service: null, epoch: null, text, by: 'node' })
   }
 

@@ -2,36 +2,13 @@
 // for what Redis does: they answer with what happened, or with `failed` and the reason within the
 // time limit of a call. Everything that is heard comes through the listener, in the main thread.
 
+import type { StoreAnswer, StoreProposal, StoreReading } from '../core/fleet/ledger.ts'
 import type { Broadcast, Letter } from '../core/fleet/message.ts'
 import type { Position } from '../core/fleet/position.ts'
 import type { FleetKnowledge, FleetStanding } from '../core/fleet/standing.ts'
-import type { Body, Stored } from '../core/fleet/stored.ts'
 import type { JournalEntry } from '../core/journal.ts'
 
-export type StoreReading =
-  | { readonly found: 'document'; readonly stored: Stored }
-  | { readonly found: 'nothing' }
-  /** What is there cannot be read: another type, damage, or a newer format. */
-  | { readonly found: 'damage'; readonly text: string }
-  | { readonly found: 'failed'; readonly reason: string }
-
-export type StoreAnswer =
-  | { readonly result: 'accepted'; readonly position: Position; readonly save: number }
-  /** The ledger holds something else than was expected; null: nothing. */
-  | { readonly result: 'conflict'; readonly stored: Stored | null }
-  /** A later holder of the lease has written. */
-  | { readonly result: 'fenced'; readonly lease: number; readonly stored: Stored | null }
-  | { readonly result: 'failed'; readonly reason: string }
-
-export interface StoreProposal {
-  /** What the ledger must hold; null: nothing. */
-  readonly expected: Position | null
-  readonly body: Body
-  /** The number of the lease, which fences; null: whoever writes what any node may. */
-  readonly lease: number | null
-  /** The largest term that this node knows of. */
-  readonly knownTerm: number
-}
+export type { StoreAnswer, StoreProposal, StoreReading }
 
 export interface FleetListener {
   /** Any change of the standing; `before` was the one until now. */
@@ -44,6 +21,8 @@ export interface FleetListener {
 
 export interface FleetPort {
   readonly node: string
+  /** Which fleet this is: what was confirmed by one says nothing of what another holds. */
+  readonly place: string
   readonly standing: FleetStanding
   /** Connects and joins; resolves when that has succeeded, or after a bounded wait without it. */
   start(listener: FleetListener): Promise<void>
@@ -67,6 +46,8 @@ export interface FleetPort {
   knowledge(): FleetKnowledge
   /** Whether a node can be waited for, with its name; without this one. */
   others(): readonly string[]
+  /** Gives the lease back and takes it no more: this node is about to stop. */
+  resign(): void
   /** Gives the lease back, leaves the members and disconnects; bounded. */
   close(): Promise<void>
 }

@@ -11,6 +11,7 @@ import {
   targetShare,
 } from '../board/tallies.ts'
 import type { VersionTotals } from '../core/command.ts'
+import { WHOLE } from '../core/choose.ts'
 import type { TargetCounts } from '../core/facts.ts'
 import {
   HEALTHY,
@@ -50,15 +51,69 @@ export interface TargetLook {
   readonly found: (target: string) => Found
 }
 
+/** What a version did since the last time that it was told. */
+export interface Interval {
+  readonly outcomes: number[]
+  rescued: number
+  evidenceGood: number
+  evidenceBad: number
+  /** Counts by latency in microseconds. */
+  readonly latency: Map<number, number>
+}
+
+function emptyInterval(): Interval {
+  return {
+    outcomes: OUTCOMES.map(() => 0),
+    ...{ rescued: 0, evidenceGood: 0, evidenceBad: 0 },
+    latency: new Map(),
+  }
+}
+
 export class Gauge {
   readonly window = new Window()
+  #whole: Window | null = null
+  #interval: Interval | null = null
   readonly #outcomes: number[] = OUTCOMES.map(() => 0)
   #rescued = 0
   #failures: readonly RecentFailure[] = []
   #health: HealthByTarget = {}
+  #isSteady = false
+
+  /** The window of all nodes together, where this one leads a fleet; else its own. */
+  get whole(): Window {
+    return this.#whole ?? this.window
+  }
+
+  /** From now on what it did is kept for `takeInterval`, and others may add to `whole`. */
+  share(): void {
+    this.#interval ??= emptyInterval()
+    this.#whole ??= this.window.copy()
+  }
+
+  /** Its window is its own again. */
+  shareNoMore(): void {
+    this.#interval = null
+    this.#whole = null
+  }
+
+  /** What it did since the last call; null unless that is kept. */
+  takeInterval(): Interval | null {
+    const taken = this.#interval
+    if (taken !== null) this.#interval = emptyInterval()
+    return taken
+  }
+
+  /** Adds what another node has told of this version. */
+  addOthers(told: Interval, nowMs: number): void {
+    if (this.#whole === null) return
+    this.#whole.addCounts(told, nowMs)
+    for (const [us, times] of told.latency) this.#whole.addLatency({ us, times }, nowMs)
+  }
 
   addCounts(delta: TallyDelta, nowMs: number): void {
     this.window.addCounts(delta, nowMs)
+    this.#whole?.addCounts(delta, nowMs)
+    if (this.#interval !== null) addTo(this.#interval, delta)
     const { outcomes } = delta
     for (let i = 0; i < outcomes.length; i++) {
       const times = outcomes[i] ?? 0
@@ -80,7 +135,12 @@ export class Gauge {
   /** Takes the latencies that the threads have counted for the slot since the last call. */
   takeLatency(board: Board, at: { slot: number; nowMs: number }): void {
     const { slot, nowMs } = at
-    takeLatency(board, slot, (us, times) => this.window.addLatency({ us, times }, nowMs))
+    takeLatency(board, slot, (us, times) => {
+      this.window.addLatency({ us, times }, nowMs)
+      this.#whole?.addLatency({ us, times }, nowMs)
+      const latency = this.#interval?.latency
+      latency?.set(us, (latency.get(us) ?? 0) + times)
+    })
   }
 
   /**
@@ -99,14 +159,24 @@ export class Gauge {
     this.#health = judgeTargets(before, { readings, now, rules })
     const shares = sharesOf(this.#health, { now, rules })
     const changes: HealthChange[] = []
+    let isSteady = true
     for (const [target, cell] of targets) {
       const share = shares[target] ?? 0
       if (targetShare(board, cell) !== share) setTargetShare(board, cell, share)
       const health = this.healthOf(target)
+      isSteady &&= share === WHOLE && health.standing === 'healthy'
       const was = before[target] ?? HEALTHY
       if (health.standing !== was.standing) changes.push({ target, was, health })
     }
+    this.#isSteady = isSteady
     return changes
+  }
+
+  /**
+   * Whether all targets were well and had their whole share at the last look: time changes none.
+   */
+  get isSteady(): boolean {
+    return this.#isSteady
   }
 
   healthOf(target: string): TargetHealth {
@@ -133,4 +203,13 @@ export class Gauge {
     ) as Record<Outcome, number>
     return { outcomes, rescued: this.#rescued }
   }
+}
+
+function addTo(interval: Interval, delta: TallyDelta): void {
+  for (const [i, times] of delta.outcomes.entries()) {
+    interval.outcomes[i] = (interval.outcomes[i] ?? 0) + times
+  }
+  interval.rescued += delta.rescued
+  interval.evidenceGood += delta.evidenceGood
+  interval.evidenceBad += delta.evidenceBad
 }

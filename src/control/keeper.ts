@@ -5,19 +5,24 @@
 // replaced, it is left out: that is how an abort overtakes a raise.
 
 import type { Effect, RolloutEvent, ServiceDocument } from '../core/events.ts'
+import type { Facts } from '../core/facts.ts'
+import type { Replica } from '../core/fleet/replica.ts'
 import type { Refusal, ServiceState } from '../core/service.ts'
 import { step } from '../core/rollout.ts'
 import { limitsOf, type Stepped } from '../core/rollout/transition.ts'
-import { frozen } from '../core/rollout/upkeep.ts'
+import { frozen, isFrozen } from '../core/rollout/upkeep.ts'
 import type { ServiceConfig } from '../config/config.ts'
 import type { Clock } from './clock.ts'
 import type { EvidenceLines } from './evidence-lines.ts'
+import type { Shared } from './fleet/shared.ts'
+import { endFault, tellOfFault } from './fault.ts'
 import type { JournalFile } from './journal-file.ts'
 import { namedIn } from './named-failures.ts'
 import type { Ledger } from './ledger.ts'
 import type { Mirroring } from './mirroring.ts'
 import type { Pager } from './pages/pager.ts'
 import type { Residency, Row } from './residency.ts'
+import { type SaveResult, Saving } from './saving.ts'
 
 /** Decisions of a service that wait for the disk; beyond it commands are refused. */
 const WAITING_DECISIONS = 256
@@ -25,6 +30,8 @@ const WAITING_DECISIONS = 256
 /** What the keepers of a node share. */
 export interface KeeperParts {
   readonly ledger: Ledger
+  /** The fleet that this node belongs to; null: it works alone. */
+  readonly shared: Shared | null
   readonly journal: JournalFile
   readonly evidence: EvidenceLines
   readonly pager: Pager
@@ -38,6 +45,20 @@ export interface KeeperParts {
   readonly closeTunnels: (slot: number) => void
   /** Behind every decision: the gates that its state asks for are those that run. */
   readonly followGates: (state: ServiceState) => void
+  /** The comparison with stable was reopened, and what led there has used its witnesses up. */
+  readonly onReopened: (service: string) => void
+}
+
+/**
+ * What became of a decision: it was done, another node's took its place, or it was a raise that
+ * could not be saved and did not happen.
+ */
+export type Fate = 'done' | 'overtaken' | 'taken back'
+
+/** Whose effects are carried out. */
+interface Decision {
+  readonly epoch: number
+  readonly generation: number
 }
 
 export class Keeper {
@@ -45,16 +66,16 @@ export class Keeper {
   document: ServiceDocument
   /** The sentence of our own fault that froze this service; null while all is well. */
   fault: string | null = null
-  /** Why the state could not be saved; null when it was. */
-  unsaved: string | null = null
   readonly #parts: KeeperParts
-  #savedEpoch: number | null
-  #queue: Promise<void> = Promise.resolve()
+  readonly #saving: Saving
+  #queue: Promise<unknown> = Promise.resolve()
   #waiting = 0
   /** The epoch of the last decision that was about the weight. */
   #weightEpoch = 0
   #inForce: Row = { stable: null, candidate: null, weight: 0 }
-  #saving = false
+  #isSaving = false
+  /** Grows when another node's decision is taken over: what waits to be done is about another. */
+  #generation = 0
 
   constructor(
     config: ServiceConfig,
@@ -62,12 +83,31 @@ export class Keeper {
   ) {
     this.config = config
     this.document = parts.document
-    this.#savedEpoch = parts.savedEpoch
+    this.#saving = new Saving(parts)
     this.#parts = parts
+  }
+
+  get #replica(): Replica | undefined {
+    return this.#parts.shared?.replicaOf(this.config.name)
   }
 
   get isBusy(): boolean {
     return this.#waiting >= WAITING_DECISIONS
+  }
+
+  /** Why the state could not be saved, as the status has to say; null when it was. */
+  get unsaved(): string | null {
+    return this.#saving.unsaved
+  }
+
+  /** Why the last save failed; empty when it did not. */
+  get failure(): string {
+    return this.#saving.failure
+  }
+
+  /** Resolves when all that was decided until now is done. */
+  get idle(): Promise<void> {
+    return this.#queue.then(() => undefined)
   }
 
   /** The row that is in force on the board. */
@@ -76,9 +116,9 @@ export class Keeper {
   }
 
   /** Decides. A refusal changes nothing; otherwise the promise is about the effects. */
-  decide(event: RolloutEvent): (Stepped & { done: Promise<void> }) | Refusal {
-    const { document } = this
-    const { clock, evidence } = this.#parts
+  decide(event: RolloutEvent): (Stepped & { done: Promise<Fate> }) | Refusal {
+    const { clock, evidence, shared } = this.#parts
+    const document = shared === null ? this.document : shared.withRule(this.document)
     const now = clock.now()
     const stepped = step(document, event, now)
     if ('refused' in stepped) return stepped
@@ -90,10 +130,14 @@ export class Keeper {
   }
 
   /** Takes a decision over and carries its effects out. */
-  take(stepped: Stepped): Promise<void> {
+  take(stepped: Stepped): Promise<Fate> {
+    const wasReopened = this.document.state.rollout?.reopened === true
     this.document = stepped.document
+    this.#replica?.decided(stepped)
+    const isReopened = this.document.state.rollout?.reopened === true
+    if (isReopened && !wasReopened) this.#parts.onReopened(this.config.name)
     const { effects } = stepped
-    if (effects.length === 0) return Promise.resolve()
+    if (effects.length === 0) return Promise.resolve('done')
     const { epoch } = stepped.document.state
     if (effects.some(({ effect }) => effect === 'assign')) this.#weightEpoch = epoch
     let head = 0
@@ -103,7 +147,39 @@ export class Keeper {
     }
     this.#parts.followGates(this.document.state)
     this.lookAtMirror()
+    this.#parts.shared?.served(this)
     return this.#enqueue(effects.slice(head), epoch)
+  }
+
+  /** Takes over what came of another node's decision, or newer evidence of the same. */
+  meet(document: ServiceDocument, effects: readonly Effect[]): void {
+    if (document.state.epoch !== this.document.state.epoch) {
+      this.#generation++
+      // This node has told the fleet that it is frozen; whoever let it go on has looked.
+      if (!isFrozen(document)) this.lookedAt()
+    }
+    void this.take({ document, effects, note: '' })
+  }
+
+  /** What is seen of a service that another node judges. */
+  know(facts: Facts): void {
+    this.document = { ...this.document, facts }
+    this.#replica?.decided({ document: this.document, effects: [], note: '' })
+  }
+
+  /** Puts sentences about the fleet into the journal, behind all that waits. */
+  say(sentences: readonly string[]): void {
+    const { epoch, weight } = this.document.state
+    const entry = { effect: 'journal', kind: 'fleet', by: 'node', weight } as const
+    void this.#enqueue(
+      sentences.map((text) => ({ ...entry, text })),
+      epoch,
+    )
+  }
+
+  /** Saves the document as it is, behind all that waits. */
+  saveSoon(): void {
+    void this.#enqueue([{ effect: 'persist' }], this.document.state.epoch)
   }
 
   /** Mirrors what there is to mirror by what was decided. */
@@ -111,13 +187,21 @@ export class Keeper {
     this.#parts.mirroring?.look(this)
   }
 
-  /** Publishes a row, else the document's; false when a version is not resident yet. */
+  /** Publishes a row, else the document's; false while a version, or the ledger, is not ready. */
   assign(wanted: Row = this.document.state): boolean {
     const { stable, candidate, weight } = wanted
     const row = { stable, candidate, weight }
+    if (this.#replica?.allows(row, this.#inForce) === false) return false
     if (!this.#parts.residency.assign(this.config.name, row)) return false
     this.#inForce = row
     return true
+  }
+
+  /** Whether the row that the document asks for is in force. */
+  get isServing(): boolean {
+    const { stable, candidate, weight } = this.document.state
+    const row = this.#inForce
+    return row.stable === stable && row.candidate === candidate && row.weight === weight
   }
 
   /** Measures in-flight requests against the limits that hold now. */
@@ -134,13 +218,13 @@ export class Keeper {
 
   /** Saves the evidence of this second; left out while the last save still goes on. */
   saveEvidence(): void {
-    if (this.#saving || this.#waiting > 0) return
-    this.#saving = true
-    const save = async (): Promise<void> => {
-      await this.#save(this.unsaved !== null)
-      this.#saving = false
-    }
-    this.#queue = this.#queue.then(save).catch((error: unknown) => this.freeze(error))
+    if (this.#isSaving || this.#waiting > 0) return
+    this.#isSaving = true
+    const save = (): Promise<unknown> => this.#save(this.unsaved !== null)
+    const saved = this.#queue.then(save).finally(() => {
+      this.#isSaving = false
+    })
+    this.#queue = saved.catch((error: unknown) => this.freeze(error))
   }
 
   /** Waits for everything that was decided. */
@@ -154,24 +238,18 @@ export class Keeper {
     const text = error instanceof Error ? error.message : String(error)
     this.fault = text
     const { state } = this.document
-    const { clock, journal, pager, residency } = this.#parts
+    const { clock, residency } = this.#parts
     if (state.stable !== null) {
       const row = { stable: state.stable, candidate: state.candidate, weight: 0 }
       if (residency.assign(this.config.name, row)) this.#inForce = row
     }
     this.document = frozen(this.document, text, clock.now())
+    this.#replica?.decided({ document: this.document, effects: [], note: text })
     this.lookAtMirror()
-    const { epoch, weight, service } = this.document.state
-    this.#weightEpoch = epoch
+    this.#weightEpoch = this.document.state.epoch
     this.setLimits()
     this.#parts.followGates(this.document.state)
-    const sentence = `service ${service} is frozen after a fault of Vertex itself: ${text}`
-    const entry = { kind: 'hold', service, epoch, text: sentence, by: 'node' } as const
-    void journal.append({ ...entry, weight: weight / 100 })
-    pager.page({
-      ...{ service, incident: this.#faultId, version: null, severity: 'critical' },
-      ...{ text: sentence, evidence: null, at: clock.iso(clock.now()) },
-    })
+    tellOfFault(this.#parts, { state: this.document.state, text })
     this.saveEvidence()
   }
 
@@ -180,14 +258,7 @@ export class Keeper {
     if (this.fault === null) return
     this.fault = null
     this.lookAtMirror()
-    const { clock, pager } = this.#parts
-    const text = `service ${this.config.name}: an operator has looked`
-    pager.resolve({ incident: this.#faultId, text, at: clock.iso(clock.now()) })
-  }
-
-  /** No rollout's id: the sign is not part of names. */
-  get #faultId(): string {
-    return `${this.config.name}~fault`
+    endFault(this.#parts, this.config.name)
   }
 
   #isStale(epoch: number): boolean {
@@ -213,31 +284,51 @@ export class Keeper {
     }
   }
 
-  #enqueue(effects: readonly Effect[], epoch: number): Promise<void> {
-    if (effects.length === 0) return Promise.resolve()
+  #enqueue(effects: readonly Effect[], epoch: number): Promise<Fate> {
+    if (effects.length === 0) return Promise.resolve('done')
     this.#waiting++
-    const run = this.#queue.then(() => this.#run(effects, epoch))
-    this.#queue = run
-      .catch((error: unknown) => this.freeze(error))
+    const generation = this.#generation
+    const run = this.#queue.then(() => this.#run(effects, { epoch, generation }))
+    const done = run
       .finally(() => {
         this.#waiting--
       })
-    return this.#queue
+      .catch((error: unknown): Fate => {
+        this.freeze(error) // which is saved, too: nothing of this is waiting any more
+        return 'done'
+      })
+    this.#queue = done
+    return done
   }
 
-  async #run(effects: readonly Effect[], epoch: number): Promise<void> {
+  async #run(effects: readonly Effect[], of: Decision): Promise<Fate> {
+    const { epoch } = of
+    let fate: Fate = 'done'
     for (const [i, effect] of effects.entries()) {
-      if (this.#runAtOnce(effect, epoch)) continue
+      if (this.#isOvertaken(effect, of) || this.#runAtOnce(effect, epoch)) continue
       if (effect.effect === 'persist') {
-        const saved = await this.#save(true)
+        const result = await this.#save(true)
+        if (result === 'overtaken') fate = 'overtaken'
         const raises = effects.slice(i).some((later) => later.effect === 'assign')
-        if (saved || !raises || this.#isStale(epoch)) continue
+        const isOurs = !this.#isStale(epoch) && of.generation === this.#generation
+        if (result !== 'failed' || !raises || !isOurs) continue
         this.#takeBack()
         await this.#afterTakingBack(effects.slice(i + 1), epoch)
-        return
+        fate = 'taken back'
+        break
       }
       await this.#runSlowly(effect, epoch)
     }
+    const { shared } = this.#parts
+    // Other nodes wait to hear that this one serves by it, be it only that it knows the candidate.
+    if (shared !== null && this.#waiting === 1 && !this.isServing && this.assign()) this.setLimits()
+    shared?.served(this)
+    return fate
+  }
+
+  /** A row of ours, when another node's decision has been taken over meanwhile. */
+  #isOvertaken({ effect }: Effect, { generation }: Decision): boolean {
+    return generation !== this.#generation && (effect === 'assign' || effect === 'limits')
   }
 
   /** What is left of a raise that was taken back: the row that the document asks for now. */
@@ -255,10 +346,9 @@ export class Keeper {
    */
   catchUp(): void {
     if (this.#waiting > 0) return
-    const { stable, candidate, weight } = this.document.state
-    const row = this.#inForce
-    if (row.stable === stable && row.candidate === candidate && row.weight === weight) return
+    if (this.isServing) return
     if (this.assign()) this.setLimits()
+    this.#parts.shared?.served(this)
   }
 
   async #runSlowly(effect: Effect, epoch: number): Promise<void> {
@@ -270,6 +360,7 @@ export class Keeper {
       const evidence = this.#named(effect.evidence)
       const entry = { kind, service, epoch, text, by, weight: weight / 100 }
       await journal.append(evidence === undefined ? entry : { ...entry, evidence })
+      this.#replica?.said(text)
     }
     if (effect.effect === 'page') {
       const { incident, severity, text, version } = effect
@@ -291,28 +382,19 @@ export class Keeper {
 
   /** The raise could not be saved, so it must not happen. */
   #takeBack(): void {
-    const { state } = this.document
-    const { candidate } = this.#inForce
+    const reason = this.#saving.failure || 'the ledger refused it'
+    if (this.#parts.shared !== null) {
+      const back = this.#replica?.takeBack(reason, this.#parts.clock.now()) ?? null
+      if (back?.isWhole === true) this.#generation++ // what waits was decided behind it
+      return void (back === null ? null : this.take(back))
+    }
+    const { candidate, epoch } = this.document.state
     // The row in force may be about other versions, when the file has named new ones.
-    const weight = candidate === state.candidate ? this.#inForce.weight : 0
-    const reason = this.unsaved ?? 'the ledger refused it'
-    this.decide({ event: 'unsaved', epoch: state.epoch, weight, reason })
+    const weight = candidate === this.#inForce.candidate ? this.#inForce.weight : 0
+    this.decide({ event: 'unsaved', epoch, weight, reason, pauses: true })
   }
 
-  async #save(durable: boolean): Promise<boolean> {
-    const { document } = this
-    const { clock, ledger } = this.#parts
-    const saved = { document, clockMs: clock.now() }
-    const proposal = await ledger.propose(saved, { expectedEpoch: this.#savedEpoch, durable })
-    if (proposal.result === 'accepted') {
-      this.#savedEpoch = document.state.epoch
-      this.unsaved = null
-      return true
-    }
-    this.unsaved =
-      proposal.result === 'failed'
-        ? proposal.reason
-        : `the ledger holds revision ${proposal.epoch} of ${this.config.name}`
-    return false
+  #save(durable: boolean): Promise<SaveResult> {
+    return this.#saving.save(this, durable)
   }
 }

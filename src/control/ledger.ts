@@ -3,11 +3,16 @@
 // on its epoch; the same epoch again is the same decision with newer evidence.
 
 import type { ServiceDocument } from '../core/events.ts'
+import type { Kept } from '../core/fleet/kept.ts'
 
 export interface SavedDocument {
   readonly document: ServiceDocument
   /** The node's own time when it was saved, so that time goes on where it stopped. */
   readonly clockMs: number
+  /** In a fleet: how the copy stands to its ledger; absent where a node works alone. */
+  readonly fleet?: Kept
+  /** The fleet whose ledger that is (`FleetPort.place`). */
+  readonly place?: string
 }
 
 export type Reading =
@@ -26,12 +31,12 @@ export interface Ledger {
   /** What the ledger holds for a service. Never throws for what it finds. */
   read(service: string): Promise<Reading>
   /**
-   * Saves a document if the ledger's epoch is `expectedEpoch` (null: it holds none). `durable`
-   * waits until it would survive a loss of power.
+   * Saves a document if the ledger's epoch is `expectedEpoch` (null: it holds none; undefined:
+   * whatever it holds). `durable` waits until it would survive a loss of power.
    */
   propose(
     saved: SavedDocument,
-    options: { expectedEpoch: number | null; durable: boolean },
+    options: { expectedEpoch: number | null | undefined; durable: boolean },
   ): Promise<Proposal>
   /** Calls `listener` when another node has changed a document; returns how to stop that. */
   watch(listener: (service: string) => void): () => void

@@ -6,7 +6,6 @@
 
 import { setImmediate } from 'node:timers/promises'
 import { type Board, waitForWake, wakeControl, wakeCount } from '../board/board.ts'
-import { clearBuckets } from '../board/buckets.ts'
 import { overdue, type TallyDelta, TallyReader } from '../board/tallies.ts'
 import { NO_COUNTS } from '../core/facts.ts'
 import type { GateReport } from '../core/gate.ts'
@@ -15,7 +14,9 @@ import { BucketWindows } from './bucket-windows.ts'
 import { type Arms, CleanCounts } from './clean-counts.ts'
 import type { Clock } from './clock.ts'
 import type { EvidenceLines } from './evidence-lines.ts'
+import { countedFor } from '../core/counters.ts'
 import { takeFacts } from './facts.ts'
+import type { Shared } from './fleet/shared.ts'
 import type { Keeper } from './keeper.ts'
 import type { Residency, ResidentVersion } from './residency.ts'
 import type { Targets } from './targets.ts'
@@ -24,6 +25,8 @@ export const TICK_MS = 20
 const SECOND_MS = 1000
 /** So long may a pass look at windows and targets, besides judging. */
 const LOOK_MS = 5
+/** A service in which nothing happens is looked at in one second of so many. */
+const RESTING_LOOKS = 16
 /** So long may counts wait on the board while nothing is judged and nothing fails. */
 const RESTING_MS = 100
 
@@ -34,6 +37,8 @@ export interface LoopParts {
   readonly residency: Residency
   readonly targets: Targets
   readonly keepers: ReadonlyMap<string, Keeper>
+  /** The fleet that this node belongs to; null: it works alone. */
+  readonly shared: Shared | null
   /** The response-head time-out. */
   readonly memoryMs: () => number
   readonly onFault: (text: string, error: unknown) => void
@@ -56,8 +61,12 @@ export class Loop {
   #running: Promise<void> | null = null
   #alive: NodeJS.Timeout | undefined
   #lastSecondMs = Number.NEGATIVE_INFINITY
-  /** Services that have not been looked at in this second. */
-  #due: Keeper[] = []
+  /** The services as they were at the beginning of this second's look, and how far it has come. */
+  #due: readonly Keeper[] = []
+  #looked = 0
+  #looks = 0
+  /** Services with requests since they were last looked at. */
+  readonly #counted = new Set<string>()
   /** Versions that have failed since the last tick: their targets are looked at. */
   readonly #suspects = new Set<ResidentVersion>()
   #lastTickMs = Number.NEGATIVE_INFINITY
@@ -111,7 +120,7 @@ export class Loop {
     // decision out of the journal within a minute.
     this.#isTick = now - this.#lastTickMs >= TICK_MS
     if (this.#isTick) this.#lastTickMs = now
-    const isSecond = this.#due.length === 0 && now - this.#lastSecondMs >= SECOND_MS
+    const isSecond = this.#looked >= this.#due.length && now - this.#lastSecondMs >= SECOND_MS
     // Before the tallies are read: what a slot's last request has counted is then not yet its next
     // owner's.
     if (isSecond) this.#parts.residency.reap()
@@ -120,6 +129,8 @@ export class Loop {
     if (isSecond) {
       this.#lastSecondMs = now
       this.#due = [...this.#parts.keepers.values()]
+      this.#looked = 0
+      this.#looks++
     }
     this.#lookAround(now)
   }
@@ -143,37 +154,78 @@ export class Loop {
       const { name } = keeper.config
       const arms = counted.get(name)
       // Errors of one service wake us between two ticks: that is no news about all the others.
-      if (!this.#isTick && arms === undefined) continue
+      const isNews = arms !== undefined || this.#parts.shared?.tallying.hasHeard(name) === true
+      if (!this.#isTick && !isNews) continue
       const isUrgent = reason === 'asked' || keeper.document.evidence === null
-      const due = this.#clean.add(keeper, arms, { now, isUrgent })
+      const due = this.#toJudge(keeper, arms, { now, isUrgent, stableSlow: slow.get(name) ?? 0 })
       if (due === null) continue
-      this.#guarded(keeper, () => this.#tick(keeper, due, slow.get(name) ?? 0))
+      this.#guarded(keeper, () => this.#tick(keeper, due.arms, due.stableSlow))
     }
+  }
+
+  /** What is to be judged now of all that was counted; null: nothing, or by another node. */
+  #toJudge(
+    keeper: Keeper,
+    arms: Arms | undefined,
+    at: { now: number; isUrgent: boolean; stableSlow: number | null },
+  ): { arms: Arms; stableSlow: number } | null {
+    const { isUrgent, now, stableSlow } = at
+    const { shared } = this.#parts
+    const { rollout } = keeper.document.state
+    if (shared !== null && rollout !== null) {
+      const counted = { rollout: countedFor(rollout), arms, stableSlow, now }
+      return shared.tallying.judge(keeper, counted, isUrgent)
+    }
+    const due = this.#clean.add(keeper, arms, { now, isUrgent })
+    return due === null ? null : { arms: due, stableSlow: stableSlow ?? 0 }
   }
 
   /** The look of each second, a few services a pass: no judgement waits for all the others'. */
   #lookAround(now: number): void {
     const { clock, keepers } = this.#parts
-    for (let keeper = this.#due.shift(); keeper !== undefined; keeper = this.#due.shift()) {
-      const one = keeper
+    while (this.#looked < this.#due.length) {
+      const at = this.#looked++
+      const keeper = this.#due[at]
+      if (keeper === undefined) continue
       // A reload may have taken it away meanwhile.
-      if (keepers.get(one.config.name) !== one) continue
-      this.#guarded(one, () => this.#second(one, clock.now()))
+      if (keepers.get(keeper.config.name) !== keeper) continue
+      const isTurn = (at + this.#looks) % RESTING_LOOKS === 0
+      if (!isTurn && this.#rests(keeper)) continue
+      this.#counted.delete(keeper.config.name)
+      this.#guarded(keeper, () => this.#second(keeper, clock.now()))
       if (clock.now() - now >= LOOK_MS) return
     }
   }
 
+  /** Whether a look would find nothing: no requests, no rollout, and all targets as they should. */
+  #rests({ config, document, isServing, unsaved }: Keeper): boolean {
+    const { previous, rollout } = document.state
+    if (rollout !== null || previous !== null || unsaved !== null || !isServing) return false
+    if (this.#counted.has(config.name)) return false
+    for (const { gauge } of this.#parts.residency.versionsOf(config.name)) {
+      if (!gauge.isSteady) return false
+    }
+    return true
+  }
+
   /** A look at targets and windows, before a command or once a second. */
   survey(keeper: Keeper): void {
-    const { board, clock, memoryMs, residency, targets } = this.#parts
+    const { board, clock, memoryMs, residency, shared, targets } = this.#parts
     this.#guarded(keeper, () => {
       this.#judgeWaiting(keeper)
       targets.look(keeper)
-      const parts = { board, residency, targets, now: clock.now(), memoryMs: memoryMs() }
+      const now = clock.now()
+      const parts = { board, residency, shared, targets, now, memoryMs: memoryMs() }
       const perBucket = keeper.config.affinity !== null
       const facts = takeFacts(keeper.document, { ...parts, perBucket })
-      keeper.decide({ event: 'survey', facts })
+      if (this.#isJudge(keeper)) keeper.decide({ event: 'survey', facts })
+      else keeper.know(facts)
     })
+  }
+
+  /** Whether this node judges the service, by whosever counts. */
+  #isJudge({ config }: Keeper): boolean {
+    return (this.#parts.shared?.chargeOf(config.name) ?? 'fleet') !== 'none'
   }
 
   /** A gate has come to an end; what was counted and seen until now comes first. */
@@ -184,7 +236,14 @@ export class Loop {
 
   /** What is decided now is decided by all that was counted. */
   #judgeWaiting(keeper: Keeper): void {
-    const arms = this.#clean.take(keeper, this.#parts.clock.now())
+    const now = this.#parts.clock.now()
+    if (this.#parts.shared !== null) {
+      if (keeper.document.state.rollout === null) return
+      const due = this.#toJudge(keeper, undefined, { now, isUrgent: true, stableSlow: null })
+      if (due !== null) this.#tick(keeper, due.arms, due.stableSlow)
+      return
+    }
+    const arms = this.#clean.take(keeper, now)
     if (arms !== null) keeper.decide({ event: 'tick', ...arms, stableSlow: 0 })
   }
 
@@ -244,6 +303,7 @@ export class Loop {
       const version = residency.inSlot(slot)
       if (version === undefined) continue // what a version that has left still counted
       version.gauge.addCounts(delta, now)
+      this.#counted.add(version.service)
       const keeper = keepers.get(version.service)
       if (keeper === undefined) continue
       if (hasFailures(delta)) this.#suspects.add(version)
@@ -267,24 +327,21 @@ export class Loop {
   }
 
   #tick(keeper: Keeper, arms: Arms, stableSlow: number): void {
-    const before = keeper.document.state.rollout?.reopened ?? false
     keeper.decide({ event: 'tick', ...arms, stableSlow })
-    // What led here has used its witnesses up, and the reopened comparison needs some.
-    if (!before && keeper.document.state.rollout?.reopened === true) {
-      const { board, residency } = this.#parts
-      clearBuckets(board, residency.cellOf(keeper.config.name))
-    }
     if (this.#isTick) this.#parts.evidence.writeNotable(keeper.document, this.#parts.clock.now())
   }
 
   #second(keeper: Keeper, now: number): void {
-    const { residency, targets } = this.#parts
+    const { residency, shared, targets } = this.#parts
     for (const version of residency.versionsOf(keeper.config.name)) targets.judge(keeper, version)
     keeper.catchUp()
     const { rollout, previous } = keeper.document.state
     if (rollout !== null || previous !== null) this.survey(keeper)
     else this.#pourLatency(keeper, now)
-    if (keeper.document.evidence !== null || keeper.unsaved !== null) keeper.saveEvidence()
+    if (rollout !== null) shared?.tallying.tellInterval(keeper)
+    else shared?.tallying.windows.rest(keeper.config.name)
+    const hasNews = keeper.document.evidence !== null && this.#isJudge(keeper)
+    if (hasNews || keeper.unsaved !== null) keeper.saveEvidence()
   }
 
   #pourLatency(keeper: Keeper, nowMs: number): void {

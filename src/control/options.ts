@@ -6,6 +6,7 @@ import type { Config } from '../config/config.ts'
 import type { Table } from '../core/table.ts'
 import type { Connect } from './check-request.ts'
 import type { ParseStrategy } from './command-event.ts'
+import type { FleetPort } from './fleet-port.ts'
 import type { MirrorPort, SyntheticPort } from './gates/ports.ts'
 import type { MirrorTo } from './mirroring.ts'
 
@@ -29,6 +30,8 @@ export interface ControlOptions {
   readonly board: Board
   readonly edge: EdgePort
   readonly log: Log
+  /** The fleet that the node joins, by its own id; without it, it works alone. */
+  readonly fleet?: ((id: string) => FleetPort) | null
   /** Completes a strategy that came with a command; `base` is the configured one. */
   readonly parseStrategy: ParseStrategy
   /** Milliseconds that never go back; default `performance.now`. */

@@ -1,6 +1,7 @@
 // Refusals that are about this node and not about a rollout.
 
 import type { Answer } from '../core/command.ts'
+import { worksAlone } from '../core/fleet/alone.ts'
 import type { Problem } from '../core/problem.ts'
 
 export function refused(problem: Problem): Answer {
@@ -16,6 +17,28 @@ export function busy(service: string): Problem {
   }
 }
 
+/** In a fleet: another node's decision has come before this one. */
+export function overtaken(service: string): Problem {
+  return {
+    status: 409,
+    code: 'overtaken',
+    title: 'Overtaken',
+    detail:
+      `Cannot change service ${service} as another node has decided something else at the same ` +
+      'time, which holds: look at the status and try again',
+  }
+}
+
+/** A raise that was not stored anywhere did not happen. */
+export function unsaved(reason: string): Problem {
+  return {
+    status: 503,
+    code: 'unsaved',
+    title: 'Not saved',
+    detail: `Cannot raise the weight as that could not be saved: ${reason}`,
+  }
+}
+
 export function notHere(): Problem {
   return {
     status: 404,
@@ -25,13 +48,17 @@ export function notHere(): Problem {
   }
 }
 
-export function unknownService(name: string, allowed: readonly string[]): Problem {
+export function noFleetJournal(): Problem {
+  return worksAlone("read the fleet's journal")
+}
+
+export function unknownService(name: string, allowed: Iterable<string>): Problem {
   return {
     status: 404,
     code: 'unknown-service',
     title: 'Unknown service',
     detail: `Cannot find service ${name} as it is not in the config file`,
-    allowed,
+    allowed: [...allowed],
   }
 }
 

@@ -4,7 +4,7 @@
 
 import { mkdir, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ServiceDocument } from '../core/events.ts'
+import { documentComplaint } from '../core/fleet/document-form.ts'
 import { replaceFile } from './durable-file.ts'
 import type { Ledger, Proposal, Reading, SavedDocument } from './ledger.ts'
 import { takeLock } from './lock-file.ts'
@@ -24,18 +24,9 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 /** What is wrong with the form of a saved document; null when it can be used. */
 function complaintOf(value: unknown, service: string): string | null {
   if (!isRecord(value)) return 'it is no object'
-  const { format, clockMs, document } = value
+  const { format } = value
   if (format !== FORMAT) return `its format is ${String(format)}, not ${FORMAT}`
-  if (typeof clockMs !== 'number') return 'it has no clock'
-  if (!isRecord(document)) return 'it holds no document'
-  const { state, facts } = document
-  if (!isRecord(state) || !isRecord(facts)) return 'it holds no state'
-  const { epoch, quarantine, service: named, versions, weight } = state
-  if (named !== service) return `it is about service ${String(named)}`
-  if (!Number.isInteger(epoch)) return 'its epoch is no whole number'
-  if (typeof weight !== 'number' || !(weight >= 0 && weight <= 10_000)) return 'it has no weight'
-  if (!isRecord(versions) || !isRecord(quarantine)) return 'it has no versions'
-  return null
+  return documentComplaint(value, service)
 }
 
 export class StateDirectory implements Ledger {
@@ -87,18 +78,22 @@ export class StateDirectory implements Ledger {
       const sentence = `Cannot use the saved state of service ${service} as ${complaint}`
       return { found: 'damage', text: `${sentence}: it was put aside as ${aside}` }
     }
-    const { document, clockMs } = value as { document: ServiceDocument; clockMs: number }
+    const { document, clockMs, fleet, place } = value as SavedDocument
     this.#epochs.set(service, document.state.epoch)
-    return { found: 'document', saved: { document, clockMs } }
+    const own = place === undefined ? {} : { place }
+    const saved = { document, clockMs, ...(fleet === undefined ? {} : { fleet }), ...own }
+    return { found: 'document', saved }
   }
 
   async propose(
     saved: SavedDocument,
-    options: { expectedEpoch: number | null; durable: boolean },
+    options: { expectedEpoch: number | null | undefined; durable: boolean },
   ): Promise<Proposal> {
     const { service, epoch } = saved.document.state
     const held = this.#epochs.get(service) ?? null
-    if (held !== options.expectedEpoch) return { result: 'conflict', epoch: held ?? 0 }
+    const { expectedEpoch } = options
+    if (expectedEpoch !== undefined && held !== expectedEpoch)
+      return { result: 'conflict', epoch: held ?? 0 }
     try {
       await replaceFile(this.#path(service), {
         text: `${JSON.stringify({ format: FORMAT, ...saved })}\n`,

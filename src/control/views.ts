@@ -68,7 +68,7 @@ function versionView(
     version: name,
     weight: percentFromWeight(parts.weight),
     targets,
-    stats: { ...gauge.window.stats(clock.now()), inFlight },
+    stats: { ...gauge.whole.stats(clock.now()), inFlight },
     totals: gauge.totals(),
     tries: triesOf(document.state, name),
   }

@@ -3,6 +3,7 @@
 // between threads: plain data, no functions. The admin API adds only HTTP to it.
 
 import type { EvidenceView, Explanation, ProofView, RiskView } from './explanation.ts'
+import type { Convergence, FleetEntry, FleetView } from './fleet/view.ts'
 import type { GateKind, GateResult } from './gate.ts'
 import type { MirrorTally } from './gate.ts'
 import type { TargetStanding } from './health.ts'
@@ -70,6 +71,8 @@ export type Question =
   | { readonly do: 'services' }
   | { readonly do: 'service'; readonly service: string }
   | { readonly do: 'node' }
+  /** The newest entries of a service in the fleet's journal. */
+  | { readonly do: 'fleet-journal'; readonly service: string; readonly count: number }
 
 /** Sends synthetic transactions to a version, at any weight; changes nothing. */
 export interface Probe {
@@ -213,6 +216,8 @@ export interface NodeView {
   readonly startedAt: string
   readonly listen: string
   readonly threads: readonly ThreadView[]
+  /** Null: it works alone. */
+  readonly fleet: FleetView | null
 }
 
 export type Answer =
@@ -221,10 +226,18 @@ export type Answer =
       readonly answer: 'service'
       readonly service: ServiceView
       readonly note: string
+      /** How far a change has come in the fleet by now; null for a look, and for a node alone. */
+      readonly convergence: Convergence | null
     }
   | { readonly ok: true; readonly answer: 'services'; readonly services: readonly ServiceView[] }
   | { readonly ok: true; readonly answer: 'node'; readonly node: NodeView }
   | { readonly ok: true; readonly answer: 'synthetic'; readonly report: SyntheticReport }
+  /** Oldest first. */
+  | {
+      readonly ok: true
+      readonly answer: 'fleet-journal'
+      readonly entries: readonly FleetEntry[]
+    }
   | { readonly ok: false; readonly problem: Problem }
 
 /** From the admin thread to the control thread. */

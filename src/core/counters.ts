@@ -10,6 +10,16 @@
 // document: whoever takes over the lease goes on exactly where the evidence stands.
 
 import { type ArmCounts, NO_COUNTS } from './facts.ts'
+import type { Rollout } from './service.ts'
+
+/** The affinity buckets that have had an error, or an exceedance, at a node. */
+export interface Testimony {
+  /** Of which time: bitmaps of another one say nothing. */
+  readonly window: string
+  /** Bitmaps, packed; empty: none has. */
+  readonly errors: string
+  readonly exceedances: string
+}
 
 /** What a node tells: everything that it has counted for one rollout in this run. */
 export interface NodeCounters {
@@ -18,12 +28,14 @@ export interface NodeCounters {
   readonly run: number
   /** Grows with each message of a run. */
   readonly number: number
-  /** The rollout that was counted for. */
+  /** The rollout that was counted for (`countedFor`). */
   readonly rollout: string
   readonly candidate: ArmCounts
   readonly stable: ArmCounts
   /** Stable's requests in flight on this node now: no sum. */
   readonly stableSlow: number
+  /** With affinity: who has testified; absent: nobody. */
+  readonly testimony?: Testimony
 }
 
 /** What is remembered of one run of a node. */
@@ -58,6 +70,14 @@ export interface Merged {
   readonly added: Added | null
 }
 
+/**
+ * The rollout as counts name it. Histories that parted may have given one id to two of them, and
+ * what one version has done must not be held against another.
+ */
+export function countedFor({ id, startedMs }: Pick<Rollout, 'id' | 'startedMs'>): string {
+  return `${id}@${startedMs}`
+}
+
 /** Nothing is known: the counters of a rollout at its beginning. */
 export function noCounters(rollout: string): FleetCounters {
   return { rollout, nodes: {} }
@@ -71,14 +91,16 @@ function difference(now: ArmCounts, before: ArmCounts): ArmCounts {
     userErrors: now.userErrors - before.userErrors,
     earlierBad: (now.earlierBad ?? 0) - (before.earlierBad ?? 0),
     earlierExceeded: (now.earlierExceeded ?? 0) - (before.earlierExceeded ?? 0),
+    repeatedBad: (now.repeatedBad ?? 0) - (before.repeatedBad ?? 0),
   }
 }
 
 /** Whether no count has become smaller, which no counter does. */
 function hasGrown(counts: ArmCounts): boolean {
   const { bad, exceeded, good, userErrors } = counts
-  const { earlierBad = 0, earlierExceeded = 0 } = counts
-  return Math.min(good, bad, exceeded, userErrors, earlierBad, earlierExceeded) >= 0
+  const { earlierBad = 0, earlierExceeded = 0, repeatedBad = 0 } = counts
+  const least = Math.min(good, bad, exceeded, userErrors)
+  return Math.min(least, earlierBad, earlierExceeded, repeatedBad) >= 0
 }
 
 /**

@@ -14,7 +14,7 @@
 import type { ArmCounts, Facts } from './facts.ts'
 import type { GateReport } from './gate.ts'
 import type { JournalEntry, JournalKind } from './journal.ts'
-import type { ServiceState, Severity } from './service.ts'
+import type { Quarantined, ServiceState, Severity, Tombstone } from './service.ts'
 import type { Strategy } from './strategy.ts'
 import type { Evidence } from './verdict/evidence.ts'
 import type { Weight } from './weight.ts'
@@ -87,13 +87,28 @@ export type RolloutEvent =
   /** Control looked at targets and windows. */
   | { readonly event: 'survey'; readonly facts: Facts }
   /** The process came up and found this rollout in its state. */
-  | { readonly event: 'restarted' }
+  | {
+      readonly event: 'restarted'
+      /** Another node has watched until now: this one goes on with the step where it stands. */
+      readonly watched?: boolean
+    }
   /** A raise could not be saved; `weight` is the one that is still in force. */
   | {
       readonly event: 'unsaved'
       readonly epoch: number
       readonly weight: Weight
       readonly reason: string
+      /** No other raise is tried until somebody looks; else as soon as one may be saved again. */
+      readonly pauses: boolean
+    }
+  /** A rollout has ended for the worse on a node of the fleet, and here it is not known yet. */
+  | {
+      readonly event: 'entombed'
+      readonly tombstone: Tombstone
+      /** The node that knew of it. */
+      readonly node: string
+      /** What that node holds against the version. */
+      readonly quarantine?: Quarantined
     }
 
 export type EventName = RolloutEvent['event']

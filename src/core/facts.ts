@@ -54,12 +54,16 @@ export interface TargetCounts {
   readonly why?: string
 }
 
+export const NO_TARGETS: TargetCounts = { healthy: 0, total: 0 }
+
 /** Figures of a version over the trigger's window, for mode `threshold`. */
 export interface WindowFigures {
   readonly requests: number
   readonly errors: number
   readonly p99Us: number | null
 }
+
+export const NO_FIGURES: WindowFigures = { requests: 0, errors: 0, p99Us: null }
 
 /** Where the tail of stable's latency lies, for the anchor of the latency test. */
 export interface TailFigures {
@@ -94,4 +98,8 @@ export interface Facts {
   readonly ratePerSecond: number
   /** With affinity one error of each bucket counts in ten minutes; only the explanation says so. */
   readonly perBucket?: boolean
+  /**
+   * Why no weight may be raised here, as a clause ("Redis has been away for 12 s"); absent: it may.
+   */
+  readonly mayNotRaise?: string
 }

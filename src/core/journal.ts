@@ -22,6 +22,7 @@ export type JournalKind =
   | 'target' // a target was ejected or came back
   | 'thread' // an edge thread was replaced
   | 'page'
+  | 'fleet' // what the fleet's ledger has changed or taken back here, and what it had lost
 
 export interface JournalEntry {
   /** Grows by one with every entry of a state directory. */

@@ -1,7 +1,7 @@
 // The life of a rollout: one table. A row is an event, a column is where the service stands, a
 // cell is the function that answers with the next document and the effects, or refuses. What the
-// cells do is in rollout/: begin, raise, promote, by-hand, watch, end, quarantine, upkeep. A
-// transition that is not in this table does not exist.
+// cells do is in rollout/: begin, raise, promote, by-hand, watch, end, entomb, quarantine, upkeep.
+// A transition that is not in this table does not exist.
 //
 //   idle      no rollout: stable serves everything
 //   proving   the candidate is resident at 0 %
@@ -16,6 +16,7 @@ import type { EventName, RolloutEvent, ServiceDocument } from './events.ts'
 import { adopt, begin, replace } from './rollout/begin.ts'
 import { changeManual, openManual, takeOver } from './rollout/by-hand.ts'
 import { abort, promoteNow, swapBack } from './rollout/end.ts'
+import { entomb, entombIdle } from './rollout/entomb.ts'
 import { lift } from './rollout/quarantine.ts'
 import { promoteManual, promoteStep, resume, resumeManual } from './rollout/promote.ts'
 import { pause } from './rollout/raise.ts'
@@ -66,6 +67,7 @@ const TABLE: { readonly [K in EventName]: Row<K> } = {
   survey:    [keepHouse,  survey,      survey,      survey,     survey],
   restarted: [ignore,     restarted,   restarted,   restarted,  restarted],
   unsaved:   [ignore,     takeBack,    takeBack,    takeBack,   takeBack],
+  entombed:  [entombIdle, entomb,      entomb,      entomb,     entomb],
 }
 
 /** Events whose names are no verbs, as messages call them. */

@@ -90,8 +90,25 @@ export interface Incident {
   readonly text: string
 }
 
+/**
+ * A rollout that ended aborted or rolled back. It is what an abort leaves behind in a fleet:
+ * however histories are merged, a rollout with a tombstone has no traffic any more.
+ */
+export interface Tombstone {
+  /** The id of the rollout. */
+  readonly rollout: string
+  /** Its candidate: histories that parted may have given one id twice. */
+  readonly version: string
+  readonly by: 'operator' | 'verdict' | 'rollout'
+  readonly reason: string
+  /** ISO 8601. */
+  readonly at: string
+}
+
 export interface Previous {
   readonly version: string
+  /** The rollout whose promotion has put it here; absent where that is not known. */
+  readonly rollout?: string
   /** Until when `rollback` can return to it (the clock of `now`). */
   readonly retainedUntilMs: number
 }
@@ -111,6 +128,8 @@ export interface ServiceState {
   readonly quarantine: Readonly<Record<string, Quarantined>>
   /** Open incidents by the id of their rollout, oldest first; absent: none. */
   readonly incidents?: Readonly<Record<string, Incident>>
+  /** Rollouts that ended aborted or rolled back, the newest last; absent: none. */
+  readonly tombstones?: readonly Tombstone[]
   /** A hash of the `routing` and `versions` block of the file that was applied last. */
   readonly routingHash: string | null
   /** Rollouts started so far; numbers their ids. */

@@ -70,6 +70,17 @@ export class Window {
     }
   }
 
+  /** Another window that has seen the same, and goes on by itself. */
+  copy(): Window {
+    const copy = new Window()
+    copy.#firstSecond = this.#firstSecond
+    for (const [i, slice] of this.#slices.entries()) {
+      const { latency, outcomes, ...counts } = slice
+      copy.#slices[i] = { ...counts, outcomes: [...outcomes], latency: new Map(latency) }
+    }
+    return copy
+  }
+
   addCounts(counts: Counts, nowMs: number): void {
     const slice = this.#sliceAt(nowMs)
     const { outcomes } = counts

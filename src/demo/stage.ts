@@ -1,12 +1,13 @@
-// Everything that the demo starts and must end again: app versions and Vertex as child processes,
-// the receiver of pages, and the temporary folder with config and state. `close` ends it all, and
-// the exit of this process does so in any case, so that nothing is left behind.
+// Everything that the demo starts and must end again: app versions, Vertex and, for a fleet, Redis
+// as child processes, the receiver of pages, and the temporary folder with configs and states.
+// `close` ends it all, and the exit of this process does so in any case, so that nothing is left
+// behind.
 
 import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
@@ -30,9 +31,27 @@ export interface App {
   behave(change: Partial<AppBehaviour>): void
 }
 
+/** What there is to end, in this order: who needs the others goes first. */
+const KINDS = ['node', 'app', 'redis'] as const
+
+interface Kept {
+  readonly kind: (typeof KINDS)[number]
+  readonly child: ChildProcess
+}
+
 export interface Addresses {
   readonly url: string
   readonly adminUrl: string
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
 }
 
 /**
@@ -71,10 +90,11 @@ export class Stage {
   readonly pages: string[] = []
   /** The last lines that Vertex wrote, for when something goes wrong. */
   readonly said: string[] = []
-  readonly #children = new Map<string, ChildProcess>()
+  readonly #children = new Map<string, Kept>()
+  #nodes = 0
   #receiver: http.Server | null = null
   readonly #atExit = (): void => {
-    for (const child of this.#children.values()) child.kill('SIGKILL')
+    for (const { child } of this.#children.values()) child.kill('SIGKILL')
     rmSync(this.folder, { recursive: true, force: true })
   }
 
@@ -82,8 +102,9 @@ export class Stage {
     process.once('exit', this.#atExit)
   }
 
-  #keep(name: string, child: ChildProcess): void {
-    this.#children.set(name, child)
+  #keep(name: string, kept: Kept): void {
+    const { child } = kept
+    this.#children.set(name, kept)
     child.once('exit', () => this.#children.delete(name))
   }
 
@@ -93,7 +114,7 @@ export class Stage {
       execArgv: [],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     })
-    this.#keep(version, child)
+    this.#keep(version, { kind: 'app', child })
     const failedAtMs: number[] = []
     const { got, wait } = waitFor<number>(child, `the app ${version}`)
     child.on('message', (message) => {
@@ -124,9 +145,27 @@ export class Stage {
     return `http://127.0.0.1:${(this.#receiver.address() as AddressInfo).port}/on-call`
   }
 
-  /** Starts Vertex with this config (JSON is YAML) and returns its addresses. */
-  async startVertex(config: unknown): Promise<Addresses> {
-    const file = path.join(this.folder, 'vertex.yaml')
+  /** Starts a Redis that keeps nothing on a free port, and returns its URL. */
+  async startRedis(): Promise<string> {
+    const port = await freePort()
+    const settings = {
+      ...{ bind: '127.0.0.1', port, dir: this.folder },
+      ...{ save: '', appendonly: 'no', 'maxmemory-policy': 'noeviction' },
+    }
+    const words = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, `${value}`])
+    const child = spawn('redis-server', words, { stdio: ['ignore', 'pipe', 'inherit'] })
+    this.#keep('Redis', { kind: 'redis', child })
+    const { got, wait } = waitFor<true>(child, 'redis-server')
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      if (line.includes('Ready to accept connections')) got(true)
+    })
+    await wait
+    return `redis://127.0.0.1:${port}`
+  }
+
+  /** Starts a Vertex with this config (JSON is YAML) and returns its addresses. */
+  async startVertex(config: unknown, name = 'vertex'): Promise<Addresses> {
+    const file = path.join(this.folder, `${name}.yaml`)
     writeFileSync(file, JSON.stringify(config, null, 2))
     // Settings in the user's environment are meant for a real node.
     const own = Object.entries(process.env).filter(([name]) => !name.startsWith('VERTEX_'))
@@ -134,7 +173,8 @@ export class Stage {
       env: Object.fromEntries(own),
       stdio: ['ignore', 'pipe', 'pipe'],
     })
-    this.#keep('vertex', child)
+    this.#keep(name, { kind: 'node', child })
+    this.#nodes++
     const { got, wait } = waitFor<Addresses>(child, 'Vertex')
     const read = (line: string): void => {
       this.said.push(line)
@@ -147,20 +187,25 @@ export class Stage {
     return wait
   }
 
-  /** Whether Vertex still runs. */
+  #namesOf(kind: Kept['kind']): string[] {
+    return [...this.#children].flatMap(([name, kept]) => (kept.kind === kind ? [name] : []))
+  }
+
+  /** Whether every Vertex still runs. */
   get running(): boolean {
-    return this.#children.has('vertex')
+    return this.#namesOf('node').length === this.#nodes
   }
 
   /** Ends the apps that are not among these versions. */
   async keepApps(versions: readonly string[]): Promise<void> {
-    const old = [...this.#children.keys()].filter((name) => name !== 'vertex')
-    await Promise.all(old.filter((name) => !versions.includes(name)).map((name) => this.#end(name)))
+    const old = this.#namesOf('app').filter((name) => !versions.includes(name))
+    await Promise.all(old.map((name) => this.#end(name)))
   }
 
   async #end(name: string): Promise<void> {
-    const child = this.#children.get(name)
-    if (child === undefined) return
+    const child = this.#children.get(name)?.child
+    // One that could not be started does not exit either.
+    if (child?.pid === undefined) return
     const gone = once(child, 'exit')
     child.kill('SIGTERM')
     const timer = setTimeout(() => child.kill('SIGKILL'), END_MS)
@@ -170,8 +215,9 @@ export class Stage {
 
   /** Ends everything, Vertex first. */
   async close(): Promise<void> {
-    await this.#end('vertex')
-    await this.keepApps([])
+    for (const kind of KINDS) {
+      await Promise.all(this.#namesOf(kind).map((name) => this.#end(name)))
+    }
     this.#receiver?.closeAllConnections()
     this.#receiver?.close()
     process.off('exit', this.#atExit)

@@ -1,5 +1,6 @@
 // The users of the demo: real HTTP requests to the proxy at a steady rate, whether earlier ones
-// were answered or not, and a count of what came back. It knows only the proxy's address.
+// were answered or not, and a count of what came back. It knows only the addresses of the proxies,
+// which take turns.
 
 import { Pool } from 'undici'
 
@@ -17,7 +18,7 @@ export interface TrafficCounts {
 }
 
 export class Traffic {
-  readonly #pool: Pool
+  readonly #pools: readonly Pool[]
   readonly #perSecond: number
   #timer: NodeJS.Timeout | null = null
   #startedMs = 0
@@ -28,8 +29,8 @@ export class Traffic {
   #firstFailure: string | null = null
   readonly #byVersion: Record<string, number> = {}
 
-  constructor(url: string, perSecond: number) {
-    this.#pool = new Pool(url, { connections: CONNECTIONS, pipelining: 1 })
+  constructor(urls: readonly string[], perSecond: number) {
+    this.#pools = urls.map((url) => new Pool(url, { connections: CONNECTIONS, pipelining: 1 }))
     this.#perSecond = perSecond
   }
 
@@ -47,9 +48,10 @@ export class Traffic {
   }
 
   async #ask(): Promise<void> {
-    this.#sent++
+    const pool = this.#pools[this.#sent++ % this.#pools.length]
+    if (pool === undefined) return
     try {
-      const { statusCode, headers, body } = await this.#pool.request({
+      const { statusCode, headers, body } = await pool.request({
         method: 'GET',
         path: `/orders/${this.#sent}`,
       })
@@ -89,6 +91,6 @@ export class Traffic {
   async stop(): Promise<void> {
     if (this.#timer !== null) clearInterval(this.#timer)
     this.#timer = null
-    await this.#pool.destroy()
+    await Promise.all(this.#pools.map((pool) => pool.destroy()))
   }
 }

@@ -2,7 +2,9 @@
 // uses: elements that remember their text. What a browser makes of it is not tested here.
 
 import t from 'tap'
-import { call, entry, obliging, serviceView, startAdmin, versionView } from './harness.ts'
+import type { FleetView } from '../../src/core/fleet/view.ts'
+import { convergenceView, fleetView, MEMBERS, memberView } from './fleet-views.ts'
+import { call, entry, nodeView, obliging, serviceView, startAdmin, versionView } from './harness.ts'
 
 const admin = await startAdmin()
 t.teardown(() => admin.stop())
@@ -50,20 +52,21 @@ await t.test('the page and its files are served, and nothing from elsewhere may 
   t.notMatch(page.text, /<script(?! type="module" src=)/, 'no script in the page itself')
 })
 
-await t.test('its script shows the services, the evidence and the node', async (t) => {
-  const odd = { ...versionView('<b>v2</b>', 5), targets: [] }
-  admin.answer = (command) =>
-    command.do === 'services'
-      ? { ok: true, answer: 'services', services: [serviceView('shop', { candidate: odd })] }
-      : obliging(command)
-  admin.tell({ tell: 'event', entry: entry(1) })
-  const parts = new Map<string, FakeElement>()
-  const part = (id: string): FakeElement => {
-    const known = parts.get(id) ?? new FakeElement(id)
-    parts.set(id, known)
-    return known
-  }
-  const later: (() => unknown)[] = []
+const parts = new Map<string, FakeElement>()
+function part(id: string): FakeElement {
+  const known = parts.get(id) ?? new FakeElement(id)
+  parts.set(id, known)
+  return known
+}
+
+const later: (() => unknown)[] = []
+/** The script's next look, which would come after a second. */
+async function lookAgain(): Promise<void> {
+  await later.pop()?.()
+}
+
+/** What the script finds in a browser; its looks wait for `lookAgain`. */
+function beBrowser(): void {
   const before = { fetch: globalThis.fetch, setTimeout: globalThis.setTimeout }
   Object.assign(globalThis, {
     document: {
@@ -81,6 +84,16 @@ await t.test('its script shows the services, the evidence and the node', async (
     },
   })
   t.teardown(() => Object.assign(globalThis, before))
+}
+
+await t.test('its script shows the services, the evidence and the node', async (t) => {
+  const odd = { ...versionView('<b>v2</b>', 5), targets: [] }
+  admin.answer = (command) =>
+    command.do === 'services'
+      ? { ok: true, answer: 'services', services: [serviceView('shop', { candidate: odd })] }
+      : obliging(command)
+  admin.tell({ tell: 'event', entry: entry(1) })
+  beBrowser()
   const script = new URL('../../src/admin/page/dashboard.js', import.meta.url)
   await import(script.href)
   const services = part('services').text()
@@ -89,12 +102,52 @@ await t.test('its script shows the services, the evidence and the node', async (
   t.match(services, /stable v1 .*95 %.*12\.3 ms/)
   t.ok(services.includes('candidate <b>v2</b>'), 'names go in as text')
   t.match(services, 'Nothing speaks against v2.')
+  t.equal(part('fleet').hidden, true, 'no fleet where a node works alone')
   t.equal(later.length, 1, 'and it looks again')
+})
+
+/** What the section of the fleet says when the node tells of this one. */
+async function shown(fleet: FleetView): Promise<string> {
+  admin.answer = (command) =>
+    command.do === 'node'
+      ? { ok: true, answer: 'node', node: nodeView({ fleet }) }
+      : obliging(command)
+  await lookAgain()
+  return part('fleet').text()
+}
+
+await t.test('it shows the nodes of the fleet, and says when the node is degraded', async (t) => {
+  const well = await shown(fleetView())
+  t.match(well, /^Fleet +edge-1 follows edge-2, Redis at \S+ is there node state/)
+  t.match(well, /edge-1 {2}\(this\) live 1\.2\.3 \+3 ms .*edge-2 .*leads .*−12 ms/)
+  t.equal(part('fleet').hidden, false)
+  t.match(part('state').textContent, /^ready, /)
+  const silent = await shown(
+    fleetView({
+      members: [...MEMBERS, memberView('edge-4', { isLive: false, silentMs: 40_000 })],
+      services: [convergenceView({ waiting: ['edge-1'] })],
+    }),
+  )
+  t.match(silent, /\(this\) live .*shop 7 edge-2 .*edge-4 silent for 40 s .*shop 7$/)
+  const away = await shown(
+    fleetView({
+      ...{ standing: 'cut-off', leader: null, awaySince: '2026-01-01T00:00:00.000Z' },
+      meaning: 'This node serves on and raises no weight',
+    }),
+  )
+  t.match(away, 'edge-1 is cut off, Redis at redis://127.0.0.1:6379/0 is away since 2026')
+  t.match(away, 'Degraded: This node serves on and raises no weight')
+  t.match(away, /\(this\) live .*edge-2 not heard of /)
+  t.match(part('state').textContent, /^ready but degraded, /)
+  t.equal(part('state').className, 'bad')
+})
+
+await t.test('a failure is said', async (t) => {
   admin.answer = (command) => {
     const problem = { status: 503, code: 'x', title: 'X', detail: 'Cannot ask …' } as const
     return command.do === 'node' ? { ok: false, problem } : obliging(command)
   }
-  await later[0]?.()
-  t.equal(part('state').textContent, 'Cannot ask …', 'a failure is said')
+  await lookAgain()
+  t.equal(part('state').textContent, 'Cannot ask …')
   t.equal(part('state').className, 'bad')
 })

@@ -19,6 +19,7 @@ import type {
   VersionView,
 } from '../../src/core/command.ts'
 import type { EvidenceView, ProofView, RiskView } from '../../src/core/explanation.ts'
+import { worksAlone } from '../../src/core/fleet/alone.ts'
 import type { JournalEntry } from '../../src/core/journal.ts'
 import type { SyntheticReport } from '../../src/core/synthetic.ts'
 
@@ -159,6 +160,7 @@ export function nodeView(change: Partial<NodeView> = {}): NodeView {
       { thread: 0, connections: 3, restarts: 0 },
       { thread: 1, connections: 4, restarts: 1 },
     ],
+    fleet: null,
     ...change,
   }
 }
@@ -205,7 +207,12 @@ export function reportView(change: Partial<SyntheticReport> = {}): SyntheticRepo
   }
 }
 
-/** Answers like a node with one service `shop` on which every change succeeds. */
+/** Of a node that works alone. */
+export function serviceAnswer(service: ServiceView, note = ''): Answer {
+  return { ok: true, answer: 'service', service, note, convergence: null }
+}
+
+/** Answers like a node that works alone, with one service `shop` on which every change succeeds. */
 export function obliging(command: Command): Answer {
   if (command.do === 'node') return { ok: true, answer: 'node', node: nodeView() }
   if (command.do === 'services') {
@@ -224,7 +231,10 @@ export function obliging(command: Command): Answer {
     }
   }
   if (command.do === 'synthetic') return { ok: true, answer: 'synthetic', report: reportView() }
-  return { ok: true, answer: 'service', service: serviceView('shop'), note: `did ${command.do}` }
+  if (command.do === 'fleet-journal') {
+    return { ok: false, problem: worksAlone("read the fleet's journal") }
+  }
+  return serviceAnswer(serviceView('shop'), `did ${command.do}`)
 }
 
 export interface Admin {

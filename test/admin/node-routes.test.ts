@@ -1,5 +1,6 @@
 import { Ajv } from 'ajv'
 import t from 'tap'
+import { fleetView, inFleet } from './fleet-views.ts'
 import { call, entry, nodeView, serviceView, startAdmin, versionView } from './harness.ts'
 
 const admin = await startAdmin()
@@ -76,6 +77,8 @@ await t.test('the OpenAPI document lists the routes that exist, and no others', 
     'GET /openapi.json',
     'GET /readyz',
     'GET /v1/events',
+    'GET /v1/fleet',
+    'GET /v1/fleet/journal',
     'GET /v1/journal',
     'GET /v1/node',
     'GET /v1/services',
@@ -90,10 +93,12 @@ await t.test('the OpenAPI document lists the routes that exist, and no others', 
     'PUT /v1/services/{service}/versions/{version}/targets',
     'PUT /v1/services/{service}/weight',
   ])
+  admin.answer = inFleet
   for (const one of listed) {
     const [method = '', path = ''] = one.split(' ')
     if (path === '/v1/events') continue // it never ends; see the test of events
-    const url = admin.url + path.replace('{service}', 'shop').replace('{version}', 'v2')
+    const query = path === '/v1/fleet/journal' ? '?service=shop' : ''
+    const url = admin.url + path.replace('{service}', 'shop').replace('{version}', 'v2') + query
     const body = path.endsWith('weight')
       ? { candidate: 5 }
       : path.endsWith('targets')
@@ -119,6 +124,7 @@ await t.test('answers have the form that the OpenAPI document promises', async (
     const validate = ajv.compile(schema)
     t.ok(validate(value), `${name}: ${ajv.errorsText(validate.errors)}`)
   }
+  // A node of a fleet gives all that one gives that works alone, and more.
   const service = '/v1/services/{service}'
   const shop = `${admin.url}/v1/services/shop`
   check(promises(service, 'get', '200'), (await call(shop)).json, 'service')
@@ -132,6 +138,11 @@ await t.test('answers have the form that the OpenAPI document promises', async (
   check(promises('/v1/node', 'get', '200'), (await call(`${admin.url}/v1/node`)).json, 'node')
   const journal = await call(`${admin.url}/v1/journal`)
   check(promises('/v1/journal', 'get', '200'), journal.json, 'journal')
+  const fleet = await call(`${admin.url}/v1/fleet`)
+  t.same(fleet.json, fleetView())
+  check(promises('/v1/fleet', 'get', '200'), fleet.json, 'fleet')
+  const decisions = await call(`${admin.url}/v1/fleet/journal?service=shop`)
+  check(promises('/v1/fleet/journal', 'get', '200'), decisions.json, 'decisions')
   const problem = await call(`${admin.url}/v1/services/nope`)
   check(promises(service, 'get', '4XX'), problem.json, 'problem')
 })

@@ -37,7 +37,7 @@ await t.test('status shows versions, figures, what is waited for and the evidenc
   ])
   for (const line of stdout.split('\n')) t.ok(line.length <= 100, line)
   const json = await cli('status shop -o json', { env })
-  t.same(JSON.parse(json.stdout), { services: [serviceView('shop')] })
+  t.same(JSON.parse(json.stdout), { services: [serviceView('shop')], degraded: [], fleet: null })
 })
 
 /** Answers each look with the next of these views of `shop`, the last one again and again. */

@@ -2,7 +2,14 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import type { Answer, Command } from '../../src/core/command.ts'
-import { entry, obliging, serviceView, startAdmin, versionView } from '../admin/harness.ts'
+import {
+  entry,
+  obliging,
+  serviceAnswer,
+  serviceView,
+  startAdmin,
+  versionView,
+} from '../admin/harness.ts'
 import { CommandLine } from './command-line.ts'
 import { cli as start, cliLines, type Ran, type RunOptions } from './run-cli.ts'
 
@@ -227,10 +234,7 @@ await t.test('deploy --wait tells by its exit code how the rollout ended', async
     admin.answer = (command) => {
       if (command.do !== 'service') return obliging(command)
       looks++
-      if (looks < 3 || end === null) {
-        return { ok: true, answer: 'service', service: running, note: '' }
-      }
-      return end
+      return looks < 3 || end === null ? serviceAnswer(running) : end
     }
     return cli(line, { env })
   }
@@ -240,7 +244,7 @@ await t.test('deploy --wait tells by its exit code how the rollout ended', async
     ['aborted', 4],
     ['superseded', 1],
   ] as const) {
-    const ran = await play({ ok: true, answer: 'service', service: ended(ending), note: '' })
+    const ran = await play(serviceAnswer(ended(ending)))
     t.equal(ran.code, code, ending)
     t.match(ran.stdout, `shop-1 ${ending}: it was ${ending}`)
   }
@@ -255,7 +259,7 @@ await t.test('deploying what is stable already is done at once', async (t) => {
   const service = serviceView('shop', { rollout: null, candidate: null, stable })
   admin.answer = (command) => {
     return command.do === 'deploy'
-      ? { ok: true, answer: 'service', service, note: 'v9 is stable already' }
+      ? serviceAnswer(service, 'v9 is stable already')
       : obliging(command)
   }
   const ran = await cli('deploy v9 --wait', { env })
@@ -263,9 +267,7 @@ await t.test('deploying what is stable already is done at once', async (t) => {
   t.match(ran.stdout, /^v9 is stable already\n/)
   const busy = serviceView('shop', { stable })
   admin.answer = (command) => {
-    return command.do === 'deploy'
-      ? { ok: true, answer: 'service', service: busy, note: 'v9 is stable already' }
-      : obliging(command)
+    return command.do === 'deploy' ? serviceAnswer(busy, 'v9 is stable already') : obliging(command)
   }
   const beside = await cli('deploy v9 --wait --timeout 300ms', { env })
   admin.answer = obliging

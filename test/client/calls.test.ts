@@ -11,7 +11,8 @@ import {
   VertexError,
   VertexUnreachable,
 } from '../../src/client/client.ts'
-import { nodeView, serviceView, startAdmin } from '../admin/harness.ts'
+import { convergenceView, fleetView } from '../admin/fleet-views.ts'
+import { nodeView, obliging, serviceView, startAdmin } from '../admin/harness.ts'
 import { errorOf, serve } from './failure.ts'
 import { answerWithReports, REPORT } from './report.ts'
 
@@ -39,6 +40,7 @@ async function callAll(client: VertexClient): Promise<void> {
   await client.metrics()
   await client.openapi()
   await client.node()
+  await client.fleet()
   await client.services()
   await client.service()
   await client.setWeight(12.5, { force: true, ifMatch: 7 })
@@ -63,6 +65,7 @@ async function callAll(client: VertexClient): Promise<void> {
     duration: '2s',
   })
   await client.journal({ service: 'shop', after: 0, limit: 10, kinds: ['raise', 'hold'] })
+  await client.fleetJournal({ limit: 10 })
   const events = client.events({ service: 'shop', after: 0 })
   const first = events.next()
   admin.tell({ tell: 'event', entry: ENTRY })
@@ -133,10 +136,17 @@ await t.test('a call says what it was told to, and gives what the node answers',
     durationMs: 2000,
   })
 
+  t.same(of('fleet-journal'), { do: 'fleet-journal', service, count: 10 })
+  t.match(await client.fleetJournal(), [
+    { node: 'edge-2', seq: 12 },
+    { node: 'edge-1', seq: 4 },
+  ])
   t.same(await client.services(), [serviceView('shop')])
   t.same(await client.service('shop'), serviceView('shop'))
-  t.same(await client.node(), nodeView())
-  t.same(await client.pause(), { ...serviceView('shop'), note: 'did pause' })
+  t.same(await client.node(), nodeView({ fleet: fleetView() }))
+  t.same(await client.fleet(), fleetView())
+  const paused = { ...serviceView('shop'), note: 'did pause', convergence: convergenceView() }
+  t.same(await client.pause(), paused)
   t.same(await client.runSyntheticTransaction({ version: 'v2', scenario: 'x' }), REPORT)
   t.match(await client.metrics(), /^vertex_/m)
   t.same(await client.journal({ service: 'shop' }), { entries: [], next: null, last: null })
@@ -192,6 +202,22 @@ await t.test('a node that is not ready is no error, with its reason', async (t) 
   const detail = 'Cannot take traffic as this node is draining'
   t.same(await client.readyz(), { ready: false, detail })
   t.equal(await client.livez(), undefined)
+})
+
+await t.test('a node that works alone has no fleet to tell of', async (t) => {
+  admin.answer = obliging
+  t.teardown(() => {
+    admin.answer = answerWithReports
+  })
+  const { client } = recorded()
+  t.equal((await client.node()).fleet, null)
+  t.equal((await client.pause()).convergence, null)
+  for (const asked of [client.fleet(), client.fleetJournal()]) {
+    t.match(await errorOf(asked), {
+      ...{ status: 404, code: 'no-fleet' },
+      detail: /as this node works alone: there is no fleet block in its config$/,
+    })
+  }
 })
 
 await t.test('the token opens the door and is found in no message', async (t) => {

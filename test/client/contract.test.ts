@@ -70,6 +70,8 @@ const NOTHING = 'Record<string, never>'
 /** What the SDK takes as the body and gives as the answer, where it is JSON. */
 const OF_CLIENT: Readonly<Record<string, { readonly body?: string; readonly answer: string }>> = {
   'get /v1/node': { answer: gives('node') },
+  'get /v1/fleet': { answer: gives('fleet') },
+  'get /v1/fleet/journal': { answer: `{ entries: ${gives('fleetJournal')} }` },
   'get /v1/services': { answer: `{ services: ${gives('services')} }` },
   'get /v1/services/{service}': { answer: gives('service') },
   'put /v1/services/{service}/weight': {

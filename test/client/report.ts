@@ -2,7 +2,7 @@
 
 import type { Answer, Command } from '../../src/core/command.ts'
 import type { SyntheticReport } from '../../src/core/synthetic.ts'
-import { obliging } from '../admin/harness.ts'
+import { inFleet } from '../admin/fleet-views.ts'
 
 const LATENCY = { min: 1, mean: 2, p50: 2, p90: 3, p99: 4, p999: 5, max: 6 }
 
@@ -39,9 +39,12 @@ export const REPORT: SyntheticReport = {
   },
 }
 
-/** Like a node with a service `shop` on which every change and every transaction can be done. */
+/**
+ * Like a node of a fleet with a service `shop` on which every change and every transaction can be
+ * done.
+ */
 export function answerWithReports(command: Command): Answer {
   return command.do === 'synthetic'
     ? { ok: true, answer: 'synthetic', report: REPORT }
-    : obliging(command)
+    : inFleet(command)
 }

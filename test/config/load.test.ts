@@ -50,7 +50,7 @@ await t.test('the published blocks are accepted to the letter', async (t) => {
 
 await t.test('every example file loads', async (t) => {
   const env = { VERTEX_ADMIN_TOKEN: 'a-token-for-the-test' }
-  for (const name of ['vertex.yaml', 'services.yaml', 'compose.yaml']) {
+  for (const name of ['vertex.yaml', 'services.yaml', 'compose.yaml', 'fleet.example.yaml']) {
     t.match(loadConfig({ file: join(root, 'config', name), env }), { warnings: [] }, name)
   }
 })

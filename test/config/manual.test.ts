@@ -20,7 +20,7 @@ await t.test('the committed files are current (npm run schema)', async (t) => {
 
 await t.test('an editor accepts the examples', async (t) => {
   const validate = new Ajv({ strictTypes: false }).compile(JSON.parse(schemaText()))
-  for (const name of ['vertex.yaml', 'services.yaml', 'compose.yaml']) {
+  for (const name of ['vertex.yaml', 'services.yaml', 'compose.yaml', 'fleet.example.yaml']) {
     validate(parse(read('config', name)))
     t.strictSame(validate.errors, null, name)
   }

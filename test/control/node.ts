@@ -116,6 +116,7 @@ export function configOf(choices: ConfigChoices): Config {
     halfClose: 'gone',
     accessLog: null,
     receivers: choices.pageUrl === undefined ? receivers : [webhookAt(choices.pageUrl)],
+    fleet: null,
     logLevel: 'silent',
     readinessPath: null,
     services: services.map((name) => ({

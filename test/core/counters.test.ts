@@ -13,7 +13,15 @@ import {
   type NodeCounters,
 } from '../../src/core/counters.ts'
 
-const FIELDS = ['good', 'bad', 'exceeded', 'userErrors', 'earlierBad', 'earlierExceeded'] as const
+const FIELDS = [
+  'good',
+  'bad',
+  'exceeded',
+  'userErrors',
+  'earlierBad',
+  'earlierExceeded',
+  'repeatedBad',
+] as const
 
 function plus(some: ArmCounts, more: ArmCounts): ArmCounts {
   const sum: Record<string, number> = {}
@@ -31,6 +39,7 @@ const counts = fc
     userErrors: fc.nat(5),
     earlierBad: fc.nat(2),
     earlierExceeded: fc.nat(2),
+    repeatedBad: fc.nat(2),
   })
   .map((one): ArmCounts => one)
 
@@ -178,6 +187,11 @@ await t.test('what cannot be meant adds nothing', async (t) => {
   refused({ number: 2, rollout: 's-2' })
   refused({ number: 1 })
   refused({ number: 2, candidate: { ...ZERO, good: 2 } })
+  const repeated = { ...MESSAGE, number: 2, stable: { ...ZERO, good: 9, repeatedBad: 5 } }
+  const later = mergeCounters(counters, repeated)
+  t.equal(later.added?.stable.repeatedBad, 5)
+  const fewer = { ...repeated, number: 3, stable: { ...ZERO, good: 9, repeatedBad: 4 } }
+  t.equal(mergeCounters(later.counters, fewer).added, null)
   t.same(mergeCounters(counters, { ...MESSAGE, node: '__proto__' }).added?.candidate.good, 3)
 })
 

@@ -122,7 +122,7 @@ const ROWS: Readonly<Record<string, Shown>> = {
     },
   },
   'restart in a step': {
-    transcripts: ['restart', 'restart-in-step'],
+    transcripts: ['restart', 'restart-in-step', 'taken-over'],
     tests: {
       [TROUBLE]: ['a kill -9 before the first raise, and one in a step'],
       [CONTROL]: ['a restart goes on where it stopped, with the weight that the journal says'],
@@ -137,6 +137,16 @@ const ROWS: Readonly<Record<string, Shown>> = {
     transcripts: [],
     tests: {},
     later: 'the fleet: the command line will exit with 5 and name the node',
+  },
+  'an abort elsewhere in the fleet': {
+    transcripts: ['entombed', 'entombed-promoted', 'entombed-nowhere'],
+    tests: {},
+    later: 'the fleet: nodes do not join it yet',
+  },
+  'cut off from the ledger of the fleet': {
+    transcripts: ['no-raise', 'no-raise-by-hand', 'no-raise-gates'],
+    tests: {},
+    later: 'the fleet: nodes do not join it yet',
   },
   'deploy --wait': {
     transcripts: ['healthy-rollout', 'total-failure'],

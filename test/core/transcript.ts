@@ -72,6 +72,12 @@ function factsFrom(before: Facts, words: Words): Facts {
       const why = value.replaceAll('_', ' ')
       Object.assign(next, { candidate: { ...next.candidate, why } })
     }
+    if (key === 'raises') {
+      const { mayNotRaise: _before, ...others } = next
+      const now = value === 'yes' ? others : { ...others, mayNotRaise: value.replaceAll('_', ' ') }
+      Reflect.deleteProperty(next, 'mayNotRaise')
+      Object.assign(next, now)
+    }
     if (key === 'given') Object.assign(next, { given: { 'http://b:1': Number(value) } })
     if (key === 'rate') Object.assign(next, { ratePerSecond: Number(value) })
     if (key === 'tail') {
@@ -88,6 +94,19 @@ function gateNamed(name: string): Gate {
   if (name !== 'mirror') return { ...common, kind: 'command', command: ['true'] }
   const bounds = { errorRate: 0, p99Ms: null, mismatchRate: null }
   return { ...common, kind: 'mirror', minRequests: 10, ...bounds }
+}
+
+/** What node edge-2 knows of a rollout's end: an operator's abort, or a verdict. */
+function entombed([rollout = '', version = '', by]: readonly string[], at: string): RolloutEvent {
+  const node = 'edge-2'
+  if (by === 'verdict') {
+    const reason = `${version} was rolled back by its errors`
+    const quarantine = { reason, evidence: 'It failed.', at, targets: ['http://b:1'] }
+    return { event: 'entombed', node, tombstone: { rollout, version, by, reason, at }, quarantine }
+  }
+  const reason = `${version} was aborted by hand`
+  const tombstone = { rollout, version, by: 'operator', reason, at } as const
+  return { event: 'entombed', node, tombstone }
 }
 
 /** Plays one transcript line after the other. */
@@ -120,7 +139,8 @@ export class Player {
     }
     this.document = stepped.document
     const note = stepped.note === '' || stepped.effects.length > 0 ? [] : [`note: ${stepped.note}`]
-    return [this.#describe(), ...stepped.effects.map(describeEffect), ...note].join('\n')
+    const isTold = verb === 'entombed'
+    return [this.#describe(isTold), ...stepped.effects.map(describeEffect), ...note].join('\n')
   }
 
   #event(verb: string, said: { words: Words; plain: readonly string[] }): RolloutEvent {
@@ -176,12 +196,15 @@ export class Player {
         return { event: 'survey', facts: factsFrom(before, words) }
       }
       case 'restarted':
-        return { event: 'restarted' }
+        return { event: 'restarted', watched: plain.includes('watched') }
       case 'unsaved': {
         const weight = Number(words.weight) * 100
         const epoch = ifMatch ?? this.document.state.epoch
-        return { event: 'unsaved', epoch, weight, reason: 'the disk is full' }
+        const pauses = !plain.includes('goes-on')
+        return { event: 'unsaved', epoch, weight, reason: 'the disk is full', pauses }
       }
+      case 'entombed':
+        return entombed(plain, new Date(this.now).toISOString())
       default:
         throw new Error(`unknown event ${verb}`)
     }
@@ -193,7 +216,7 @@ export class Player {
     return facts.stable.total === 0 ? GOOD_FACTS : { ...facts, candidateResident: true }
   }
 
-  #describe(): string {
+  #describe(isTold: boolean): string {
     const { state, evidence } = this.document
     const { rollout } = state
     const lines = [
@@ -208,6 +231,11 @@ export class Player {
     if (hold !== null) lines.push(`gate: ${rollout?.gate?.run} ${hold.text}`)
     if (state.ended !== null) lines.push(`ended: ${state.ended.ending}`)
     if (state.previous !== null) lines.push(`previous: ${state.previous.version}`)
+    // On a single node each ending says it already; entombed ones are what a fleet brings.
+    if (isTold) {
+      const stones = (state.tombstones ?? []).map((stone) => `${stone.rollout} of ${stone.version}`)
+      if (stones.length > 0) lines.push(`tombstones: ${stones.join(', ')}`)
+    }
     const quarantined = Object.keys(state.quarantine)
     if (quarantined.length > 0) lines.push(`quarantine: ${quarantined.join(', ')}`)
     if (evidence !== null) {

@@ -97,7 +97,8 @@ await t.test('the package holds what runs, and neither tests nor measurements', 
     t.ok(files.includes(file), file)
   }
   const top = readdirSync(installed)
-  const known = 'LICENSE OPERATING.md PROVING.md README.md bin config dist package.json'.split(' ')
+  const known =
+    'FLEET.md LICENSE OPERATING.md PROVING.md README.md bin config dist package.json'.split(' ')
   t.strictSame(
     top.filter((name) => !known.includes(name)),
     [],

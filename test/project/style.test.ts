@@ -70,7 +70,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   control: ['core', 'board', 'config:types'],
   synthetic: ['core', 'board', 'config:types'],
   mirror: ['core', 'board', 'http1', 'config:types'],
-  fleet: ['core', 'board', 'config:types'],
+  // It stands behind a port of control's (`fleet-port.ts`), as an adapter that control never sees.
+  fleet: ['core', 'board', 'config:types', 'control:types'],
   client: ['core:types'],
   admin: ['core', 'board', 'config:types'],
 }

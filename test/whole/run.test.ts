@@ -23,6 +23,10 @@ await t.test('a node from its start to its end', async (t) => {
     t.equal(answer.headers.get('x-app-version'), 'v1')
     t.equal((await answer.text()).length, 13)
     t.equal((await vertex.ask('GET', '/readyz')).status, 200)
+    for (const path of ['/v1/fleet', '/v1/fleet/journal?service=default']) {
+      const alone = { status: 404, body: { type: 'urn:vertex:problem:no-fleet' } }
+      t.match(await vertex.ask('GET', path), alone)
+    }
     const view = await vertex.service()
     t.match(view, { stable: { version: 'v1', weight: 100 }, candidate: null, rollout: null })
   })

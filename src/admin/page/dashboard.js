@@ -20,6 +20,7 @@ const HEAD = [
   'targets',
   '2 min',
 ]
+const NODE_HEAD = ['node', 'state', 'release', 'clock', 'listens on', 'has not confirmed']
 const TONES = { promoted: 'good', 'rolled-back': 'bad', aborted: 'bad', quarantine: 'bad' }
 
 const byId = (id) => document.getElementById(id)
@@ -145,6 +146,91 @@ function serviceSection(service) {
   ])
 }
 
+const elapsed = (ms) =>
+  ms < 1000
+    ? `${Math.round(ms)} ms`
+    : ms < 120_000
+      ? `${Math.round(ms / 1000)} s`
+      : `${Math.round(ms / 60_000)} min`
+
+function standingText({ leader, node, standing }) {
+  if (standing === 'leading') return `${node} leads`
+  if (standing === 'cut-off') return `${node} is cut off`
+  return `${node} follows${leader === null ? '' : ` ${leader}`}`
+}
+
+/** What each state of a node is called; without Redis nobody else is heard of. */
+function nodeState({ isLive, isSelf, node, silentMs }, { awaySince, leader }) {
+  if (awaySince !== null && !isSelf) return { text: 'not heard of', tone: 'bad' }
+  if (!isLive) return { text: `silent for ${elapsed(silentMs)}`, tone: 'bad' }
+  return { text: node === leader ? 'leads' : 'live', tone: 'good' }
+}
+
+/** The changes that a node has not confirmed, such as `shop 7`. */
+function missing({ isLive, node }, { awaySince, services }) {
+  return services
+    .filter(({ applied, waiting }) => {
+      const isOut = !isLive || awaySince !== null
+      return waiting.includes(node) || (isOut && !applied.some((one) => one.node === node))
+    })
+    .map(({ revision, service }) => `${service} ${revision}`)
+    .join(', ')
+}
+
+function nodeRow(member, fleet) {
+  const { clockAheadMs, isSelf, listen, node, version } = member
+  const own = fleet.members.find((one) => one.isSelf)
+  const isOther = own !== undefined && own.version !== version
+  const ahead = Math.round(clockAheadMs)
+  return element('tr', {}, [
+    element('td', {}, [element('b', { text: node }), isSelf ? ' (this)' : '']),
+    element('td', nodeState(member, fleet)),
+    element('td', { text: version, tone: isOther ? 'bad' : '' }),
+    element('td', {
+      text: `${ahead < 0 ? '−' : ahead > 0 ? '+' : ''}${elapsed(Math.abs(ahead))}`,
+      tone: Math.abs(ahead) < 1000 ? '' : 'bad',
+    }),
+    element('td', { text: listen }),
+    element('td', { text: missing(member, fleet), tone: 'bad' }),
+  ])
+}
+
+/** The heading, what is degraded in words, and a row a node. */
+function fleetParts(fleet) {
+  const { awaySince, mayNotRaise, meaning, members, redis, standing } = fleet
+  const there = awaySince === null ? 'is there' : `is away since ${awaySince}`
+  const held = mayNotRaise === null || standing === 'following' ? '' : mayNotRaise
+  const trouble = meaning !== '' ? meaning : held === '' ? '' : `raises no weight as ${held}`
+  const head = NODE_HEAD.map((text) => element('th', { text, scope: 'col' }))
+  const about = `${standingText(fleet)}, Redis at ${redis} ${there}`
+  return [
+    element('h2', { text: 'Fleet ' }, [element('small', { text: about })]),
+    ...(trouble === '' ? [] : [element('p', { text: `Degraded: ${trouble}`, tone: 'bad' })]),
+    element('div', { tone: 'scroll' }, [
+      element('table', {}, [
+        element('thead', {}, [element('tr', {}, head)]),
+        element(
+          'tbody',
+          {},
+          members.map((member) => nodeRow(member, fleet)),
+        ),
+      ]),
+    ]),
+  ]
+}
+
+function drawNode(node) {
+  const { degraded, draining, fleet, listen, ready, threads } = node
+  const isDegraded = degraded.length > 0 || (fleet !== null && fleet.meaning !== '')
+  const state = draining ? 'draining' : ready ? 'ready' : 'not ready'
+  const word = isDegraded ? `${state} but degraded` : state
+  const count = `${threads.length} thread${threads.length === 1 ? '' : 's'}`
+  byId('state').textContent = [`${word}, ${listen}, ${count}`, ...degraded].join('; ')
+  byId('state').className = isDegraded || !ready ? 'bad' : ''
+  byId('fleet').hidden = fleet === null
+  byId('fleet').replaceChildren(...(fleet === null ? [] : fleetParts(fleet)))
+}
+
 function drawDecisions() {
   const items = decisions.map(({ at, kind, service, text }) =>
     element('li', {}, [
@@ -183,10 +269,7 @@ async function look() {
     decisions.length = Math.min(decisions.length, DECISIONS_SHOWN)
     drawDecisions()
   }
-  const state = node.draining ? 'draining' : node.ready ? 'ready' : 'not ready'
-  const threads = `${node.threads.length} thread${node.threads.length === 1 ? '' : 's'}`
-  byId('state').textContent = [`${state}, ${node.listen}, ${threads}`, ...node.degraded].join('; ')
-  byId('state').className = node.degraded.length > 0 || !node.ready ? 'bad' : ''
+  drawNode(node)
 }
 
 async function loop() {

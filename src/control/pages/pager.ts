@@ -43,6 +43,8 @@ export interface PagerOptions {
   /** The state directory. */
   readonly directory: string
   readonly onNote: (note: PagerNote) => void
+  /** What tells the keys of incidents apart from those of others; null: this node alone. */
+  readonly fleet?: string | null
   readonly wall: () => number
   /** From 0 to 1, for the jitter. */
   readonly random: () => number
@@ -69,6 +71,8 @@ export class Pager {
   readonly #files: IncidentFiles
   /** In the order in which they were opened. */
   readonly #incidents = new Map<string, Incident>()
+  /** Services of which another node of the fleet tells: what was told is let go of here. */
+  readonly #elsewhere = new Set<string>()
   /** By the incident's id and the receiver's name. */
   readonly #lanes = new Map<string, Map<string, Lane>>()
   readonly #stop = new AbortController()
@@ -123,7 +127,7 @@ export class Pager {
   /** Tells of a page in the background: it opens its incident, or adds to it. */
   page(telling: Telling): void {
     const { at, incident: id, service, severity, version } = telling
-    const key = `vertex-${this.#files.installation}-${id}`
+    const key = this.#keyOf(id)
     const known = this.#incidents.get(id)
     const blank = blankIncident({ id, key, service, version, severity, openedAt: at })
     this.#add(known ?? blank, { ...telling, action: 'page' })
@@ -140,16 +144,21 @@ export class Pager {
   /**
    * Tells what a node that was killed had decided and not told: the saved state of a service says
    * which of its incidents are open.
+   *
+   * @param known in a fleet: what was opened before this time (ISO 8601) another node has told
    */
-  reconcile({ ended, incidents = {}, service }: ServiceState): void {
+  reconcile({ ended, incidents = {}, service }: ServiceState, known = ''): void {
+    this.#elsewhere.delete(service)
     for (const [incident, open] of Object.entries(incidents)) {
       if (this.#incidents.get(incident)?.resolved === false) continue
       const { openedAt: at, severity, text, version } = open
       const evidence = ended?.id === incident ? (ended.explanation ?? null) : null
-      this.page({ service, incident, version, severity, text, evidence, at })
+      const telling = { service, incident, version, severity, text, evidence, at }
+      if (at < known) this.#takeOver(telling)
+      else this.page(telling)
     }
-    const known = [...this.#incidents.values()].filter((one) => one.service === service)
-    for (const { id } of known.filter((one) => !(one.id in incidents))) {
+    const open = [...this.#incidents.values()].filter((one) => one.service === service)
+    for (const { id } of open.filter((one) => !(one.id in incidents))) {
       this.#resolveNow(id, `${service}: it was over when the node started`)
     }
   }
@@ -160,6 +169,20 @@ export class Pager {
       if (services.has(service)) continue
       this.#resolveNow(id, `${service}: the service is no longer in the file`)
     }
+  }
+
+  /** The same in a fleet, where other nodes may have such a service still. */
+  leaveOthers(services: ReadonlySet<string>): void {
+    for (const { service } of [...this.#incidents.values()]) {
+      if (!services.has(service)) this.leave(service)
+    }
+  }
+
+  /** Another node of the fleet tells of a service from now on; what waits here is still told. */
+  leave(service: string): void {
+    this.#elsewhere.add(service)
+    const left = [...this.#incidents.values()].filter((one) => one.service === service)
+    for (const incident of left) this.#keep(incident)
   }
 
   /** Sentences about who cannot be told; empty when all is well. */
@@ -209,10 +232,28 @@ export class Pager {
     this.#deliver(incident)
   }
 
+  #keyOf(id: string): string {
+    return `vertex-${this.#options.fleet ?? this.#files.installation}-${id}`
+  }
+
+  /** Another node has told of it; its end will be told from here. */
+  #takeOver({ incident: id, service, severity, version, ...open }: Telling): void {
+    const about = { id, key: this.#keyOf(id), service, version, severity, openedAt: open.at }
+    const incident = withPage(blankIncident(about), { ...open, action: 'page', severity })
+    const sent = [...this.#receivers.keys()].map((name) => [name, 1] as const)
+    this.#keep({ ...incident, sent: Object.fromEntries(sent) })
+  }
+
+  /** Whether nothing is left to be told of it here. */
+  #isDone(incident: Incident): boolean {
+    const isOver = incident.resolved || this.#elsewhere.has(incident.service)
+    return isDone({ ...incident, resolved: isOver }, [...this.#receivers.keys()])
+  }
+
   /** Saves an incident, or forgets it when everybody knows of its end. */
   #keep(incident: Incident): void {
     const { id } = incident
-    if (!isDone(incident, [...this.#receivers.keys()])) {
+    if (!this.#isDone(incident)) {
       this.#incidents.set(id, incident)
       this.#files.save(incident)
       return
@@ -251,7 +292,7 @@ export class Pager {
       if (sentTo(incident, name) >= incident.pages.length) continue
       this.#laneOf(incident.id, name).start()
     }
-    if (isDone(incident, [...this.#receivers.keys()])) this.#keep(incident)
+    if (this.#isDone(incident)) this.#keep(incident)
   }
 
   #laneOf(id: string, name: string): Lane {

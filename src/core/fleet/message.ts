@@ -65,6 +65,12 @@ export interface Answered {
   readonly answer: Answer
 }
 
+/** From a node that has not heard what the other one serves by, to that one: it says it again. */
+export interface Unheard {
+  readonly message: 'unheard'
+  readonly services: readonly string[]
+}
+
 /** The holder of the lease is alive; sent more often than the lease is renewed. */
 export interface Leads {
   readonly message: 'leads'
@@ -75,4 +81,4 @@ export interface Leads {
 /** To all nodes. */
 export type Broadcast = Changed | Applied | Leads
 /** To one node. */
-export type Letter = Counted | Asked | Answered
+export type Letter = Counted | Asked | Answered | Unheard

@@ -20,6 +20,13 @@ export interface FleetStanding {
   readonly mayNotRaise: string | null
 }
 
+/** Why a node that stands so raises no weight, as a clause; null when it may. */
+export function whyNoRaise({ leader, mayNotRaise, standing }: FleetStanding): string | null {
+  if (mayNotRaise !== null) return mayNotRaise
+  if (standing === 'following') return `${leader ?? 'another node'} decides for the fleet`
+  return standing === 'leading' ? null : 'this node hears from nobody who decides for the fleet'
+}
+
 /** A node as the others see it. */
 export interface Member {
   readonly node: string

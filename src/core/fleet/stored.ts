@@ -11,6 +11,11 @@ export interface Body {
   readonly counters: FleetCounters | null
   /** The writer's own time when it was written (`control/clock.ts`). */
   readonly clockMs: number
+  /**
+   * Positions that Redis had lost and that were put back, the newest last; absent: none. What was
+   * decided up to them in their term holds.
+   */
+  readonly restored?: readonly Position[]
 }
 
 export interface Stored {

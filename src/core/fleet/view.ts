@@ -1,5 +1,6 @@
 // What an operator sees of a fleet.
 
+import type { JournalEntry } from '../journal.ts'
 import type { Member, Standing } from './standing.ts'
 
 export interface MemberView extends Member {
@@ -32,4 +33,9 @@ export interface FleetView {
   readonly meaning: string
   readonly members: readonly MemberView[]
   readonly services: readonly Convergence[]
+}
+
+/** An entry of the fleet's journal, which is made of what all nodes have decided. */
+export interface FleetEntry extends JournalEntry {
+  readonly node: string
 }

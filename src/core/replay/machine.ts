@@ -249,8 +249,9 @@ export class Machine {
       case 'restoring':
         return restore(document, now).document
       case 'taking-back': {
-        const { weight } = record
-        const event = { event: 'unsaved', epoch: 0, weight, reason: '' } as const
+        const { goesOn, weight } = record
+        const unsaved = { event: 'unsaved', epoch: 0, weight, reason: '' } as const
+        const event = { ...unsaved, pauses: goesOn !== true }
         return takeBack(document, event, now).document
       }
       case 'lowering': {
@@ -290,7 +291,7 @@ export class Machine {
     this.#wanted = null
     if (keyframe === null) return
     if (this.#options.strategy === null || document === null) this.#open(keyframe.rollout, keyframe)
-    else this.document = restarted(document, undefined, this.#now(atMs)).document
+    else this.document = restarted(document, {}, this.#now(atMs)).document
   }
 
   #beginAt(keyframe: Keyframe, line: EvidenceLine): void {

@@ -49,6 +49,8 @@ export type FoldRecord = Common &
         readonly atMs: number
         readonly weight: Weight
         readonly memoryMs: number
+        /** Behind a raise that was taken back: the rollout was not paused for it. */
+        readonly goesOn?: true
       }
     /** The node came up and found this. */
     | { readonly fold: 'restart'; readonly atMs: number; readonly keyframe: Keyframe | null }
@@ -104,13 +106,15 @@ export function weightRecord(
     weight: Weight
     nowMs: number
     memoryMs: number
+    goesOn?: boolean
   },
   after: ServiceDocument,
 ): FoldRecord {
   const rollout = standing(after)
   const { fold, memoryMs, nowMs, weight } = change
   const atMs = nowMs - rollout.startedMs
-  return { ...commonOf(rollout, after), fold, atMs, weight, memoryMs }
+  const record = { ...commonOf(rollout, after), fold, atMs, weight, memoryMs }
+  return change.goesOn === true ? { ...record, goesOn: true } : record
 }
 
 export function restartRecord(after: ServiceDocument, nowMs: number): FoldRecord {

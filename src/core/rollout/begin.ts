@@ -6,6 +6,7 @@ import type { Effect, ServiceDocument } from '../events.ts'
 import type { Refusal, ServiceState, VersionRecord } from '../service.ts'
 import { percentFromWeight } from '../weight.ts'
 import { openManual } from './by-hand.ts'
+import { noRaiseRefusal } from './no-raise.ts'
 import { quarantineRefusal, sameTargets } from './quarantine.ts'
 import { healthText, takenTarget } from './targets.ts'
 import { gatesAgain } from './upkeep.ts'
@@ -116,6 +117,8 @@ export function begin(
   if (event.version === state.stable) {
     return unchanged(document, `${event.version} is stable already: nothing to do`)
   }
+  const nowhere = noRaiseRefusal(document, `deploy ${event.version}`)
+  if (nowhere !== null) return nowhere
   const targets =
     event.targets.length > 0 ? event.targets : (state.versions[event.version]?.targets ?? [])
   const rollout = newRollout(state, { phase: 'proving', strategy: event.strategy, now })
@@ -194,7 +197,8 @@ export function replace(
         'Abort it, or replace it',
     )
   }
-  const stuck = nowhereElse(document, event.version)
+  const stuck =
+    noRaiseRefusal(document, `deploy ${event.version}`) ?? nowhereElse(document, event.version)
   if (stuck !== null) return stuck
   const idle: ServiceDocument = {
     ...document,

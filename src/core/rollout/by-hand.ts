@@ -10,6 +10,7 @@ import type { Pause, Refusal, Rollout } from '../service.ts'
 import { foldLowering, noteWeightIn, withControl } from '../verdict/evidence.ts'
 import { FULL_WEIGHT, percentFromWeight, type Weight } from '../weight.ts'
 import { endedDocument } from './end.ts'
+import { noRaiseRefusal } from './no-raise.ts'
 import { quarantineRefusal } from './quarantine.ts'
 import { raiseGated } from './gates.ts'
 import { phaseOf, raiseTo } from './raise.ts'
@@ -60,6 +61,8 @@ function cannotRaise(
   { candidate, force }: { candidate: string; force: boolean },
 ): Refusal | null {
   const { facts, state } = document
+  const nowhere = noRaiseRefusal(document, 'raise the weight')
+  if (nowhere !== null) return nowhere
   const taken = takenTarget(state, {
     action: 'set the weight',
     targets: state.versions[candidate]?.targets ?? [],
@@ -163,7 +166,7 @@ export function changeManual(
   const rollout = { ...rolloutOf(document), reopened: false, gate: null }
   const text = `${state.candidate} was set to ${percentFromWeight(weight)} % by hand`
   if (weight === 0) {
-    const next = endedDocument(document, { ending: 'aborted', reason: text })
+    const next = endedDocument(document, { ending: 'aborted', reason: text, by: 'operator', now })
     return {
       document: next,
       note: text,

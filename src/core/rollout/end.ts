@@ -3,13 +3,15 @@
 // happen after a promotion: swapping back to the previous stable.
 
 import type { Effect, ServiceDocument } from '../events.ts'
-import type { Ended, Quarantined, Refusal, ServiceState } from '../service.ts'
+import type { Ended, Quarantined, Refusal, ServiceState, Tombstone } from '../service.ts'
 import { causeOf } from '../verdict/judge.ts'
 import { FULL_WEIGHT, percentFromWeight } from '../weight.ts'
 import { decisiveTextOf, explanationOf, journalEffect, textsOf } from './explanation.ts'
 import { endIncidents, tellOnCall } from './incident.ts'
 import { quarantineWith } from './quarantine.ts'
 import { healthText } from './targets.ts'
+import { noRaiseRefusal } from './no-raise.ts'
+import { withTombstone } from './tombstone.ts'
 import {
   assignmentOf,
   caseOf,
@@ -25,19 +27,33 @@ import {
   type Stepped,
 } from './transition.ts'
 
-/** The document with the rollout ended and the candidate at weight 0. */
-export function endedDocument(document: ServiceDocument, end: Omit<Ended, 'id'>): ServiceDocument {
+/** An end for the worse: what is known of it, who has decided it, and when. */
+export interface Worse extends Omit<Ended, 'id'> {
+  readonly ending: 'aborted' | 'rolled-back'
+  readonly by: Tombstone['by']
+  readonly now: number
+}
+
+/** The document with the rollout ended, its tombstone set, and the candidate at weight 0. */
+export function endedDocument(document: ServiceDocument, worse: Worse): ServiceDocument {
+  const { by, now, ...end } = worse
+  const { state } = document
   const { id } = rolloutOf(document)
-  return moved(document, {
+  const ended = moved(document, {
     evidence: null,
     state: { weight: 0, rollout: null, ended: { id, ...end } },
   })
+  if (state.candidate === null) return ended
+  const at = new Date(now).toISOString()
+  const stone = { rollout: id, version: state.candidate, by, reason: end.reason, at }
+  return { ...ended, state: { ...ended.state, tombstones: withTombstone(state, stone) } }
 }
 
 /** `abort`, and `rollback` before the promotion: weight 0 for good, by an operator. */
 export function abort(
   document: ServiceDocument,
   event: EventOf<'abort'> | EventOf<'rollback'>,
+  now: number,
 ): Stepped | Refusal {
   const { state, facts } = document
   if (state.stable === null && state.weight > 0) {
@@ -64,7 +80,8 @@ export function abort(
   }
   const reason = `${state.candidate} was aborted at ${percentFromWeight(state.weight)} % by hand`
   const known = knownOf(document)
-  const next = endedDocument(document, { ...known, ending: 'aborted', reason })
+  const end = { ...known, ending: 'aborted', reason } as const
+  const next = endedDocument(document, { ...end, by: 'operator', now })
   return {
     document: next,
     note: reason,
@@ -96,7 +113,8 @@ export function rollBackByVerdict(document: ServiceDocument, now: number): Stepp
   const targets = state.versions[version]?.targets ?? []
   const at = new Date(now).toISOString()
   const reason = `${text}. ${sentence}`
-  const closed = endedDocument(document, { ending: 'rolled-back', reason, explanation })
+  const end = { ending: 'rolled-back', reason, explanation } as const
+  const closed = endedDocument(document, { ...end, by: 'verdict', now })
   const held: Quarantined = {
     reason: text,
     evidence: decisiveTextOf(explanation),
@@ -145,7 +163,11 @@ export function promoted(
       previous:
         state.stable === null
           ? null
-          : { version: state.stable, retainedUntilMs: end.now + rollout.strategy.retainMs },
+          : {
+              version: state.stable,
+              rollout: rollout.id,
+              retainedUntilMs: end.now + rollout.strategy.retainMs,
+            },
     },
   })
   // At 100 % the row before and the row after send every request to the same version, so nothing
@@ -165,8 +187,15 @@ export function promoted(
 }
 
 /** `promote` at 100 %: the bake ends now. */
-export function promoteNow(document: ServiceDocument, _event: unknown, now: number): Stepped {
-  return promoted(document, { by: 'operator', why: 'promoted by hand', now })
+export function promoteNow(
+  document: ServiceDocument,
+  _event: unknown,
+  now: number,
+): Stepped | Refusal {
+  return (
+    noRaiseRefusal(document, 'promote') ??
+    promoted(document, { by: 'operator', why: 'promoted by hand', now })
+  )
 }
 
 /** Nothing is kept to return to; an earlier version can still be deployed. */
@@ -185,7 +214,11 @@ function noPrevious(state: ServiceState): Refusal {
 }
 
 /** `rollback` after a promotion: stable and previous change places, at once. */
-export function swapBack(document: ServiceDocument, event: EventOf<'rollback'>): Stepped | Refusal {
+export function swapBack(
+  document: ServiceDocument,
+  event: EventOf<'rollback'>,
+  now: number,
+): Stepped | Refusal {
   const { state, facts } = document
   const { previous } = state
   if (previous === null) return noPrevious(state)
@@ -205,10 +238,24 @@ export function swapBack(document: ServiceDocument, event: EventOf<'rollback'>):
         `target: current value is ${healthText(facts.previous)}. Start it again, or use force`,
     )
   }
-  const left = state.stable
-  const text = `went back from ${left} to ${previous.version} by hand`
+  const text = `went back from ${state.stable} to ${previous.version} by hand`
+  return returned(document, { text, by: 'operator', now })
+}
+
+/** Stable and previous change places; the rollout that had put stable there has a tombstone. */
+export function returned(
+  document: ServiceDocument,
+  order: { text: string; by: 'operator' | 'node'; stone?: Tombstone; now: number },
+): Stepped {
+  const { state } = document
+  const { by, now, text } = order
+  const { previous, stable: left } = state
+  if (previous === null || left === null) throw new Error('nothing is kept to return to')
   const isOfPromotion = state.ended === null || state.ended.ending === 'promoted'
   const id = state.ended?.id ?? `${state.service}-${state.rollouts}`
+  const promoted = { rollout: previous.rollout ?? id, version: left, reason: text }
+  const at = new Date(now).toISOString()
+  const stone = order.stone ?? { ...promoted, by: 'operator', at }
   const next = moved(document, {
     evidence: null,
     state: {
@@ -218,6 +265,7 @@ export function swapBack(document: ServiceDocument, event: EventOf<'rollback'>):
       previous: null,
       // How a later rollout ended stays told; this is about the one that was promoted.
       ended: isOfPromotion ? { id, ending: 'rolled-back', reason: text } : state.ended,
+      tombstones: withTombstone(state, stone),
     },
   })
   return {
@@ -227,7 +275,7 @@ export function swapBack(document: ServiceDocument, event: EventOf<'rollback'>):
       assignmentOf(next.state),
       ...evacuationOf(next.state),
       PERSIST,
-      { effect: 'journal', kind: 'rolled-back', text, by: 'operator', weight: 0 },
+      { effect: 'journal', kind: 'rolled-back', text, by, weight: 0 },
       RESIDENCY,
     ],
   }

@@ -268,12 +268,12 @@ function gateFailed(document: ServiceDocument, report: GateReport, now: number):
     `gate ${JSON.stringify(report.gate)} before ${percentFromWeight(weight)} % was not passed: ` +
     report.reason
   const left = withoutGates(document, report)
-  if (rollout.gate?.raise.kind === 'weight') return notRaised(left, { reason, report })
+  if (rollout.gate?.raise.kind === 'weight') return notRaised(left, { reason, report, now })
   // An automatic move needs somewhere to go.
   const canReturn = state.weight === 0 || (state.stable !== null && facts.stable.healthy > 0)
   const rollsBack = rollout.strategy.onGateFailure === 'rollback' && canReturn
   const stepped = rollsBack
-    ? rolledBack(left, { reason, report })
+    ? rolledBack(left, { reason, report, now })
     : pauseWith(left, { reason, by: 'rollout', now })
   const told = noted(stepped.document, { text: reason, by: 'rollout', report })
   const effects = rollsBack ? stepped.effects : [...stepped.effects, told]
@@ -292,13 +292,13 @@ function gateFailed(document: ServiceDocument, report: GateReport, now: number):
 /** A raise by hand whose gates were not passed: the weight stays, and who asked looks. */
 function notRaised(
   document: ServiceDocument,
-  { reason, report }: { reason: string; report: GateReport },
+  { now, reason, report }: { reason: string; report: GateReport; now: number },
 ): Stepped {
   const { phase } = rolloutOf(document)
   const { weight } = document.state
   const isOver = phase === 'manual' && weight === 0
   const next = isOver
-    ? endedDocument(document, { ending: 'aborted', reason })
+    ? endedDocument(document, { ending: 'aborted', reason, by: 'rollout', now })
     : moved(document, { state: {} })
   return {
     document: next,
@@ -313,13 +313,14 @@ function notRaised(
 /** The candidate is taken out; not into quarantine, as only what customers met condemns it. */
 function rolledBack(
   document: ServiceDocument,
-  { reason, report }: { reason: string; report: GateReport },
+  { now, reason, report }: { reason: string; report: GateReport; now: number },
 ): Stepped {
   const { candidate, weight } = document.state
   const text = `${candidate} was rolled back from ${percentFromWeight(weight)} %: ${reason}`
   const explanation = explanationOf(document)
   const known = explanation === null ? {} : { explanation }
-  const next = endedDocument(document, { ...known, ending: 'rolled-back', reason: text })
+  const end = { ...known, ending: 'rolled-back', reason: text } as const
+  const next = endedDocument(document, { ...end, by: 'rollout', now })
   return {
     document: next,
     note: text,

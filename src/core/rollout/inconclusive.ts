@@ -65,7 +65,8 @@ export function conclude(document: ServiceDocument, order: { hold: Hold; now: nu
     return tellOnCall(paused, page)
   }
   const text = `${state.candidate} was rolled back from ${percentFromWeight(state.weight)} %: ${reason}`
-  const next = endedDocument(document, { ending: 'rolled-back', reason: text, explanation })
+  const end = { ending: 'rolled-back', reason: text, explanation } as const
+  const next = endedDocument(document, { ...end, by: 'rollout', now: order.now })
   const stepped = {
     document: next,
     note: text,

@@ -6,6 +6,7 @@ import type { Refusal } from '../service.ts'
 import { percentFromWeight } from '../weight.ts'
 import { nextStepOf } from './demand.ts'
 import { approve, raiseGated } from './gates.ts'
+import { noRaiseRefusal } from './no-raise.ts'
 import { fullRaise, phaseOf, raiseTo, stepRaise } from './raise.ts'
 import { ejectedRefusal } from './targets.ts'
 import {
@@ -40,7 +41,7 @@ export function promoteStep(
 ): Stepped | Refusal {
   const instead = 'A full promotion passes over it'
   const ejected = event.full ? null : ejectedRefusal(document, { action: 'promote', instead })
-  const refusal = notResident(document) ?? ejected
+  const refusal = noRaiseRefusal(document, 'promote') ?? notResident(document) ?? ejected
   if (refusal !== null) return refusal
   const rollout = rolloutOf(document)
   const { strategy } = rollout
@@ -64,6 +65,8 @@ export function promoteManual(
   event: EventOf<'promote'>,
   now: number,
 ): Stepped | Refusal {
+  const refusal = noRaiseRefusal(document, 'promote')
+  if (refusal !== null) return refusal
   const approved = event.full ? null : approve(document, now)
   if (approved !== null) return afterReport(approved, now)
   if (!event.full) {
@@ -98,7 +101,7 @@ export function resume(document: ServiceDocument, _event: unknown, now: number):
   const instead = 'Set the weight with force, or wait until all are back'
   const ejected =
     weight > state.weight ? ejectedRefusal(document, { action: 'resume', instead }) : null
-  const refusal = notResident(document) ?? ejected
+  const refusal = noRaiseRefusal(document, 'resume') ?? notResident(document) ?? ejected
   if (refusal !== null) return refusal
   const text = `resumed at ${percentFromWeight(weight)} %`
   const order = { weight, phase: phaseOf(weight), step, by: 'operator', kind: 'resume' } as const

@@ -3,7 +3,7 @@
 // and facts may change without it.
 
 import type { Effect, EventName, RolloutEvent, ServiceDocument } from '../events.ts'
-import type { Facts } from '../facts.ts'
+import { type Facts, NO_FIGURES, NO_TARGETS } from '../facts.ts'
 import type { Problem } from '../problem.ts'
 import type { Phase, Refusal, Rollout, ServiceState } from '../service.ts'
 import type { Strategy } from '../strategy.ts'
@@ -35,17 +35,14 @@ export function standingOf(state: ServiceState): Standing {
 
 export const NO_FACTS: Facts = {
   candidateResident: false,
-  stable: { healthy: 0, total: 0 },
-  candidate: { healthy: 0, total: 0 },
-  previous: { healthy: 0, total: 0 },
+  stable: NO_TARGETS,
+  candidate: NO_TARGETS,
+  previous: NO_TARGETS,
   given: {},
   candidateInFlight: 0,
   tail: null,
   memoryMs: 30_000,
-  windows: {
-    candidate: { requests: 0, errors: 0, p99Us: null },
-    stable: { requests: 0, errors: 0, p99Us: null },
-  },
+  windows: { candidate: NO_FIGURES, stable: NO_FIGURES },
   ratePerSecond: 0,
 }
 

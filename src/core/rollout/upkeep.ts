@@ -77,11 +77,19 @@ function comparedWith({ candidate, rollout, stable }: ServiceState, version: str
 
 /**
  * The node came up with this rollout: its step is watched again from the beginning, its evidence
- * goes on where it was saved. A warm-up begins again too, as the counters of the targets do.
+ * goes on where it was saved. A warm-up begins again too, as the counters of the targets do. In a
+ * fleet the other nodes have served and counted meanwhile, so the step goes on where it stands.
  */
-export function restarted(document: ServiceDocument, _event: unknown, now: number): Stepped {
+export function restarted(
+  document: ServiceDocument,
+  event: Pick<EventOf<'restarted'>, 'watched'>,
+  now: number,
+): Stepped {
   const rollout = rolloutOf(document)
   const { evidence, state } = document
+  const isWatched = event.watched === true && evidence !== null
+  // What nobody has judged is not watched.
+  const gapMs = evidence === null ? 0 : Math.max(0, now - evidence.seenMs)
   const warmUp = evidence?.warmUp
   const again =
     evidence === null
@@ -89,14 +97,21 @@ export function restarted(document: ServiceDocument, _event: unknown, now: numbe
       : {
           ...evidence,
           seenMs: now,
-          warmUp: warmUp == null ? null : { sinceMs: now, given: warmUp.given },
+          warmUp:
+            warmUp == null || isWatched ? (warmUp ?? null) : { sinceMs: now, given: warmUp.given },
         }
   const text =
     `rollout ${rollout.id} of ${state.candidate} goes on in phase ${rollout.phase} at ` +
     `${percentFromWeight(state.weight)} %`
   const next = moved(document, {
     evidence: again,
-    state: { rollout: { ...rollout, ...gatesAgain(rollout, now), stepSinceMs: now } },
+    state: {
+      rollout: {
+        ...rollout,
+        ...gatesAgain(rollout, now),
+        stepSinceMs: isWatched ? rollout.stepSinceMs + gapMs : now,
+      },
+    },
   })
   const { weight } = state
   const record = restartRecord(next, now)
@@ -118,7 +133,10 @@ export function gatesAgain(rollout: Rollout, now: number): Partial<Rollout> {
   return { gateRuns, gate: { ...rollout.gate, run, reports: [], passedMs: [], sinceMs: now } }
 }
 
-/** A raise could not be saved: it did not happen, and no other is tried until somebody looks. */
+/**
+ * A raise could not be saved: it did not happen. No other is tried until somebody looks; in a fleet
+ * where the ledger is away, until it is back.
+ */
 export function takeBack(
   document: ServiceDocument,
   event: EventOf<'unsaved'>,
@@ -139,19 +157,27 @@ export function takeBack(
         phase: rollout.phase === 'manual' ? 'manual' : phaseOf(weight),
         step,
         gate: null,
-        pause: { reason, sinceMs: now },
+        pause: event.pauses ? { reason, sinceMs: now } : rollout.pause,
       },
     },
   })
-  const record = weightRecord({ fold: 'taking-back', ...change }, next)
+  const kind = event.pauses ? 'pause' : 'hold'
+  const record = weightRecord({ ...change, fold: 'taking-back', goesOn: !event.pauses }, next)
   return {
     document: next,
     note: reason,
     effects: [
       PERSIST,
-      { effect: 'journal', kind: 'pause', text: reason, by: 'node', weight, evidence: record },
+      { effect: 'journal', kind, text: reason, by: 'node', weight, evidence: record },
     ],
   }
+}
+
+const FROZEN = 'frozen at 0 % after a fault of Vertex itself: '
+
+/** Whether the rollout stands still since then. */
+export function isFrozen({ state }: ServiceDocument): boolean {
+  return state.rollout?.pause?.reason.startsWith(FROZEN) ?? false
 }
 
 /**
@@ -160,7 +186,7 @@ export function takeBack(
  */
 export function frozen(document: ServiceDocument, fault: string, now: number): ServiceDocument {
   const { rollout } = document.state
-  const reason = `frozen at 0 % after a fault of Vertex itself: ${fault}`
+  const reason = `${FROZEN}${fault}`
   return moved(document, {
     evidence: null,
     state: {

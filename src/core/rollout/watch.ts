@@ -34,6 +34,7 @@ import {
 } from './gates.ts'
 import { fullRaise, stepRaise } from './raise.ts'
 import { reopen, restore } from './reopen.ts'
+import { noRaiseHold } from './no-raise.ts'
 import { ejectedRefusal } from './targets.ts'
 import {
   caseOf,
@@ -90,6 +91,8 @@ export function keepHouse(
 function dropPrevious(document: ServiceDocument, now: number): Stepped {
   const { previous, weight } = document.state
   if (previous === null || now < previous.retainedUntilMs) return unchanged(document)
+  // Who decides for the fleet decides this, too.
+  if (document.facts.mayNotRaise !== undefined) return unchanged(document)
   const text = `${previous.version} may be stopped now: rolling back to it is no longer possible`
   return {
     document: moved(document, { state: { previous: null } }),
@@ -155,7 +158,8 @@ function decide(document: ServiceDocument, now: number): Stepped {
   }
   // A moment of quiet is no news: a comparison that has just been reopened goes on for a while.
   const isOpenMs = now - evidence.proof.weightSinceMs
-  const mayRestore = rollout.pause === null && isOpenMs >= LEAST_REOPENED_MS
+  const mayRaise = rollout.pause === null && document.facts.mayNotRaise === undefined
+  const mayRestore = mayRaise && isOpenMs >= LEAST_REOPENED_MS
   if (judgement === 'restore' && mayRestore) return restore(document, now)
   return advance(document, now)
 }
@@ -216,6 +220,8 @@ function isWithoutRefuge(document: ServiceDocument): boolean {
 export function holdOf(document: ServiceDocument, now: number): Hold | null {
   const { evidence, facts } = document
   const rollout = rolloutOf(document)
+  const nowhere = noRaiseHold(document)
+  if (nowhere !== null) return nowhere
   const gate = gateHold(rollout, now)
   if (gate !== null) return gate
   if (rollout.phase === 'proving') return targetsHold(facts)
@@ -258,6 +264,10 @@ function underGates(document: ServiceDocument, now: number): Stepped | null {
 }
 
 function advance(document: ServiceDocument, now: number): Stepped {
+  // Gates rest, too: the time of one that runs elsewhere is not over because it is not heard of.
+  const nowhere = noRaiseHold(document)
+  if (nowhere !== null) return held(document, nowhere)
+  if (document.facts.mayNotRaise !== undefined) return unchanged(document)
   const waiting = underGates(document, now)
   if (waiting !== null) return waiting
   const rollout = rolloutOf(document)

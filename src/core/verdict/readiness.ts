@@ -27,6 +27,7 @@ export interface Hold {
     | 'reopened'
     | 'no-refuge'
     | 'gate'
+    | 'fleet'
   readonly text: string
 }
 

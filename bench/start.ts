@@ -1,0 +1,114 @@
+// How long is it from the start of the program to its first served request? The built program
+// (dist/, as an installed package runs it) and the sources take turns; each start has a fresh state
+// directory. The client tries to connect every millisecond from the moment on at which the process
+// was started, and the time is that of the last byte of the first answer.
+
+import { execFileSync, spawn } from 'node:child_process'
+import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { monotonicMs, sleep } from './lab/clock.ts'
+import { endChild, onExit, track } from './lab/children.ts'
+import { startOrigin } from './lab/origin.ts'
+import { bench, progress } from './lab/report.ts'
+import { add, spread } from './lab/statistics.ts'
+import { labConfig } from './lab/vertex.ts'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const START_MAX_MS = 300
+const GIVE_UP_MS = 20_000
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      const port = typeof address === 'object' && address !== null ? address.port : 0
+      server.close(() => resolve(port))
+    })
+  })
+}
+
+/** A folder that holds what a package holds: without sources the door starts what was built. */
+function installed(): string {
+  execFileSync('npm', ['run', '-s', 'build'], { cwd: ROOT, stdio: 'inherit' })
+  const folder = mkdtempSync(path.join(tmpdir(), 'vertex-built-'))
+  onExit(() => rmSync(folder, { recursive: true, force: true }))
+  for (const name of ['dist', 'config', 'package.json', 'node_modules']) {
+    symlinkSync(path.join(ROOT, name), path.join(folder, name))
+  }
+  // A link would be followed to the checkout, and the door would start its sources.
+  cpSync(path.join(ROOT, 'bin'), path.join(folder, 'bin'), { recursive: true })
+  return folder
+}
+
+async function firstAnswer(port: number): Promise<void> {
+  const giveUp = monotonicMs() + GIVE_UP_MS
+  for (;;) {
+    try {
+      const answer = await fetch(`http://127.0.0.1:${port}/`)
+      await answer.text()
+      if (answer.status === 200) return
+    } catch {
+      if (monotonicMs() > giveUp) throw new Error('Vertex served nothing within 20 s')
+    }
+    await sleep(1)
+  }
+}
+
+async function startOnce(door: string, originUrl: string): Promise<number> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'vertex-start-'))
+  const port = await freePort()
+  const config = labConfig({
+    ...{ versions: { v1: [originUrl] }, stable: 'v1', threads: 1 },
+    more: { listen: `127.0.0.1:${port}` },
+  })
+  const file = path.join(folder, 'vertex.yaml')
+  writeFileSync(file, JSON.stringify(config))
+  const at = monotonicMs()
+  const child = track(spawn(process.execPath, [door, 'run', '-c', file], { stdio: 'ignore' }))
+  await firstAnswer(port)
+  const tookMs = monotonicMs() - at
+  await endChild(child)
+  rmSync(folder, { recursive: true, force: true })
+  return tookMs
+}
+
+await bench(
+  'start',
+  { title: 'start to the first served request', runs: 20, limitMs: 300_000 },
+  async (runs) => {
+    const origin = await startOrigin({ version: 'v1', record: false })
+    const doors = {
+      built: path.join(installed(), 'bin', 'vertex.js'),
+      sources: path.join(ROOT, 'bin', 'vertex.js'),
+    }
+    const series: Record<string, number[]> = {}
+    for (const door of Object.values(doors)) await startOnce(door, origin.url) // files are cached
+    for (let run = 1; run <= runs; run++) {
+      for (const [name, door] of Object.entries(doors)) {
+        add(series, `${name}, ms`, await startOnce(door, origin.url))
+      }
+      progress(
+        `run ${run}: ${Object.values(series)
+          .map((all) => all.at(-1)?.toFixed(0))
+          .join(' and ')} ms`,
+      )
+    }
+    await origin.end()
+    const { max, median, min } = spread(series['built, ms'] ?? [])
+    return {
+      series,
+      checks: [
+        {
+          what: `the built program serves within ${START_MAX_MS} ms, in the median`,
+          value: `${median.toFixed(0)} ms (${min.toFixed(0)} to ${max.toFixed(0)})`,
+          pass: median <= START_MAX_MS,
+        },
+      ],
+    }
+  },
+)

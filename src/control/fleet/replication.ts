@@ -1,0 +1,393 @@
+// The documents of a fleet's services, between this node and the ledger. What a decision, a message
+// or an answer leads to is said by core/fleet/replica.ts; this asks the ledger, hands the keepers
+// what they have to take over, and keeps every document in the state directory too, so that a node
+// that starts without Redis goes on where it was, and what it has decided alone outlives it.
+
+import type { ServiceConfig } from '../../config/config.ts'
+import type { Added, NodeCounters } from '../../core/counters.ts'
+import type { ServiceDocument } from '../../core/events.ts'
+import { sharesOf } from '../../core/fleet/adopt.ts'
+import { type Kept, NOTHING_KEPT } from '../../core/fleet/kept.ts'
+import type { StoreAnswer, StoreReading } from '../../core/fleet/ledger.ts'
+import type { Changed } from '../../core/fleet/message.ts'
+import type { Position } from '../../core/fleet/position.ts'
+import type { Outcome } from '../../core/fleet/outcome.ts'
+import { Replica } from '../../core/fleet/replica.ts'
+import { blankDocument, PERSIST, type Stepped } from '../../core/rollout/transition.ts'
+import { percentFromWeight, type Weight } from '../../core/weight.ts'
+import type { Clock } from '../clock.ts'
+import { completed } from '../complete.ts'
+import type { FleetPort } from '../fleet-port.ts'
+import type { Ledger, Reading, SavedDocument } from '../ledger.ts'
+import { type Opening, openingOf, withoutTable } from '../opening.ts'
+
+/** Others may write meanwhile; each of them has won once, so this many are never seen. */
+const ATTEMPTS = 8
+/** So long is waited for the node that leads to begin what nobody knows yet. */
+const FIRST_READ_MS = 2000
+const FIRST_READ_EVERY_MS = 100
+
+/** The part of a keeper that is replicated. */
+export interface Replicated {
+  readonly config: ServiceConfig
+  readonly document: ServiceDocument
+  /** Takes over what came of another node's decision; its effects lead there. */
+  meet(document: ServiceDocument, effects: Outcome['effects']): void
+  /** Saves what is known, behind all that waits. */
+  saveSoon(): void
+}
+
+export type Saving =
+  | { readonly result: 'accepted' }
+  /** Others had decided something else: that holds, and has been taken over. */
+  | { readonly result: 'overtaken' }
+  /** `isKept`: at least it is in the state directory. */
+  | { readonly result: 'failed'; readonly reason: string; readonly isKept: boolean }
+
+/** What is done first with a service of a fleet. */
+export interface SharedOpening extends Opening {
+  /** The time to go on from; null: none was saved. */
+  readonly clockMs: number | null
+}
+
+interface Held {
+  readonly replica: Replica
+  /** Why nothing may be written over what is there; null when it may. */
+  blocked: string | null
+  /** Proposals that were not answered yet. */
+  underWay: number
+  /** The last copy that is written into the state directory. */
+  keeping: Promise<void>
+}
+
+export interface ReplicationParts {
+  readonly port: FleetPort
+  readonly directory: Ledger
+  readonly clock: Clock
+  /** The lease that a write of a service goes under; null: it may only lower. */
+  readonly leaseOf: (service: string) => number | null
+  /** The ledger was read for the first time; the lease under which. */
+  readonly onOpened: (service: string, lease: number | null) => void
+  /** The ledger holds this of a service, and the node knows it. */
+  readonly onConfirmed: (service: string, position: Position) => void
+  /**
+   * The document was held against the ledger's: the weight of theirs, which holds; null: ours does.
+   */
+  readonly onJoined: (service: string, weight: Weight | null) => void
+  readonly onComplaint: (text: string) => void
+  readonly onFault: (text: string, error: unknown) => void
+}
+
+const NOTHING: Reading = { found: 'nothing' }
+const UNKNOWN: Reading = { found: 'damage', text: '' }
+
+/** A step that only saves. */
+function saving(document: ServiceDocument): Stepped {
+  return { document, effects: [PERSIST], note: '' }
+}
+
+export class Replication {
+  readonly #parts: ReplicationParts
+  readonly #held = new Map<string, Held>()
+
+  constructor(parts: ReplicationParts) {
+    this.#parts = parts
+  }
+
+  // --- opening -----------------------------------------------------------------------------------
+
+  /**
+   * Reads a service from the ledger and from the state directory, and says what is done first.
+   * Where the ledger cannot be asked the copy in the directory holds, and without one the file, at
+   * 0 %. What nobody knows yet is begun by the node that leads; the others wait for it a while.
+   */
+  async open(service: ServiceConfig): Promise<SharedOpening> {
+    const { name, strategy } = service
+    const { clock, directory, port } = this.#parts
+    const local = await directory.read(name)
+    const saved = local.found === 'document' ? local.saved : null
+    const document = completed(saved?.document ?? blankDocument(name), strategy)
+    // What another fleet has confirmed says nothing of what this one holds.
+    const own = saved?.place === port.place ? saved.fleet : undefined
+    const kept = saved === null ? NOTHING_KEPT : (own ?? keptAlone(document, saved))
+    const replica = new Replica(port.node, { document, kept })
+    const held: Held = { replica, blocked: null, underWay: 0, keeping: Promise.resolve() }
+    this.#held.set(name, held)
+    const { asking } = replica
+    const { lease, read } = await this.#firstRead(name, saved !== null)
+    const reading = withDocument(read, strategy)
+    if (reading.found === 'damage') held.blocked = reading.text
+    const told = [local, reading].flatMap((one) => (one.found === 'damage' ? [one.text] : []))
+    const isAsked = reading.found === 'document' || reading.found === 'nothing'
+    const outcome = isAsked ? replica.wasRead(asking, reading, clock.now()) : null
+    if (isAsked) this.#parts.onOpened(name, lease)
+    if (saved === null && reading.found !== 'document') {
+      // What ran is not known where neither can be asked, so no candidate may come by the file; and
+      // only who leads may raise it.
+      const isFirst = isAsked && local.found === 'nothing'
+      const leads = isFirst && lease !== null && port.standing.lease === lease
+      const from = leads ? NOTHING : UNKNOWN
+      const opening = openingOf(service, from, { now: clock.now(), isShared: true })
+      const sentences = leads ? told : [...told, ...notRaised(service)]
+      return { ...opening, told: sentences, isDamaged: false, clockMs: null }
+    }
+    this.#confirm(name, held)
+    return this.#known(service, { held, outcome, told, saved, reading })
+  }
+
+  /**
+   * Reads a service under the lease that this node has, if any. Where nothing is kept here, until
+   * there is something or this node leads.
+   */
+  async #firstRead(service: string, isKept: boolean) {
+    const { port } = this.#parts
+    for (let waitedMs = 0; ; waitedMs += FIRST_READ_EVERY_MS) {
+      const { lease } = port.standing
+      const read = await port.read(service)
+      const isOver = waitedMs >= FIRST_READ_MS || lease !== null
+      if (isKept || read.found !== 'nothing' || isOver) return { lease, read }
+      await new Promise((resolve) => setTimeout(resolve, FIRST_READ_EVERY_MS))
+    }
+  }
+
+  #known(
+    service: ServiceConfig,
+    found: {
+      held: Held
+      outcome: Outcome | null
+      told: readonly string[]
+      saved: SavedDocument | null
+      reading: StoreReading
+    },
+  ): SharedOpening {
+    const { held, outcome, reading, saved, told } = found
+    const { document } = held.replica
+    const adopted = withoutTable({ document, note: '', effects: outcome?.effects ?? [] })
+    const first = outcome?.next === 'propose' ? [adopted, saving(document)] : [adopted]
+    if (reading.found === 'document') this.#parts.clock.follow(reading.stored.body.clockMs)
+    const clockMs = saved?.clockMs ?? null
+    return { service, document, savedEpoch: null, first, isDamaged: false, told, clockMs }
+  }
+
+  forget(service: string): void {
+    this.#held.delete(service)
+  }
+
+  // --- what is known -----------------------------------------------------------------------------
+
+  /** What the ledger holds, when this node has nothing else; null while it has. */
+  confirmed(service: string): Position | null {
+    const replica = this.#held.get(service)?.replica
+    return replica === undefined || replica.isDirty ? null : replica.confirmed
+  }
+
+  /** Whether what the ledger holds cannot be used, so that nothing may be written over it. */
+  isBlocked(service: string): boolean {
+    return (this.#held.get(service)?.blocked ?? null) !== null
+  }
+
+  /** Why no weight may be raised in a service, as a clause; null when it may. */
+  mayNotRaise(service: string): string | null {
+    const held = this.#held.get(service)
+    if (held === undefined) return 'the fleet does not know the service yet'
+    if (held.blocked !== null) return 'the document in Redis cannot be used'
+    return held.replica.mayNotRaise(this.#parts.port.standing)
+  }
+
+  /** Sentences about services whose document in the ledger cannot be used. */
+  complaints(): readonly string[] {
+    return [...this.#held.values()].flatMap(({ blocked }) => (blocked === null ? [] : [blocked]))
+  }
+
+  /** Takes counts in; null where they are no news. */
+  count(service: string, message: NodeCounters): Added | null {
+    return this.#held.get(service)?.replica.count(message) ?? null
+  }
+
+  /** The replica of a service: what was decided is told to it, and it says what may be stored. */
+  replicaOf(service: string): Replica | undefined {
+    return this.#held.get(service)?.replica
+  }
+
+  // --- what is heard and asked -------------------------------------------------------------------
+
+  /** Another node, or this one, has written. */
+  hear(keeper: Replicated, message: Changed): void {
+    const held = this.#held.get(keeper.config.name)
+    if (held === undefined || held.blocked !== null) return
+    const { clock } = this.#parts
+    const told: StoreReading | null = message.stored && {
+      found: 'document',
+      stored: message.stored,
+    }
+    const known = told && withDocument(told, keeper.config.strategy)
+    // What cannot be used is read, and its damage told.
+    const stored = known?.found === 'document' ? known.stored : null
+    if (stored !== null) clock.follow(stored.body.clockMs)
+    this.#carryOut(keeper, held, held.replica.heard({ ...message, stored }, clock.now()))
+  }
+
+  /** The ledger's place of a service is this; undefined: what is there has none. */
+  compared(keeper: Replicated, at: { position: Position; save: number } | null | undefined): void {
+    const held = this.#held.get(keeper.config.name)
+    if (held === undefined || held.underWay > 0) return
+    const isPlain = held.blocked === null && at !== undefined
+    const next = isPlain ? held.replica.compared(at) : 'read'
+    if (next === 'read' || held.replica.isBehind) this.#refreshSoon(keeper)
+    else if (next === 'propose') keeper.saveSoon()
+    else this.#parts.onJoined(keeper.config.name, null)
+  }
+
+  /** Asks the ledger, and takes over what it answers; false when it did not answer with that. */
+  async refresh(keeper: Replicated): Promise<boolean> {
+    const { name, strategy } = keeper.config
+    const held = this.#held.get(name)
+    if (held === undefined) return false
+    const { clock, onComplaint, port } = this.#parts
+    const { asking } = held.replica
+    const reading = withDocument(await port.read(name), strategy)
+    if (reading.found === 'failed') return false
+    if (reading.found === 'damage') {
+      if (held.blocked !== reading.text) onComplaint(reading.text)
+      held.blocked = reading.text
+      return false
+    }
+    held.blocked = null
+    if (reading.found === 'document') clock.follow(reading.stored.body.clockMs)
+    const outcome = held.replica.wasRead(asking, reading, clock.now())
+    this.#carryOut(keeper, held, outcome)
+    return outcome.next !== 'read'
+  }
+
+  /** The same where nothing is raised until the ledger has answered. */
+  refreshAnew(keeper: Replicated): Promise<boolean> {
+    this.#held.get(keeper.config.name)?.replica.doubt()
+    return this.refresh(keeper)
+  }
+
+  #refreshSoon(keeper: Replicated): void {
+    this.refresh(keeper).catch((error: unknown) => {
+      const { name } = keeper.config
+      this.#parts.onFault(`what the fleet holds of service ${name} could not be taken in`, error)
+    })
+  }
+
+  /** Saves the keeper's document as it is now. */
+  async save(keeper: Replicated, options: { durable: boolean }): Promise<Saving> {
+    const held = this.#held.get(keeper.config.name)
+    if (held === undefined) {
+      return { result: 'failed', reason: 'the service is gone', isKept: false }
+    }
+    // What was decided here must outlive a kill even when Redis never answers.
+    const kept = held.replica.isDirty ? this.#keep(held, options.durable) : null
+    const saving = await this.#propose(keeper, held)
+    const complaint = (await kept) ?? null
+    void this.#keep(held, false)
+    if (complaint !== null) return { result: 'failed', reason: complaint, isKept: false }
+    return saving
+  }
+
+  async #propose(keeper: Replicated, held: Held): Promise<Saving> {
+    const { clock, leaseOf, port } = this.#parts
+    const { replica } = held
+    const { name, strategy } = keeper.config
+    const failed = (reason: string): Saving => ({ result: 'failed', reason, isKept: true })
+    let result: 'accepted' | 'overtaken' = 'accepted'
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      if (held.blocked !== null) return failed(held.blocked)
+      const sent = replica.proposal({ lease: leaseOf(name), clockMs: clock.now() })
+      if (sent === null) return { result }
+      if ('cannot' in sent) return failed(sent.cannot)
+      held.underWay++
+      const answer = completedAnswer(await port.propose(name, sent.proposal), strategy)
+      held.underWay--
+      const outcome = replica.wasAnswered(sent, answer, clock.now())
+      if (answer.result === 'failed') return failed(answer.reason)
+      if (outcome.outcome === 'adopt') result = 'overtaken'
+      this.#carryOut(keeper, held, { ...outcome, next: outcome.next === 'read' ? 'read' : null })
+      if (answer.result === 'accepted') this.#parts.onJoined(name, null)
+      if (outcome.next !== 'propose') return { result }
+    }
+    return failed('other nodes have changed it again and again')
+  }
+
+  #carryOut(keeper: Replicated, held: Held, { effects, next, outcome }: Outcome): void {
+    const { replica } = held
+    const { name } = keeper.config
+    if (outcome === 'adopt') this.#parts.onJoined(name, replica.document.state.weight)
+    if (outcome === 'same') this.#parts.onJoined(name, null)
+    if (replica.document !== keeper.document) keeper.meet(replica.document, effects)
+    this.#confirm(name, held)
+    if (next === 'read') this.#refreshSoon(keeper)
+    if (next === 'propose') keeper.saveSoon()
+    // An abort elsewhere must outlive this node's loss of power, too.
+    else if (effects.length > 0) void this.#keep(held, outcome === 'adopt')
+  }
+
+  #confirm(service: string, { replica }: Held): void {
+    if (replica.confirmed !== null && !replica.isDirty) {
+      this.#parts.onConfirmed(service, replica.confirmed)
+    }
+  }
+
+  /** Keeps a copy in the state directory; returns why that was not possible. */
+  async #keep(held: Held, durable: boolean): Promise<string | null> {
+    const { clock, directory } = this.#parts
+    // One after the other, each with what is known when its turn comes.
+    const kept = held.keeping.then(async () => {
+      const { document, kept } = held.replica.copy
+      const saved = { document, clockMs: clock.now(), fleet: kept, place: this.#parts.port.place }
+      return directory.propose(saved, { expectedEpoch: undefined, durable })
+    })
+    held.keeping = kept.then(() => undefined)
+    const answer = await kept
+    return answer.result === 'failed' ? answer.reason : null
+  }
+}
+
+/**
+ * What a node keeps that has worked alone until now: the ledger knows of none of it. What it has
+ * served alone it goes on serving until the fleet says otherwise; not what another fleet has.
+ */
+function keptAlone(document: ServiceDocument, { fleet }: SavedDocument): Kept {
+  const { epoch } = document.state
+  const pending = epoch === 0 ? [] : [{ epoch, text: 'what it did while it worked alone' }]
+  const agreed = fleet === undefined ? sharesOf(document.state) : NOTHING_KEPT.agreed
+  return { ...NOTHING_KEPT, agreed, pending }
+}
+
+/** That a weight of the file does not hold. */
+function notRaised({ name, routing }: ServiceConfig): readonly string[] {
+  const { candidate, weight } = routing
+  if (candidate === null || weight === 0) return []
+  const share = `${percentFromWeight(weight)} %`
+  return [
+    `Cannot start ${candidate} of service ${name} at ${share}, as the file says, as this node ` +
+      'does not lead the fleet: it starts at 0 %',
+  ]
+}
+
+function completedAnswer(answer: StoreAnswer, base: ServiceConfig['strategy']): StoreAnswer {
+  const isOther = answer.result === 'conflict' || answer.result === 'fenced'
+  if (!isOther || answer.stored === null) return answer
+  const known = withDocument({ found: 'document', stored: answer.stored }, base)
+  if (known.found === 'document') return { ...answer, stored: known.stored }
+  return { result: 'failed', reason: known.found === 'damage' ? known.text : 'it is gone' }
+}
+
+/**
+ * A document of another release, with all that this one expects in it; what has another form than
+ * it must have is damage.
+ */
+function withDocument(reading: StoreReading, base: ServiceConfig['strategy']): StoreReading {
+  if (reading.found !== 'document') return reading
+  const { stored } = reading
+  try {
+    const document = completed(stored.body.document, base)
+    return { found: 'document', stored: { ...stored, body: { ...stored.body, document } } }
+  } catch (error) {
+    const { service } = stored.body.document.state
+    const sentence = `Cannot use what Redis holds of service ${service} as its form is not ours`
+    return { found: 'damage', text: `${sentence}: ${(error as Error).message}` }
+  }
+}

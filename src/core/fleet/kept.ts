@@ -1,0 +1,36 @@
+// What a node keeps on its disk beside a document, so that behind a restart it knows what the
+// fleet's ledger has confirmed of it and what it has not.
+
+import type { FleetCounters } from '../counters.ts'
+import { NOWHERE, type Shares } from './adopt.ts'
+import type { Position } from './position.ts'
+import type { Pending } from './reconcile.ts'
+
+export interface Kept {
+  readonly confirmed: Position | null
+  /** Of what was confirmed: how new its evidence is. */
+  readonly save: number
+  /** Who was sent what when it was confirmed: more needs the lease. */
+  readonly agreed: Shares
+  readonly pending: readonly Pending[]
+  /** Sentences about what does not hold that are in no journal yet. */
+  readonly unsaid: readonly string[]
+  /** Positions that Redis had lost and that were put back. */
+  readonly restored: readonly Position[]
+  /** The largest term that is known. */
+  readonly term: number
+  /** Whose counts are in the document's evidence. */
+  readonly counters: FleetCounters | null
+}
+
+/** What a node keeps that has never met a ledger. */
+export const NOTHING_KEPT: Kept = {
+  confirmed: null,
+  save: 0,
+  agreed: NOWHERE,
+  pending: [],
+  unsaid: [],
+  restored: [],
+  term: 0,
+  counters: null,
+}

@@ -1,0 +1,34 @@
+// A fleet is joined at the start. A config that is read again with another one changes nothing but
+// the log, in which no secret stands.
+
+import { writeFileSync } from 'node:fs'
+import t from 'tap'
+import { endAll } from '../../bench/lab/children.ts'
+import { until } from '../../bench/lab/clock.ts'
+import { labConfig, startVertex } from '../../bench/lab/vertex.ts'
+
+await t.test('a fleet cannot be joined while running', async (t) => {
+  t.teardown(endAll)
+  const config = (more: Readonly<Record<string, unknown>>): unknown =>
+    labConfig({ versions: { v1: ['http://127.0.0.1:9'] }, stable: 'v1', more })
+  const vertex = await startVertex(config({}))
+  const reload = async (fleet: object, says: string): Promise<string> => {
+    const from = vertex.log.length
+    writeFileSync(vertex.configFile, JSON.stringify(config({ fleet })))
+    process.kill(vertex.pid, 'SIGHUP')
+    const since = (): string => vertex.log.slice(from).join('\n')
+    const probe = (): true | null => (since().includes(says) ? true : null)
+    await until(probe, { what: says, withinMs: 10_000 })
+    return since()
+  }
+
+  const good = { redis: 'rediss://me@127.0.0.1:1', password: 'hunter2' }
+  const said = await reload(good, 'The config was reloaded')
+  t.match(said, 'Cannot change \\"fleet\\" while running: restart for the new value')
+  t.notMatch(said, 'hunter2')
+
+  const wrong = await reload({ redis: 'redis://me:hunter2@h:0' }, 'The config was not reloaded')
+  t.match(wrong, 'Cannot set fleet.redis as its port must be from 1 to 65535')
+  t.notMatch(wrong, 'hunter2')
+  t.equal(await vertex.end('SIGTERM'), 0)
+})
