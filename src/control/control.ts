@@ -19,7 +19,7 @@ import type { Clock } from './clock.ts'
 import { degradedSentences } from './degraded.ts'
 import { EvidenceLines } from './evidence-lines.ts'
 import { memoryMs } from './facts.ts'
-import { Shared } from './fleet/shared.ts'
+import type { Shared } from './fleet/shared.ts'
 import { Gates } from './gates/gates.ts'
 import { probe } from './gates/probe.ts'
 import type { JournalFile } from './journal-file.ts'
@@ -120,8 +120,9 @@ export class Control {
     this.#shared =
       fleet === null
         ? null
-        : new Shared({
-            ...{ ...common, wall, onFault, port: fleet, directory: this.#ledger, log: this.#log },
+        : new fleet.Shared({
+            ...{ ...common, wall, onFault, directory: this.#ledger, log: this.#log },
+            port: fleet.port,
             handle: (command) => this.handle(command),
             monotonic: options.monotonic ?? (() => performance.now()),
             isConfigured: (service) => this.#names.has(service),

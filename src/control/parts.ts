@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto'
 import type { FleetConfig } from '../config/config.ts'
 import { Clock } from './clock.ts'
+import type { Shared } from './fleet/shared.ts'
 import type { FleetPort } from './fleet-port.ts'
 import { JournalFile } from './journal-file.ts'
 import type { Ledger } from './ledger.ts'
@@ -18,7 +19,8 @@ export interface Parts {
   readonly clock: Clock
   readonly pager: Pager
   /** Null: the node works alone. */
-  readonly fleet: FleetPort | null
+  /** The way into the fleet and what speaks there; null: it works alone and reads none of it. */
+  readonly fleet: { readonly port: FleetPort; readonly Shared: typeof Shared } | null
   /** Sentences about what was found damaged. */
   readonly complaints: readonly string[]
 }
@@ -50,11 +52,12 @@ export async function openParts(
     log.warn({ bytes: torn }, text)
     complaints.unshift(text)
   }
-  let fleet: FleetPort | null = null
+  let fleet: Parts['fleet'] = null
   if (join !== null) {
     const { complaint, id } = await readNodeId(directory, { wall })
     if (complaint !== null) complaints.push(complaint)
-    fleet = join(id)
+    const { Shared } = await import('./fleet/shared.ts')
+    fleet = { port: join(id), Shared }
   }
   log.info({ stateDir: directory, wall: wall() }, 'state directory opened')
   return { ledger, journal, clock, pager: opened.pager, fleet, complaints }
