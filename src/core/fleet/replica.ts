@@ -106,8 +106,8 @@ export class Replica {
   }
 
   /**
-   * Whether a row may be stored: none gives a version more than the ledger has agreed to, or than it
-   * has anyway by the row in force.
+   * Whether a row may be stored: none gives a version more than the ledger has agreed to, or than
+   * it has anyway by the row in force.
    */
   allows(row: Row, inForce?: Row): boolean {
     if (!this.#agreed.isExceededBy(row)) return true
