@@ -2,17 +2,15 @@
 // command line and the admin API. Each service is called from outside by a host of its name, and
 // belongs to one test.
 
-import { fork } from 'node:child_process'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
-import { fileURLToPath } from 'node:url'
 import { Agent, request } from 'undici'
-import { unfollowed } from '../../bench/lab/children.ts'
 import { until } from '../../bench/lab/clock.ts'
 import { startVertex, type Vertex } from '../../bench/lab/vertex.ts'
 import { startWebhook, type Webhook } from '../../bench/lab/webhook.ts'
 import type { ServiceView } from '../../src/core/command.ts'
 import type { JournalEntry } from '../../src/core/journal.ts'
+import { CommandLine } from './command-line.ts'
 import type { Ran } from './run-cli.ts'
 
 const WITHIN_MS = 60_000
@@ -66,39 +64,6 @@ export class TestApp {
   stop(): Promise<void> {
     this.#server.closeAllConnections()
     return new Promise((resolve) => this.#server.close(() => resolve()))
-  }
-}
-
-/** The command line as a process that stays. */
-class CommandLine {
-  readonly #child
-  #last: Promise<unknown> = Promise.resolve()
-
-  constructor() {
-    const { PATH = '', HOME = '', NODE_COMPILE_CACHE = '' } = process.env
-    const { file, args } = unfollowed([process.execPath])
-    this.#child = fork(fileURLToPath(new URL('./cli-process.ts', import.meta.url)), [], {
-      env: { PATH, HOME, NODE_COMPILE_CACHE },
-      execPath: file,
-      execArgv: args,
-    })
-  }
-
-  run(line: string): Promise<Ran> {
-    const ran = this.#last.then(async () => {
-      const said = Promise.withResolvers<Ran>()
-      const died = (): void => said.reject(new Error(`the command line died of: ${line}`))
-      this.#child.once('message', (message) => said.resolve(message as Ran))
-      this.#child.once('exit', died)
-      this.#child.send(line)
-      return said.promise.finally(() => this.#child.off('exit', died))
-    })
-    this.#last = ran.catch(() => undefined) // the caller is told
-    return ran
-  }
-
-  end(): void {
-    this.#child.kill()
   }
 }
 

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import type { Answer, Command } from '../../src/core/command.ts'
+<<<<<<< HEAD
 import {
   entry,
   obliging,
@@ -11,10 +12,23 @@ import {
   versionView,
 } from '../admin/harness.ts'
 import { cli, cliLines } from './run-cli.ts'
+=======
+import { entry, obliging, serviceView, startAdmin, versionView } from '../admin/harness.ts'
+import { CommandLine } from './command-line.ts'
+import { cli as start, cliLines, type Ran, type RunOptions } from './run-cli.ts'
+>>>>>>> ci
 
 const admin = await startAdmin()
 t.teardown(() => admin.stop())
 const env = { VERTEX_ADMIN: admin.url }
+const staying = new CommandLine(env)
+t.teardown(() => staying.end())
+
+/** Runs a line in the process that stays, or in one of its own where its environment is another. */
+function cli(line: string, options: RunOptions): Promise<Ran> {
+  return options.env === env ? staying.run(line) : start(line, options)
+}
+
 const both = (command: Command): Answer => {
   const shop = serviceView('shop')
   return command.do === 'services'
