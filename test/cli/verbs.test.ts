@@ -2,7 +2,6 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import type { Answer, Command } from '../../src/core/command.ts'
-<<<<<<< HEAD
 import {
   entry,
   obliging,
@@ -11,12 +10,8 @@ import {
   startAdmin,
   versionView,
 } from '../admin/harness.ts'
-import { cli, cliLines } from './run-cli.ts'
-=======
-import { entry, obliging, serviceView, startAdmin, versionView } from '../admin/harness.ts'
 import { CommandLine } from './command-line.ts'
 import { cli as start, cliLines, type Ran, type RunOptions } from './run-cli.ts'
->>>>>>> ci
 
 const admin = await startAdmin()
 t.teardown(() => admin.stop())

@@ -8,29 +8,8 @@ import { startOrigin } from '../../bench/lab/origin.ts'
 import { startPair } from '../../bench/lab/pair.ts'
 import { labConfig, startVertex, Vertex } from '../../bench/lab/vertex.ts'
 
-<<<<<<< HEAD
-await t.test('a node says when it is ready, serves, and ends cleanly on TERM', async (t) => {
-  t.teardown(endAll)
-  const origin = await startOrigin({ version: 'v1' })
-  const vertex = await startVertex(labConfig({ versions: { v1: [origin.url] }, stable: 'v1' }))
-  const answer = await fetch(`${vertex.url}/hello`)
-  t.equal(answer.status, 200)
-  t.equal(answer.headers.get('x-app-version'), 'v1')
-  t.equal((await answer.text()).length, 13)
-  t.equal((await vertex.ask('GET', '/readyz')).status, 200)
-  for (const path of ['/v1/fleet', '/v1/fleet/journal?service=default']) {
-    const alone = { status: 404, body: { type: 'urn:vertex:problem:no-fleet' } }
-    t.match(await vertex.ask('GET', path), alone)
-  }
-  const view = await vertex.service()
-  t.match(view, { stable: { version: 'v1', weight: 100 }, candidate: null, rollout: null })
-  t.equal(await vertex.end('SIGTERM'), 0)
-  await origin.end()
-})
-=======
 /** Longer than it takes to tell a node to end. */
 const SLOW_MS = 600
->>>>>>> ci
 
 await t.test('a node from its start to its end', async (t) => {
   t.teardown(endAll)
@@ -44,6 +23,10 @@ await t.test('a node from its start to its end', async (t) => {
     t.equal(answer.headers.get('x-app-version'), 'v1')
     t.equal((await answer.text()).length, 13)
     t.equal((await vertex.ask('GET', '/readyz')).status, 200)
+    for (const path of ['/v1/fleet', '/v1/fleet/journal?service=default']) {
+      const alone = { status: 404, body: { type: 'urn:vertex:problem:no-fleet' } }
+      t.match(await vertex.ask('GET', path), alone)
+    }
     const view = await vertex.service()
     t.match(view, { stable: { version: 'v1', weight: 100 }, candidate: null, rollout: null })
   })
