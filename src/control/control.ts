@@ -237,7 +237,8 @@ export class Control {
       ...{ problems: this.#problems, keepers: this.#keepers, journal: this.#journal },
       ...{ pager: this.#pager, publisher: this.#publisher, residency: this.#residency },
     })
-    return [...own, ...(this.#shared?.degraded() ?? [])]
+    const fleets = this.#shared?.degraded() ?? [] // which is not said again of each service
+    return [...own.filter((one) => !fleets.some((said) => one.endsWith(said))), ...fleets]
   }
 
   /** The fleet as this node knows it; null: it works alone. */

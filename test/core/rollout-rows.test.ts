@@ -204,7 +204,7 @@ const ROWS: Readonly<Record<string, Shown>> = {
   'a bad candidate': {
     transcripts: ['total-failure', 'dead-on-arrival', 'slow-candidate', 'reopened', 'shared-fault'],
     tests: {
-      [WHOLE]: ['a candidate that fails is taken out and no client sees an error'],
+      [WHOLE]: ['a bad candidate is taken out and no client sees it'],
       [CONTROL]: ['a slow candidate goes by its exceedances'],
     },
   },

@@ -137,9 +137,14 @@ await t.test('a document that cannot be used holds up its own service only', asy
     t.ok((served.v1 ?? 0) > 0 && (served.v2 ?? 0) > 0)
   }
   await a.weight('calm', 35)
-  const refused = await b.api('POST wrong/rollout/promote', { body: { full: true } })
-  t.equal(refused.status, 503)
-  t.match((refused.body as Problem).detail, /the document in Redis cannot be used/)
+  const isRefused = async (): Promise<true | null> => {
+    const refused = await b.api('POST wrong/rollout/promote', { body: { full: true } })
+    const { detail } = refused.body as Problem
+    const isSo = refused.status === 503 && /document in Redis cannot be used/.test(detail)
+    return isSo ? true : null
+  }
+  await until(isRefused, { what: 'it is refused as what it is', withinMs: WITHIN_MS })
+  for (const node of all) t.match(await node.view('wrong'), { candidate: { weight: 50 } })
   fleet.candidate.failing.add('odd.test')
   for (const node of all) {
     await node.gets('odd', 40)

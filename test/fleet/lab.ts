@@ -96,11 +96,19 @@ export class FleetNode {
     throw new Error(`${this.name} refuses ${call}: ${status} ${JSON.stringify(body)}`)
   }
 
-  /** A weight by hand, on the revision that this node shows. */
+  /** A weight by hand, on the revision that this node shows; who takes over may make one more. */
   async weight(service: string, percent: number, body: object = {}): Promise<Changed> {
-    const { revision: ifMatch } = await this.view(service)
     const weight = { candidate: percent, ...body }
-    return this.does(`PUT ${service}/weight`, { body: weight, ifMatch })
+    for (let attempt = 0; ; attempt++) {
+      const { revision: ifMatch } = await this.view(service)
+      const { body: said, status } = await this.api(`PUT ${service}/weight`, {
+        body: weight,
+        ifMatch,
+      })
+      if (status < 300) return said as Changed
+      if (status === 412 && attempt < 5) continue
+      throw new Error(`${this.name} refuses ${percent} %: ${status} ${JSON.stringify(said)}`)
+    }
   }
 
   view(service: string): Promise<ServiceView> {
@@ -318,6 +326,7 @@ export class Fleet {
     const body = { version: 'v2', targets: [this.candidate.url] }
     await on.does(`POST ${service}/rollouts`, { body })
     await this.seen(service, ({ candidate }) => candidate?.weight === 50)
+    await this.agree(service) // it is shown a moment before it is in force
   }
 
   /** Waits until all have one revision of a service, and who has not said so is not waited for. */

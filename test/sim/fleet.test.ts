@@ -22,6 +22,13 @@ if (VERTEX_SEED !== undefined) {
   for (const line of trace) t.comment(line)
   t.equal(broken, null, `seed ${VERTEX_SEED}`)
 } else {
+  await t.test('a seed replays a run exactly', async (t) => {
+    for (const seed of [7, 77, 777]) {
+      const [once, again] = [run(seed, { trace: true }), run(seed, { trace: true })]
+      t.ok(once.trace.length > 20, `seed ${seed}: something happens`)
+      t.strictSame(again, once, 'and the same again')
+    }
+  })
   t.setTimeout(0)
   const wanted = Number(VERTEX_RUNS ?? RUNS)
   const limitMs = VERTEX_RUNS === undefined ? LIMIT_MS : Number.POSITIVE_INFINITY
