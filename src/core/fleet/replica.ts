@@ -319,8 +319,9 @@ export class Replica {
   proposal({ clockMs, lease }: Asker): Sent | { readonly cannot: string } | null {
     if (lease === null && !this.isDirty) return null
     if (lease === null && this.#isUncertain) return { cannot: UNCERTAIN }
-    if (lease === null && this.isRaised)
+    if (lease === null && this.isRaised) {
       return { cannot: 'this node decides for the fleet no longer' }
+    }
     this.#underWay++
     this.#agreed.proposed()
     const body = bodyOf(this.#counted, { clockMs, restored: this.#restored })

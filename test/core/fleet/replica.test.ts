@@ -297,7 +297,7 @@ await t.test(
   'what was lowered alone goes on top of what the fleet has counted since',
   async (t) => {
     const replica = following(SHIFTING)
-    decide(replica, weight(2))
+    decide(replica, weight(2, replica.document.state.epoch))
     const newer = stored(SHIFTING, { save: 7 })
     const reading = { found: 'document', stored: newer } as const
     const outcome = replica.wasRead(replica.asking, reading, NOW)
@@ -305,7 +305,7 @@ await t.test(
     const { evidence, state } = replica.document
     t.equal(state.weight, 200)
     t.equal(evidence?.weights.current, 200)
-    t.same(evidence?.errors, SHIFTING.evidence?.errors, 'the tests are those of the fleet')
+    t.same(evidence?.step, SHIFTING.evidence?.step, 'the counts are those of the fleet')
     t.equal(replica.counters, newer.body.counters)
   },
 )
