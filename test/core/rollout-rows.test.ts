@@ -103,7 +103,7 @@ const ROWS: Readonly<Record<string, Shown>> = {
     tests: { [TROUBLE]: ['a candidate with a target that is out is raised by nobody'] },
   },
   'previous stable is gone': {
-    transcripts: ['previous-gone', 'operator'],
+    transcripts: ['previous-gone', 'previous-gone-rollback', 'operator'],
     tests: {
       [TROUBLE]: [
         'a rollback to a previous stable that is gone says what is missing',

@@ -324,7 +324,11 @@ export class SimKeeper implements Hands {
         this.#took(outcome, stored)
         const isNot = answer.result === 'fenced' || answer.result === 'failed'
         if (isNot && raises) this.#takeBack(job, FAILED)
-        if (answer.result === 'accepted') this.#save()
+        if (answer.result === 'accepted') {
+          // What was raised since stands on what is accepted.
+          if (this.replica.isRaised && outcome.outcome === null) this.#trailBefore = trail
+          this.#save()
+        }
         next()
       },
     )

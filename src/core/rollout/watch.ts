@@ -73,10 +73,10 @@ export function watch(document: ServiceDocument, event: EventOf<'tick'>, now: nu
 export function survey(document: ServiceDocument, event: EventOf<'survey'>, now: number): Stepped {
   const seen = { ...document, facts: event.facts }
   const kept = dropPrevious(seen, now)
-  const before = kept.effects
   const warmed = beginLatency(kept.document, now)
   const decided = decide(warmed.document, now)
-  return { ...decided, effects: [...before, ...warmed.effects, ...decided.effects] }
+  // A rollback waits for nothing: what has to be saved about the previous stable comes behind it.
+  return { ...decided, effects: [...warmed.effects, ...decided.effects, ...kept.effects] }
 }
 
 /** The same without a rollout: only the previous stable's time may be over. */
