@@ -116,13 +116,12 @@ export class Control {
       onFound: (version) => this.#loop.found(version),
     })
     const common = { board, clock: this.#clock, residency: this.#residency, keepers: this.#keepers }
-    const { fleet } = opened
     this.#shared =
-      fleet === null
+      opened.fleet === null
         ? null
-        : new fleet.Shared({
+        : new opened.fleet.Shared({
             ...{ ...common, wall, onFault, directory: this.#ledger, log: this.#log },
-            port: fleet.port,
+            port: opened.fleet.port,
             handle: (command) => this.handle(command),
             monotonic: options.monotonic ?? (() => performance.now()),
             isConfigured: (service) => this.#names.has(service),
