@@ -104,9 +104,8 @@ export class Control {
       build: () => this.#buildTable(),
       publish: (table) => options.edge.publish(table),
       onAcknowledged: (revision) => this.#onAcknowledged(revision),
-      onLate: (revision) => {
-        this.#log.error({ revision }, 'an edge thread has not taken over the table yet')
-      },
+      onLate: (revision) =>
+        this.#log.error({ revision }, 'an edge thread has not taken over the table yet'),
     })
     const onFault = (text: string, err: unknown): void => this.#log.error({ err }, text)
     this.#targets = new Targets({
@@ -116,12 +115,13 @@ export class Control {
       onFound: (version) => this.#loop.found(version),
     })
     const common = { board, clock: this.#clock, residency: this.#residency, keepers: this.#keepers }
+    const { fleet } = opened
     this.#shared =
-      opened.fleet === null
+      fleet === null
         ? null
-        : new opened.fleet.Shared({
-            ...{ ...common, wall, onFault, directory: this.#ledger, log: this.#log },
-            port: opened.fleet.port,
+        : new fleet.Shared({
+            ...{ ...common, wall, onFault, port: fleet.port },
+            ...{ directory: this.#ledger, log: this.#log },
             handle: (command) => this.handle(command),
             monotonic: options.monotonic ?? (() => performance.now()),
             isConfigured: (service) => this.#names.has(service),
@@ -236,11 +236,11 @@ export class Control {
       ...{ problems: this.#problems, keepers: this.#keepers, journal: this.#journal },
       ...{ pager: this.#pager, publisher: this.#publisher, residency: this.#residency },
     })
-    const fleets = this.#shared?.degraded() ?? [] // which is not said again of each service
+    const fleets = this.#shared?.degraded() ?? [] // not said again of each service
     return [...own.filter((one) => !fleets.some((said) => one.endsWith(said))), ...fleets]
   }
 
-  /** The fleet as this node knows it; null: it works alone. */
+  /** Null: it works alone. */
   fleet(): FleetView | null {
     return this.#shared?.view() ?? null
   }

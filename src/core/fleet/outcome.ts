@@ -4,6 +4,7 @@ import type { Effect } from '../events.ts'
 import type { StoreProposal } from './ledger.ts'
 import type { Position } from './position.ts'
 import type { Reconciled } from './reconcile.ts'
+import type { Body } from './stored.ts'
 
 /** What has to be done next; null: nothing. */
 export type Next = 'read' | 'propose' | null
@@ -38,3 +39,13 @@ export interface Sent extends Asking {
 
 export const NOTHING: Outcome = { outcome: null, effects: [], said: [], next: null }
 export const READ: Outcome = { ...NOTHING, next: 'read' }
+
+/** What is proposed, with what was put back where something was. */
+export function bodyOf(
+  counted: Pick<Body, 'document' | 'counters'>,
+  { clockMs, restored }: { clockMs: number; restored: readonly Position[] },
+): Body {
+  const { counters, document } = counted
+  const body = { document, counters, clockMs }
+  return restored.length === 0 ? body : { ...body, restored }
+}

@@ -10,22 +10,16 @@
 import type { Added, FleetCounters, NodeCounters } from '../counters.ts'
 import type { ServiceDocument } from '../events.ts'
 import { hasTombstone } from '../rollout/tombstone.ts'
-import type { Stepped } from '../rollout/transition.ts'
+import { limitsOf, type Stepped } from '../rollout/transition.ts'
 import { adopt, raisesOver, type Row } from './adopt.ts'
 import { Agreed, type Counted } from './agreed.ts'
 import { countersFor, countFor } from './counting.ts'
 import type { Kept } from './kept.ts'
 import type { StoreAnswer, StoreReading } from './ledger.ts'
 import type { Changed } from './message.ts'
-import {
-  type Asker,
-  type Asking,
-  type Next,
-  NOTHING,
-  type Outcome,
-  READ,
-  type Sent,
-} from './outcome.ts'
+import type { Asker, Asking, Next, Outcome, Sent } from './outcome.ts'
+import { bodyOf, NOTHING, READ } from './outcome.ts'
+import { onNewerEvidence } from './newer.ts'
 import { comparePositions, type Position, samePosition } from './position.ts'
 import { Outstanding } from './outstanding.ts'
 import { Proposed } from './proposed.ts'
@@ -36,6 +30,7 @@ import type { TakenBack } from './take-back.ts'
 
 /** Positions that were put back; Redis loses little, and seldom. */
 const RESTORED_KEPT = 8
+const UNCERTAIN = 'it is not known what the ledger of the fleet holds'
 
 export class Replica {
   readonly node: string
@@ -150,9 +145,7 @@ export class Replica {
 
   /** Why this node raises no weight now, as a clause; null when it may. */
   mayNotRaise(standing: FleetStanding): string | null {
-    const uncertain = this.#isUncertain
-      ? 'it is not known what the ledger of the fleet holds'
-      : null
+    const uncertain = this.#isUncertain ? UNCERTAIN : null
     return whyNoRaise(standing) ?? uncertain
   }
 
@@ -190,7 +183,7 @@ export class Replica {
       this.#newestSave = Math.max(this.#newestSave, save)
       return NOTHING
     }
-    if (stored !== null && this.#isOurs(stored)) return this.#accepted(stored)
+    if (stored !== null && this.#proposed.holds(stored, this)) return this.#accepted(stored)
     const isLater = this.#confirmed === null || comparePositions(position, this.#confirmed) > 0
     if (!isLater || stored === null || this.#isDeferred(stored)) {
       this.#mustRead = this.#underWay > 0
@@ -214,7 +207,8 @@ export class Replica {
     if (at !== null) this.#noteTerm(at.position.term)
     if (!samePosition(at?.position ?? null, this.#confirmed)) return 'read'
     if (at !== null) this.#newestSave = Math.max(this.#newestSave, at.save)
-    return this.isDirty ? 'propose' : null
+    if (!this.isDirty) return null
+    return this.#isUncertain || this.isBehind ? 'read' : 'propose'
   }
 
   /** To be taken before the ledger is read, and handed back with what was read. */
@@ -238,7 +232,7 @@ export class Replica {
     if (!isLater && !samePosition(asking.confirmed, this.#confirmed)) return READ
     this.#isUncertain = false
     this.#mustRead = false
-    if (stored !== null && this.#isOurs(stored)) return this.#accepted(stored)
+    if (stored !== null && this.#proposed.holds(stored, this)) return this.#accepted(stored)
     return this.#reconcile(stored, now)
   }
 
@@ -259,12 +253,25 @@ export class Replica {
     this.#open.say(said)
     this.#held = stored?.position ?? null
     if (outcome === 'same' && stored !== null) return this.#takeEvidence(stored)
+    if (outcome === 'propose' && stored !== null) return this.#proposeOn(stored, now)
     this.#document = document
     if (outcome === 'restore') this.#restore()
     if (outcome === 'adopt' && stored !== null) this.#adopt(stored)
     const { epoch } = document.state
     if (mustPropose && epoch !== before.state.epoch) this.#open.add({ epoch, text: '' })
     return { outcome, effects, said, next: mustPropose ? 'propose' : null }
+  }
+
+  /** What was decided here goes on top of the newest evidence. */
+  #proposeOn({ body, save }: Stored, now: number): Outcome {
+    const proposed: Outcome = { ...NOTHING, outcome: 'propose', next: 'propose' }
+    const isNewer = save > this.#save
+    const document = isNewer ? onNewerEvidence(this.#document, body.document, now) : null
+    if (isNewer) this.#save = save
+    if (document === null) return proposed
+    this.#document = document
+    this.#counters = countersFor(document, body.counters)
+    return { ...proposed, effects: [limitsOf(document.evidence)] }
   }
 
   #adopt({ body, position, save }: Stored): void {
@@ -311,20 +318,20 @@ export class Replica {
    */
   proposal({ clockMs, lease }: Asker): Sent | { readonly cannot: string } | null {
     if (lease === null && !this.isDirty) return null
+    if (lease === null && this.#isUncertain) return { cannot: UNCERTAIN }
     if (lease === null && this.isRaised) {
       return { cannot: 'this node decides for the fleet no longer' }
     }
     this.#underWay++
     this.#agreed.proposed()
-    const body = { document: this.#document, counters: this.#counters, clockMs }
-    const { length } = this.#restored
+    const body = bodyOf(this.#counted, { clockMs, restored: this.#restored })
     if (this.isDirty) this.#proposed.add(body)
     return {
       confirmed: this.#confirmed,
       lineage: this.#lineage,
       proposal: {
         expected: this.#held,
-        body: length === 0 ? body : { ...body, restored: this.#restored },
+        body,
         lease,
         knownTerm: this.#term,
       },
@@ -353,11 +360,6 @@ export class Replica {
     // The ledger has told it back before, and went on.
     if (confirmed !== null && comparePositions(answer.position, confirmed) < 0) return NOTHING
     return this.#accepted({ position: answer.position, save: answer.save, body })
-  }
-
-  /** What this node has proposed, told back by the ledger sooner or better than by its answer. */
-  #isOurs(stored: Stored): boolean {
-    return this.#proposed.holds(stored, { node: this.node, confirmed: this.#confirmed })
   }
 
   #accepted({ body, position, save }: Omit<Stored, 'base'>): Outcome {

@@ -267,7 +267,7 @@ await t.test('fenced: nothing is asked again with the lease that is over', async
   const answer = { result: 'fenced', lease: 8, stored: stored(SHIFTING) } as const
   t.equal(replica.wasAnswered(proposal, answer, NOW).next, null)
   t.equal(replica.takeBack('fenced', NOW)?.document.state.weight, 500)
-  t.equal(replica.compared({ position: at(3), save: 1 }), 'propose', 'with the next look')
+  t.equal(replica.compared({ position: at(3), save: 1 }), 'read', 'with the next look')
 })
 
 await t.test('newer evidence is taken with whose counts are in it', async (t) => {
@@ -292,6 +292,23 @@ await t.test('newer evidence is taken with whose counts are in it', async (t) =>
   t.equal(replica.count({ ...own, number: 2 })?.candidate.good, 10)
   t.not(known, null)
 })
+
+await t.test(
+  'what was lowered alone goes on top of what the fleet has counted since',
+  async (t) => {
+    const replica = following(SHIFTING)
+    decide(replica, weight(2, replica.document.state.epoch))
+    const newer = stored(SHIFTING, { save: 7 })
+    const reading = { found: 'document', stored: newer } as const
+    const outcome = replica.wasRead(replica.asking, reading, NOW)
+    t.match(outcome, { outcome: 'propose', next: 'propose' })
+    const { evidence, state } = replica.document
+    t.equal(state.weight, 200)
+    t.equal(evidence?.weights.current, 200)
+    t.same(evidence?.step, SHIFTING.evidence?.step, 'the counts are those of the fleet')
+    t.equal(replica.counters, newer.body.counters)
+  },
+)
 
 await t.test('behind a restart it goes on from its disk', async (t) => {
   const before = following(SHIFTING)
