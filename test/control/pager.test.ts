@@ -19,7 +19,7 @@ interface Played {
   restart(): Promise<void>
 }
 
-const NO_JITTER: Partial<PagerOptions> = { firstPauseMs: 10, attemptMs: 150 }
+const NO_JITTER: Partial<PagerOptions> = { firstPauseMs: 10, attemptMs: 2000 }
 
 async function withPager(
   receivers: readonly ReceiverConfig[],

@@ -137,10 +137,9 @@ await t.test('a proposal whose answer was lost may have been accepted', async (t
     await leads(node)
     const expected = { term: 1, epoch: 1, writer: 'a' }
     server.pause()
-    const began = performance.now()
+    // Only the limit of a call ends it.
     const answer = await propose(epoch, expected)
     t.match(answer, { result: 'failed', reason: /^Cannot save service shop in Redis as it / })
-    t.ok(performance.now() - began < 1_500, 'within the limit of a call')
     await isCutOff(node)
     server.resume()
     await leads(node)

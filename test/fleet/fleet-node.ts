@@ -71,17 +71,17 @@ export async function fleetNode(
   return { fleet, heard, lines }
 }
 
-export async function leads({ fleet }: FleetNode, withinMs = 3_000): Promise<void> {
+export async function leads({ fleet }: FleetNode, withinMs = 60_000): Promise<void> {
   const is = (): boolean => fleet.standing.standing === 'leading'
   await until(`${fleet.node} leads`, { is, withinMs })
 }
 
-export async function follows({ fleet }: FleetNode, withinMs = 3_000): Promise<void> {
+export async function follows({ fleet }: FleetNode, withinMs = 60_000): Promise<void> {
   const is = (): boolean => fleet.standing.standing === 'following'
   await until(`${fleet.node} follows`, { is, withinMs })
 }
 
-export async function isCutOff({ fleet }: FleetNode, withinMs = 3_000): Promise<void> {
+export async function isCutOff({ fleet }: FleetNode, withinMs = 60_000): Promise<void> {
   const is = (): boolean => fleet.standing.standing === 'cut-off'
   await until(`${fleet.node} is cut off`, { is, withinMs })
 }

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import './redis-needed.ts'
 
-const WAIT_MS = 5_000
+const WAIT_MS = 60_000
 
 export interface TestScope {
   teardown(undo: () => Promise<void>): void
