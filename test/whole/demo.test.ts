@@ -1,8 +1,9 @@
 // The demo is the first thing that anybody runs: it must tell its story to the end, and leave
 // nothing behind.
 
-import { readdirSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { endAll, endChild, startProgram } from '../../bench/lab/children.ts'
@@ -10,17 +11,21 @@ import { until } from '../../bench/lab/clock.ts'
 
 const BIN = fileURLToPath(new URL('../../bin/vertex.js', import.meta.url))
 
-function folders(): string[] {
-  return readdirSync(tmpdir()).filter((name) => name.startsWith('vertex-demo-'))
+/** Of its own, as other tests show demos at the same time. */
+const temporary = mkdtempSync(join(tmpdir(), 'vertex-test-demo-'))
+t.teardown(() => rmSync(temporary, { recursive: true, force: true }))
+
+/** The command of a demo that has its temporary files there. */
+function demo(): string[] {
+  return ['env', `TMPDIR=${temporary}`, process.execPath, BIN, 'demo', '--once']
 }
 
 t.teardown(endAll)
-const before = folders()
 // Both at the same time: the story is mostly waiting.
 t.jobs = 2
 
 const told = t.test('vertex demo --once tells its story and exits 0', async (t) => {
-  const child = startProgram([process.execPath, BIN, 'demo', '--once'])
+  const child = startProgram(demo())
   let text = ''
   child.stdout?.on('data', (chunk: Buffer) => {
     text += chunk.toString()
@@ -36,7 +41,7 @@ const told = t.test('vertex demo --once tells its story and exits 0', async (t) 
 })
 
 const interrupted = t.test('one that is interrupted ends everything that it started', async (t) => {
-  const child = startProgram([process.execPath, BIN, 'demo', '--once'])
+  const child = startProgram(demo())
   let text = ''
   child.stdout?.on('data', (chunk: Buffer) => {
     text += chunk.toString()
@@ -52,7 +57,7 @@ const interrupted = t.test('one that is interrupted ends everything that it star
 
 await Promise.all([told, interrupted])
 t.same(
-  folders().filter((name) => !before.includes(name)),
+  readdirSync(temporary).filter((name) => name.startsWith('vertex-demo-')),
   [],
   'no folder is left behind',
 )
