@@ -35,9 +35,11 @@ export async function run(options: { readonly config: string }): Promise<number>
   const server = await start(config, log)
   if (server === null) return FAILED
   watchFaults(server, log)
-  announce(server, log)
   process.on('SIGHUP', () => void reload(options.config, server, log))
-  const code = await stopped(server, log)
+  const ended = stopped(server, log)
+  // Who has read it may send a signal at once.
+  announce(server, log)
+  const code = await ended
   await sink.close(LAST_LINES_MS)
   return code
 }
