@@ -105,7 +105,7 @@ export class Keeper {
     return this.#saving.failure
   }
 
-  /** Resolves when all that was decided until now is done. */
+  /** All that was decided until now is done. */
   get idle(): Promise<void> {
     return this.#queue.then(() => undefined)
   }
@@ -345,8 +345,7 @@ export class Keeper {
    * or the board was full; not while anything waits that may still do it.
    */
   catchUp(): void {
-    if (this.#waiting > 0) return
-    if (this.isServing) return
+    if (this.#waiting > 0 || this.isServing) return
     if (this.assign()) this.setLimits()
     this.#parts.shared?.served(this)
   }
@@ -359,8 +358,10 @@ export class Keeper {
       const { kind, text, by, weight } = effect
       const evidence = this.#named(effect.evidence)
       const entry = { kind, service, epoch, text, by, weight: weight / 100 }
-      await journal.append(evidence === undefined ? entry : { ...entry, evidence })
-      this.#replica?.said(text)
+      const written = journal.append(evidence === undefined ? entry : { ...entry, evidence })
+      if (this.#replica === undefined)
+        await written // in a fleet the ledger has the last word
+      else void written.then(() => this.#replica?.said(text))
     }
     if (effect.effect === 'page') {
       const { incident, severity, text, version } = effect

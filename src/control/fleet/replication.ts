@@ -281,6 +281,13 @@ export class Replication {
     // What was decided here must outlive a kill even when Redis never answers.
     const kept = held.replica.isDirty ? this.#keep(held, options.durable) : null
     const saving = await this.#propose(keeper, held)
+    // What the ledger has accepted is safe there: the others serve by it while this disk writes.
+    if (saving.result === 'accepted') {
+      void this.#keep(held, false).then((reason) => {
+        if (reason !== null) this.#parts.onComplaint(`the state directory lacks a copy: ${reason}`)
+      })
+      return saving
+    }
     const complaint = (await kept) ?? null
     void this.#keep(held, false)
     if (complaint !== null) return { result: 'failed', reason: complaint, isKept: false }
