@@ -340,10 +340,7 @@ export class Keeper {
     }
   }
 
-  /**
-   * Publishes the document's row when it could not be published at its time, as a thread was late
-   * or the board was full; not while anything waits that may still do it.
-   */
+  /** Publishes the row that could not be published at its time, unless something waits to do it. */
   catchUp(): void {
     if (this.#waiting > 0 || this.isServing) return
     if (this.assign()) this.setLimits()
