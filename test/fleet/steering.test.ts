@@ -5,6 +5,7 @@
 import t from 'tap'
 import { until } from '../../bench/lab/clock.ts'
 import type { ServiceView } from '../../src/core/command.ts'
+import type { Convergence } from '../../src/core/fleet/view.ts'
 import { type Changed, Fleet, type Problem, WITHIN_MS } from './lab.ts'
 
 const NAMES = 'weight steps retry targets swap sum paused race missing'
@@ -17,11 +18,23 @@ const fleet = await Fleet.start(t, { services })
 const { leader, one, two } = await fleet.three()
 const names = [...fleet.nodes.keys()].toSorted()
 
-/** Which nodes serve by a change when it is answered. */
-function inForce({ convergence, revision }: Changed): unknown {
-  const { applied = [], revision: confirmed, waiting } = convergence ?? {}
-  const nodes = applied.map(({ node }) => node).toSorted()
-  return { nodes, waiting, isSame: confirmed === revision }
+/**
+ * Which nodes serve by a change when it is answered. The answer waits a second for them; where this
+ * machine took longer, what the node says of it as soon as all have followed.
+ */
+async function inForce({ convergence, name, revision }: Changed): Promise<unknown> {
+  const isAnswered = convergence?.revision === revision && convergence.waiting.length === 0
+  const known = isAnswered ? convergence : await settled(name, revision)
+  const nodes = known.applied.map(({ node }) => node).toSorted()
+  return { nodes, waiting: known.waiting, isSame: known.revision === revision }
+}
+
+function settled(service: string, revision: number): Promise<Convergence> {
+  const probe = async (): Promise<Convergence | null> => {
+    const found = (await one.fleet()).services.find((known) => known.service === service)
+    return found?.revision === revision && found.waiting.length === 0 ? found : null
+  }
+  return until(probe, { what: `all serve by revision ${revision}`, withinMs: WITHIN_MS })
 }
 
 const EVERYWHERE = { nodes: names, waiting: [], isSame: true }
@@ -39,11 +52,11 @@ await t.test('three nodes that start at once begin one rollout by the file', asy
 await t.test('a weight that is set on a follower is in force on all nodes', async (t) => {
   const body = { version: 'v2', targets: [fleet.candidate.url] }
   const deployed = await one.does('POST weight/rollouts', { body })
-  t.strictSame(inForce(deployed), EVERYWHERE)
+  t.strictSame(await inForce(deployed), EVERYWHERE)
   await fleet.seen('weight', ({ candidate }) => candidate?.weight === 50, { nodes: [one] })
   for (const weight of [40, 45, 30]) {
     const changed = await one.weight('weight', weight, { force: true })
-    t.strictSame(inForce(changed), EVERYWHERE)
+    t.strictSame(await inForce(changed), EVERYWHERE)
     const views = await Promise.all(fleet.some().map((node) => node.view('weight')))
     for (const view of views) {
       t.match(view, { revision: changed.revision, candidate: { weight } })
@@ -75,12 +88,12 @@ await t.test('a follower refuses as the leader does', async (t) => {
 
 await t.test('a rollout is steered from a follower', async (t) => {
   await fleet.deploy('steps', one)
-  t.strictSame(inForce(await one.does('POST steps/rollout/pause')), EVERYWHERE)
+  t.strictSame(await inForce(await one.does('POST steps/rollout/pause')), EVERYWHERE)
   t.match(await two.view('steps'), { rollout: { paused: true } })
-  t.strictSame(inForce(await two.does('POST steps/rollout/resume')), EVERYWHERE)
+  t.strictSame(await inForce(await two.does('POST steps/rollout/resume')), EVERYWHERE)
   t.match(await one.view('steps'), { rollout: { paused: false } })
   const promoted = await one.does('POST steps/rollout/promote', { body: { full: true } })
-  t.strictSame(inForce(promoted), EVERYWHERE)
+  t.strictSame(await inForce(promoted), EVERYWHERE)
   t.match(await two.view('steps'), { candidate: { weight: 100 }, rollout: { phase: 'baking' } })
   await two.does('POST steps/rollout/promote')
   t.match(await one.view('steps'), { stable: { version: 'v2' }, previous: { version: 'v1' } })
@@ -92,7 +105,7 @@ await t.test('a follower goes back behind a promotion, without being forced', as
   await two.does('POST swap/rollout/promote', { body: { full: true } })
   await two.does('POST swap/rollout/promote')
   await fleet.seen('swap', ({ previous }) => previous?.healthy === true, { nodes: [one] })
-  t.strictSame(inForce(await one.does('POST swap/rollback')), EVERYWHERE)
+  t.strictSame(await inForce(await one.does('POST swap/rollback')), EVERYWHERE)
   for (const node of fleet.some()) {
     t.match(await node.view('swap'), { stable: { version: 'v1' }, previous: null })
     t.strictSame(await node.gets('swap', 8), { v1: 8 })
@@ -102,7 +115,7 @@ await t.test('a follower goes back behind a promotion, without being forced', as
 await t.test('targets are set on a follower, and reach all nodes', async (t) => {
   const targets = [fleet.stable.url, fleet.candidate.url]
   const set = await one.does('PUT targets/versions/v1/targets', { body: { targets } })
-  t.strictSame(inForce(set), EVERYWHERE)
+  t.strictSame(await inForce(set), EVERYWHERE)
   for (const node of fleet.some()) {
     const { stable } = await node.view('targets')
     t.strictSame(
@@ -130,7 +143,7 @@ await t.test('what only a follower sees rolls a candidate back everywhere', asyn
   t.strictSame(await two.gets('retry', 8), { v1: 8 })
   const body = { version: 'v2', targets: [fleet.candidate.url] }
   t.match(await one.api('POST retry/rollouts', { body }), { status: 409 })
-  t.strictSame(inForce(await one.does('DELETE retry/quarantine/v2')), EVERYWHERE)
+  t.strictSame(await inForce(await one.does('DELETE retry/quarantine/v2')), EVERYWHERE)
   t.strictSame((await two.view('retry')).quarantine, {})
 })
 
@@ -202,12 +215,12 @@ await t.test('a service comes and goes by the files, node by node', async (t) =>
   t.equal(refused.status, 503)
   const says = new RegExp(`${leader.name}, which leads the fleet, does not have service fresh`)
   t.match((refused.body as Problem).detail, says)
-  t.strictSame(inForce(await one.weight('weight', 20)), EVERYWHERE, 'nobody else is held up')
+  t.strictSame(await inForce(await one.weight('weight', 20)), EVERYWHERE, 'nobody else is held up')
 
   await leader.reload(fleet.config(leader.name, others))
   const changed = await one.weight('fresh', 50)
   const both = [leader.name, one.name].toSorted()
-  t.strictSame(inForce(changed), { nodes: both, waiting: [], isSame: true })
+  t.strictSame(await inForce(changed), { nodes: both, waiting: [], isSame: true })
   t.equal((await two.api('GET fresh')).status, 404)
 
   fleet.candidate.failing.add('fresh.test')
