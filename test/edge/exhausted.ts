@@ -10,6 +10,8 @@ const lab = await startLab()
 const origin = await lab.origin(answering('ok'))
 await lab.serve({ stable: [origin.port], candidate: [origin.port], weight: 10_000 })
 const client = await lab.client()
+// It has been accepted, and nothing has gone to the candidate yet.
+await client.ask(get('/__ready'))
 const held: number[] = []
 try {
   for (;;) held.push(openSync('/dev/null', 'r'))
