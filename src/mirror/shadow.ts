@@ -20,11 +20,6 @@ import { Counts } from './counts.ts'
 import { type Outgoing, outgoing } from './outgoing.ts'
 import { type Ended, Sending } from './sending.ts'
 
-/**
- * A target that has just refused a connection is not tried again for so long: a thousand vain
- * connections a second cost more than all answers would, and say no more.
- */
-const REFUSED_MS = 250
 /** So many requests are sent to stable once more at a time: it carries the customers. */
 const ASKED_AT_A_TIME = 4
 /** Connections wait no longer than this: no server closes them sooner, so no reset is a race. */
@@ -53,8 +48,6 @@ export class Shadow {
   #counts: Counts | null = null
   #noise = new Noise()
   readonly #pools = new Map<string, Pool>()
-  /** Until when a target that has refused a connection is not tried again. */
-  readonly #refused = new Map<string, number>()
   /** What is under way, the oldest first: all have the same time. */
   readonly #sendings = new Set<Sending>()
   #turn = 0
@@ -77,7 +70,6 @@ export class Shadow {
     const targets = order === null ? [] : [...order.candidate, ...order.stable]
     for (const [url, pool] of this.#pools) {
       if (targets.includes(url)) continue
-      this.#refused.delete(url)
       this.#pools.delete(url)
       void pool.destroy()
     }
@@ -125,31 +117,13 @@ export class Shadow {
   }
 
   #send(targets: readonly string[], request: Outgoing, onEnd: (ended: Ended) => void): void {
-    const url = this.#targetOf(targets)
-    if (url === null) {
-      // In a turn of its own, as any other end.
-      setImmediate(() => onEnd({ is: 'failed', how: 'refused', ms: 0 }))
-      return
-    }
+    const url = targets[this.#turn++ % targets.length] ?? ''
     const sending = new Sending((ended) => {
       this.#sendings.delete(sending)
-      if (ended.is === 'failed' && ended.how === 'refused') {
-        this.#refused.set(url, performance.now() + REFUSED_MS)
-      }
       onEnd(ended)
     })
     this.#sendings.add(sending)
     sending.begin(this.#poolOf(url), request)
-  }
-
-  /** The target whose turn it is; null when all have just refused a connection. */
-  #targetOf(targets: readonly string[]): string | null {
-    const nowMs = performance.now()
-    for (const _ of targets) {
-      const url = targets[this.#turn++ % targets.length] ?? ''
-      if (nowMs >= (this.#refused.get(url) ?? 0)) return url
-    }
-    return null
   }
 
   #onCandidate(under: Under, ended: Ended): void {
