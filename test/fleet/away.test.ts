@@ -102,7 +102,7 @@ await t.test(
       const refused = await node.api('POST less/rollouts', deploy)
       t.equal(refused.status, 503)
       t.match((refused.body as Problem).detail, /no node leads the fleet: Redis (is|has been) away/)
-      await node.gets('bad', 40)
+      await node.getsUntilOut('bad')
       await fleet.seen('bad', ({ ended }) => ended?.ending === 'rolled-back', { nodes: [node] })
     }
     const aborted = await a.does('POST gone/rollout/abort')
@@ -154,7 +154,7 @@ await t.test('a document that cannot be used holds up its own service only', asy
   for (const node of all) t.match(await node.view('wrong'), { candidate: { weight: 50 } })
   fleet.candidate.failing.add('odd.test')
   for (const node of all) {
-    await node.gets('odd', 40)
+    await node.getsUntilOut('odd')
     await fleet.seen('odd', ({ ended }) => ended?.ending === 'rolled-back', { nodes: [node] })
   }
   t.equal(await fleet.redis.cli('HGET', 'vertex:{svc:odd}:doc', 'format'), '9')

@@ -66,7 +66,7 @@ await t.test('a leader that is killed is followed by another, and nothing is los
   for (const node of fleet.some()) await node.gets('step', 40)
   await fleet.seen('step', (view) => counted(view) === 120)
   fleet.candidate.failing.add('told.test')
-  await two.gets('told', 40)
+  await two.getsUntilOut('told')
   await fleet.seen('told', ({ ended }) => ended?.ending === 'rolled-back')
   await until8('on-call is told', () => (onCall.posts.length > 0 ? true : null))
   t.ok(onCall.posts.every(({ status }) => status === 503))

@@ -161,6 +161,15 @@ export class FleetNode {
     return answers
   }
 
+  /** Users ask until the candidate is out: who gets a request is drawn by lot. */
+  async getsUntilOut(service: string): Promise<void> {
+    const probe = async (): Promise<true | null> => {
+      await this.gets(service, 8)
+      return (await this.view(service)).ended === null ? null : true
+    }
+    await until(probe, { what: `the candidate of ${service} is out`, withinMs: 60_000 })
+  }
+
   /** What the log holds that must not be there: faults of Vertex itself. */
   faults(): readonly string[] {
     return this.vertex.log.filter((line) => {

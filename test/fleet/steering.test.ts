@@ -128,7 +128,7 @@ await t.test('targets are set on a follower, and reach all nodes', async (t) => 
 await t.test('what only a follower sees rolls a candidate back everywhere', async (t) => {
   await fleet.deploy('retry', one)
   fleet.candidate.failing.add('retry.test')
-  await two.gets('retry', 40)
+  await two.getsUntilOut('retry')
   const views = await fleet.seen('retry', ({ ended }) => ended?.ending === 'rolled-back')
   for (const { candidate, quarantine } of views) {
     t.equal(candidate?.weight, 0)
@@ -225,7 +225,7 @@ await t.test('a service comes and goes by the files, node by node', async (t) =>
 
   fleet.candidate.failing.add('fresh.test')
   await leader.reload(fleet.config(leader.name))
-  await one.gets('fresh', 40)
+  await one.getsUntilOut('fresh')
   await fleet.seen('fresh', ({ ended }) => ended?.ending === 'rolled-back', { nodes: [one] })
   t.strictSame(await one.gets('fresh', 8), { v1: 8 })
   await one.reload(fleet.config(one.name))

@@ -13,7 +13,7 @@ import type { Charges } from './charges.ts'
 const LOOK_MS = 500
 
 /** A lease that is not renewed is over after 2 s. */
-const CHANGE_MS = 3000
+const CHANGE_MS = 5000
 const CHANGE_EVERY_MS = 50
 
 export interface ErrandsParts {
@@ -47,9 +47,10 @@ export class Errands {
   async #between(command: Change, keeper: Keeper): Promise<void> {
     const { port } = this.#parts
     for (let waitedMs = 0; waitedMs < CHANGE_MS; waitedMs += CHANGE_EVERY_MS) {
-      const { leader, standing } = port.standing
-      const isBetween = standing === 'cut-off' && leader !== null
-      if (!isBetween || isLess(command, keeper) || port.knowledge().awaySinceMs !== null) return
+      const { awaySinceMs, degraded } = port.knowledge()
+      // Where something is wrong no node will lead soon.
+      const isBetween = awaySinceMs === null && degraded.length === 0
+      if (port.standing.standing !== 'cut-off' || !isBetween || isLess(command, keeper)) return
       await new Promise((resolve) => setTimeout(resolve, CHANGE_EVERY_MS))
     }
   }
