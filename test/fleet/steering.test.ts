@@ -40,10 +40,17 @@ function settled(service: string, revision: number): Promise<Convergence> {
 const EVERYWHERE = { nodes: names, waiting: [], isSame: true }
 
 await t.test('three nodes that start at once begin one rollout by the file', async (t) => {
-  const views = await Promise.all(fleet.some().map((node) => node.view('boot')))
-  for (const { candidate, revision, rollout } of views) {
+  const look = () => Promise.all(fleet.some().map((node) => node.view('boot')))
+  const views = await until(
+    async () => {
+      const seen = await look()
+      const isSame = seen.every(({ revision }) => revision === seen[0]?.revision)
+      return isSame && seen[0]?.candidate?.weight === 20 ? seen : null
+    },
+    { what: 'all serve by the same revision', withinMs: 60_000 },
+  )
+  for (const { candidate, rollout } of views) {
     t.match({ candidate, rollout }, { candidate: { weight: 20 }, rollout: { id: 'boot-1' } })
-    t.equal(revision, views[0]?.revision)
   }
   const begun = await one.told('boot', 'config')
   t.equal(begun.length, 1, 'one node has applied the file')
