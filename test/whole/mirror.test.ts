@@ -22,7 +22,10 @@ await t.test(
   'a candidate at 0 % is shown what customers ask, until its rollout ends',
   async (t) => {
     t.teardown(endAll)
-    const pair = await startPair({ latency: false, more: { mirror: { in_flight: 1000 } } })
+    const pair = await startPair({
+      latency: false,
+      more: { mirror: { in_flight: 1000, timeout: '10s' } },
+    })
     const { candidate, stable, vertex } = pair
     await deployAt(pair, 'v2', 5)
     const load = await startLoad({ port: vertex.port, rate: 100, connections: 8 })
