@@ -356,8 +356,8 @@ export class Keeper {
       const evidence = this.#named(effect.evidence)
       const entry = { kind, service, epoch, text, by, weight: weight / 100 }
       const written = journal.append(evidence === undefined ? entry : { ...entry, evidence })
-      if (this.#replica === undefined)
-        await written // in a fleet the ledger has the last word
+      // In a fleet the ledger has the last word, so nothing waits for this disk.
+      if (this.#replica === undefined) await written
       else void written.then(() => this.#replica?.said(text))
     }
     if (effect.effect === 'page') {

@@ -18,7 +18,6 @@ export interface Parts {
   readonly journal: JournalFile
   readonly clock: Clock
   readonly pager: Pager
-  /** Null: the node works alone. */
   /** The way into the fleet and what speaks there; null: it works alone and reads none of it. */
   readonly fleet: { readonly port: FleetPort; readonly Shared: typeof Shared } | null
   /** Sentences about what was found damaged. */

@@ -8,7 +8,7 @@ import type { Added, NodeCounters } from '../../core/counters.ts'
 import type { ServiceDocument } from '../../core/events.ts'
 import { sharesOf } from '../../core/fleet/adopt.ts'
 import { type Kept, NOTHING_KEPT } from '../../core/fleet/kept.ts'
-import type { StoreAnswer, StoreReading } from '../../core/fleet/ledger.ts'
+import type { StoreReading } from '../../core/fleet/ledger.ts'
 import type { Changed } from '../../core/fleet/message.ts'
 import type { Position } from '../../core/fleet/position.ts'
 import type { Outcome } from '../../core/fleet/outcome.ts'
@@ -20,6 +20,7 @@ import { completed } from '../complete.ts'
 import type { FleetPort } from '../fleet-port.ts'
 import type { Ledger, Reading, SavedDocument } from '../ledger.ts'
 import { type Opening, openingOf, withoutTable } from '../opening.ts'
+import { completedAnswer, completedReading } from './completed.ts'
 
 /** Others may write meanwhile; each of them has won once, so this many are never seen. */
 const ATTEMPTS = 8
@@ -37,7 +38,7 @@ export interface Replicated {
   saveSoon(): void
 }
 
-export type Saving =
+export type SaveOutcome =
   | { readonly result: 'accepted' }
   /** Others had decided something else: that holds, and has been taken over. */
   | { readonly result: 'overtaken' }
@@ -115,7 +116,7 @@ export class Replication {
     this.#held.set(name, held)
     const { asking } = replica
     const { lease, read } = await this.#firstRead(name, saved !== null)
-    const reading = withDocument(read, strategy)
+    const reading = completedReading(read, strategy)
     if (reading.found === 'damage') held.blocked = reading.text
     const told = [local, reading].flatMap((one) => (one.found === 'damage' ? [one.text] : []))
     const isAsked = reading.found === 'document' || reading.found === 'nothing'
@@ -220,7 +221,7 @@ export class Replication {
       found: 'document',
       stored: message.stored,
     }
-    const known = told && withDocument(told, keeper.config.strategy)
+    const known = told && completedReading(told, keeper.config.strategy)
     // What cannot be used is read, and its damage told.
     const stored = known?.found === 'document' ? known.stored : null
     if (stored !== null) clock.follow(stored.body.clockMs)
@@ -245,7 +246,7 @@ export class Replication {
     if (held === undefined) return false
     const { clock, onComplaint, port } = this.#parts
     const { asking } = held.replica
-    const reading = withDocument(await port.read(name), strategy)
+    const reading = completedReading(await port.read(name), strategy)
     if (reading.found === 'failed') return false
     if (reading.found === 'damage') {
       if (held.blocked !== reading.text) onComplaint(reading.text)
@@ -273,7 +274,7 @@ export class Replication {
   }
 
   /** Saves the keeper's document as it is now. */
-  async save(keeper: Replicated, options: { durable: boolean }): Promise<Saving> {
+  async save(keeper: Replicated, options: { durable: boolean }): Promise<SaveOutcome> {
     const held = this.#held.get(keeper.config.name)
     if (held === undefined) {
       return { result: 'failed', reason: 'the service is gone', isKept: false }
@@ -294,11 +295,11 @@ export class Replication {
     return saving
   }
 
-  async #propose(keeper: Replicated, held: Held): Promise<Saving> {
+  async #propose(keeper: Replicated, held: Held): Promise<SaveOutcome> {
     const { clock, leaseOf, port } = this.#parts
     const { replica } = held
     const { name, strategy } = keeper.config
-    const failed = (reason: string): Saving => ({ result: 'failed', reason, isKept: true })
+    const failed = (reason: string): SaveOutcome => ({ result: 'failed', reason, isKept: true })
     let result: 'accepted' | 'overtaken' = 'accepted'
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       if (held.blocked !== null) return failed(held.blocked)
@@ -372,29 +373,4 @@ function notRaised({ name, routing }: ServiceConfig): readonly string[] {
     `Cannot start ${candidate} of service ${name} at ${share}, as the file says, as this node ` +
       'does not lead the fleet: it starts at 0 %',
   ]
-}
-
-function completedAnswer(answer: StoreAnswer, base: ServiceConfig['strategy']): StoreAnswer {
-  const isOther = answer.result === 'conflict' || answer.result === 'fenced'
-  if (!isOther || answer.stored === null) return answer
-  const known = withDocument({ found: 'document', stored: answer.stored }, base)
-  if (known.found === 'document') return { ...answer, stored: known.stored }
-  return { result: 'failed', reason: known.found === 'damage' ? known.text : 'it is gone' }
-}
-
-/**
- * A document of another release, with all that this one expects in it; what has another form than
- * it must have is damage.
- */
-function withDocument(reading: StoreReading, base: ServiceConfig['strategy']): StoreReading {
-  if (reading.found !== 'document') return reading
-  const { stored } = reading
-  try {
-    const document = completed(stored.body.document, base)
-    return { found: 'document', stored: { ...stored, body: { ...stored.body, document } } }
-  } catch (error) {
-    const { service } = stored.body.document.state
-    const sentence = `Cannot use what Redis holds of service ${service} as its form is not ours`
-    return { found: 'damage', text: `${sentence}: ${(error as Error).message}` }
-  }
 }
