@@ -5,7 +5,7 @@ import t from 'tap'
 import { until } from '../../bench/lab/clock.ts'
 import { Fleet, type FleetNode, type Problem, WITHIN_MS } from './lab.ts'
 
-const NAMES = 'cut lower bad gone less odd wrong kept hung calm'
+const NAMES = 'cut lower apart bad gone less odd wrong kept hung calm'
 const services = Object.fromEntries(NAMES.split(' ').map((name) => [name, {}]))
 const fleet = await Fleet.start(t, { services, relayed: ['c'] })
 const all = fleet.some()
@@ -78,6 +78,31 @@ await t.test(
     )
   },
 )
+
+await t.test('what is counted at weights of its own is not held against the fleet', async (t) => {
+  await fleet.deploy('apart', a)
+  fleet.relay('c').cut()
+  await stands([c], 'cut-off')
+  await c.gets('apart', 40)
+  await c.weight('apart', 20)
+  await c.gets('apart', 40)
+  const [leader] = await fleet.leader(['a', 'b'])
+  await leader.gets('apart', 24)
+  const saved = async (least: number): Promise<number> => {
+    const probe = async (): Promise<number | null> => {
+      const good = await fleet.savedGood('apart')
+      return good >= least ? good : null
+    }
+    return until(probe, { what: `${least} requests are saved`, withinMs: WITHIN_MS })
+  }
+  t.equal(await saved(24), 24)
+
+  fleet.relay('c').mend()
+  await fleet.agree('apart')
+  t.match(await leader.view('apart'), { candidate: { weight: 20 } })
+  await c.gets('apart', 16)
+  t.equal(await saved(40), 40)
+})
 
 await t.test(
   'without Redis all is served, nothing is raised, and each node takes out',

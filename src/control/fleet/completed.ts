@@ -1,5 +1,5 @@
-// What the ledger answers may come of another release: it is taken in with all that this one expects
-// in it. What has another form than it must have is damage, and is told with its sentence.
+// What the ledger answers may come of another release: it is taken in with all that this one
+// expects in it. What has another form than it must have is damage, and is told with its sentence.
 
 import type { StoreAnswer, StoreReading } from '../../core/fleet/ledger.ts'
 import type { Strategy } from '../../core/strategy.ts'

@@ -180,8 +180,8 @@ export class Counts {
   }
 
   /**
-   * The fleet's document is known again, and has this weight; null: it is this node's own, with the
-   * evidence of what it has counted. What was counted at another weight is left out.
+   * The fleet's evidence is known again, and goes on at this weight; null: it is this node's own,
+   * of what it has counted. What was counted at another weight is left out.
    */
   joined(service: string, weight: Weight | null): void {
     const sums = this.#services.get(service)

@@ -72,7 +72,8 @@ export interface ReplicationParts {
   /** The ledger holds this of a service, and the node knows it. */
   readonly onConfirmed: (service: string, position: Position) => void
   /**
-   * The document was held against the ledger's: the weight of theirs, which holds; null: ours does.
+   * The document was held against the ledger's: the weight that holds with the evidence of theirs;
+   * null: the evidence is ours.
    */
   readonly onJoined: (service: string, weight: Weight | null) => void
   readonly onComplaint: (text: string) => void
@@ -322,7 +323,8 @@ export class Replication {
   #carryOut(keeper: Replicated, held: Held, { effects, next, outcome }: Outcome): void {
     const { replica } = held
     const { name } = keeper.config
-    if (outcome === 'adopt') this.#parts.onJoined(name, replica.document.state.weight)
+    const isTheirs = outcome === 'adopt' || outcome === 'rebased'
+    if (isTheirs) this.#parts.onJoined(name, replica.document.state.weight)
     if (outcome === 'same') this.#parts.onJoined(name, null)
     if (replica.document !== keeper.document) keeper.meet(replica.document, effects)
     this.#confirm(name, held)

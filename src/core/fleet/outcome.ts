@@ -10,8 +10,11 @@ import type { Body } from './stored.ts'
 export type Next = 'read' | 'propose' | null
 
 export interface Outcome {
-  /** What the document is now; null: it was not held against the ledger. */
-  readonly outcome: Reconciled['outcome'] | null
+  /**
+   * What the document is now; null: it was not held against the ledger. `rebased`: what was decided
+   * here, on top of newer evidence of the ledger (rebase.ts).
+   */
+  readonly outcome: Reconciled['outcome'] | 'rebased' | null
   /** To be carried out with the replica's document, which has been taken over already. */
   readonly effects: readonly Effect[]
   /** Sentences for the operator whose command was under way; they are in the effects, too. */

@@ -19,10 +19,10 @@ import type { StoreAnswer, StoreReading } from './ledger.ts'
 import type { Changed } from './message.ts'
 import type { Asker, Asking, Next, Outcome, Sent } from './outcome.ts'
 import { bodyOf, NOTHING, READ } from './outcome.ts'
-import { onNewerEvidence } from './newer.ts'
 import { comparePositions, type Position, samePosition } from './position.ts'
 import { Outstanding } from './outstanding.ts'
 import { Proposed } from './proposed.ts'
+import { rebased } from './rebase.ts'
 import { journaled, reconcile } from './reconcile.ts'
 import { type FleetStanding, whyNoRaise } from './standing.ts'
 import type { Stored } from './stored.ts'
@@ -264,14 +264,14 @@ export class Replica {
 
   /** What was decided here goes on top of the newest evidence. */
   #proposeOn({ body, save }: Stored, now: number): Outcome {
-    const proposed: Outcome = { ...NOTHING, outcome: 'propose', next: 'propose' }
     const isNewer = save > this.#save
-    const document = isNewer ? onNewerEvidence(this.#document, body.document, now) : null
+    const document = isNewer ? rebased(this.#document, body.document, now) : null
     if (isNewer) this.#save = save
-    if (document === null) return proposed
+    if (document === null) return { ...NOTHING, outcome: 'propose', next: 'propose' }
     this.#document = document
     this.#counters = countersFor(document, body.counters)
-    return { ...proposed, effects: [limitsOf(document.evidence)] }
+    const effects = [limitsOf(document.evidence)]
+    return { ...NOTHING, outcome: 'rebased', effects, next: 'propose' }
   }
 
   #adopt({ body, position, save }: Stored): void {
@@ -329,12 +329,7 @@ export class Replica {
     return {
       confirmed: this.#confirmed,
       lineage: this.#lineage,
-      proposal: {
-        expected: this.#held,
-        body,
-        lease,
-        knownTerm: this.#term,
-      },
+      proposal: { expected: this.#held, body, lease, knownTerm: this.#term },
     }
   }
 

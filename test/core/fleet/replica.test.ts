@@ -301,7 +301,7 @@ await t.test(
     const newer = stored(SHIFTING, { save: 7 })
     const reading = { found: 'document', stored: newer } as const
     const outcome = replica.wasRead(replica.asking, reading, NOW)
-    t.match(outcome, { outcome: 'propose', next: 'propose' })
+    t.match(outcome, { outcome: 'rebased', next: 'propose' })
     const { evidence, state } = replica.document
     t.equal(state.weight, 200)
     t.equal(evidence?.weights.current, 200)

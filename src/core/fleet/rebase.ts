@@ -13,7 +13,7 @@ import { FULL_WEIGHT } from '../weight.ts'
  *
  * @param now milliseconds of the node's clock
  */
-export function onNewerEvidence(
+export function rebased(
   ours: ServiceDocument,
   theirs: ServiceDocument,
   now: number,
