@@ -1,8 +1,9 @@
 // The rolling minute of a version: what an operator sees as requests, error rate and percentiles,
 // and where the latency test takes its limit from. It is kept in slices of one second; a slice
 // holds the outcomes and the non-empty cells of an HDR histogram (2 significant digits, 1 µs to 60
-// s), which are poured into one histogram of hdr-histogram-js when somebody asks. It decides
-// nothing and knows no clock: each call says which time it is.
+// s). The cells of all slices are summed as they come and go, and poured into one histogram of
+// hdr-histogram-js when somebody asks. It decides nothing and knows no clock: each call says which
+// time it is.
 
 import type { TailFigures, WindowFigures } from './facts.ts'
 import { emptyHistogram } from './histogram.ts'
@@ -34,6 +35,8 @@ interface Slice {
   rescued: number
   /** Counts by the smallest latency of a histogram's cell. */
   readonly latency: Map<number, number>
+  /** Its latencies are in the sum of the minute. */
+  isSummed: boolean
 }
 
 export interface WindowStats {
@@ -61,12 +64,15 @@ interface Counts {
 
 export class Window {
   readonly #slices: Slice[] = []
+  /** The latencies of all slices that are marked so. */
+  readonly #sum = new Map<number, number>()
   #firstSecond: number | null = null
 
   constructor() {
     for (let i = 0; i < SLICES; i++) {
       const outcomes = OUTCOMES.map(() => 0)
-      this.#slices.push({ second: -1, outcomes, good: 0, bad: 0, rescued: 0, latency: new Map() })
+      const counts = { second: -1, outcomes, good: 0, bad: 0, rescued: 0 }
+      this.#slices.push({ ...counts, latency: new Map(), isSummed: true })
     }
   }
 
@@ -78,6 +84,7 @@ export class Window {
       const { latency, outcomes, ...counts } = slice
       copy.#slices[i] = { ...counts, outcomes: [...outcomes], latency: new Map(latency) }
     }
+    for (const [us, times] of this.#sum) copy.#sum.set(us, times)
     return copy
   }
 
@@ -95,15 +102,17 @@ export class Window {
 
   /** Adds `latency.times` requests that took `latency.us` microseconds. */
   addLatency(latency: { us: number; times: number }, nowMs: number): void {
-    const { latency: cells } = this.#sliceAt(nowMs)
-    cells.set(latency.us, (cells.get(latency.us) ?? 0) + latency.times)
+    const { us, times } = latency
+    const slice = this.#sliceAt(nowMs)
+    add(slice.latency, us, times)
+    if (slice.isSummed) add(this.#sum, us, times)
   }
 
   /** What the version did in the last minute. */
   stats(nowMs: number): WindowStats {
     const slices = this.#last(WINDOW_MS, nowMs)
     const counts = sumOutcomes(slices)
-    const measured = pour(slices)
+    const measured = pour([this.#sumOf(nowMs)])
     const percentile = (p: number): number | null =>
       measured === 0 ? null : scratch.getValueAtPercentile(p) / 1000
     return {
@@ -128,15 +137,15 @@ export class Window {
 
   /** The same with its p99, which costs a hundred times as much; for mode `threshold`. */
   figures(lastMs: number, nowMs: number): WindowFigures {
-    const measured = pour(this.#last(lastMs, nowMs))
+    const measured = pour(this.#last(lastMs, nowMs).map(({ latency }) => latency))
     const p99Us = measured === 0 ? null : scratch.getValueAtPercentile(99)
     return { ...this.counted(lastMs, nowMs), p99Us }
   }
 
   /** The tail of the last minute, or null when nothing was measured. */
   tail(nowMs: number): TailFigures | null {
-    const slices = this.#last(WINDOW_MS, nowMs)
-    const requests = pour(slices)
+    const sum = this.#sumOf(nowMs)
+    const requests = pour([sum])
     if (requests === 0) return null
     const p99Us = scratch.getValueAtPercentile(99)
     // The tenth largest has the rank n − 9; half a rank off keeps rounding from choosing another.
@@ -145,9 +154,9 @@ export class Window {
     return {
       requests,
       p99Us,
-      overP99: countOver(slices, p99Us),
+      overP99: countOver(sum, p99Us),
       tenthUs,
-      overTenth: countOver(slices, tenthUs),
+      overTenth: countOver(sum, tenthUs),
     }
   }
 
@@ -157,7 +166,9 @@ export class Window {
     const slice = this.#slices[second % SLICES]
     if (slice === undefined) throw new Error(`no slice for second ${second}`)
     if (slice.second !== second) {
+      this.#letGo(slice)
       slice.second = second
+      slice.isSummed = true
       slice.outcomes.fill(0)
       slice.good = 0
       slice.bad = 0
@@ -165,6 +176,20 @@ export class Window {
       slice.latency.clear()
     }
     return slice
+  }
+
+  /** The latencies of the minute until now. */
+  #sumOf(nowMs: number): ReadonlyMap<number, number> {
+    const from = Math.floor(nowMs / SLICE_MS) - SLICES
+    for (const slice of this.#slices) if (slice.second <= from) this.#letGo(slice)
+    return this.#sum
+  }
+
+  /** The slice's second is over a minute ago. */
+  #letGo(slice: Slice): void {
+    if (!slice.isSummed) return
+    slice.isSummed = false
+    for (const [us, times] of slice.latency) add(this.#sum, us, -times)
   }
 
   #last(lastMs: number, nowMs: number): Slice[] {
@@ -201,19 +226,23 @@ function sumOutcomes(slices: readonly Slice[]): {
   return { requests, judged, errors }
 }
 
+function add(counts: Map<number, number>, us: number, times: number): void {
+  const sum = (counts.get(us) ?? 0) + times
+  if (sum === 0) counts.delete(us)
+  else counts.set(us, sum)
+}
+
 /** Fills the scratch histogram; returns how many values it holds. */
-function pour(slices: readonly Slice[]): number {
+function pour(latencies: readonly ReadonlyMap<number, number>[]): number {
   scratch.reset()
-  for (const slice of slices) {
-    for (const [us, times] of slice.latency) scratch.recordValueWithCount(us, times)
+  for (const latency of latencies) {
+    for (const [us, times] of latency) scratch.recordValueWithCount(us, times)
   }
   return scratch.totalCount
 }
 
-function countOver(slices: readonly Slice[], limitUs: number): number {
+function countOver(latency: ReadonlyMap<number, number>, limitUs: number): number {
   let over = 0
-  for (const slice of slices) {
-    for (const [us, times] of slice.latency) if (us > limitUs) over += times
-  }
+  for (const [us, times] of latency) if (us > limitUs) over += times
   return over
 }

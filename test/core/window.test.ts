@@ -67,6 +67,45 @@ await t.test('percentiles and the tail agree with hdr-histogram-js', async (t) =
   t.pass('for 100 random samples')
 })
 
+await t.test('whatever comes and goes, the tail is that of the last minute', async (t) => {
+  const step = fc.record({
+    afterMs: fc.oneof(fc.nat(2000), fc.nat(130_000)),
+    us: fc.integer({ min: 1, max: 5000 }),
+    looks: fc.boolean(),
+    copies: fc.boolean(),
+  })
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 1, maxLength: 200 }), (steps) => {
+      let window = new Window()
+      const all: { second: number; us: number }[] = []
+      let now = 0
+      for (const { afterMs, copies, looks, us } of steps) {
+        now += afterMs
+        const second = Math.floor(now / 1000)
+        if (looks) {
+          const histogram = build({
+            highestTrackableValue: 60_000_000,
+            numberOfSignificantValueDigits: 2,
+          })
+          const inside = all.filter((one) => one.second > second - WINDOW_MS / 1000)
+          for (const one of inside) histogram.recordValue(one.us)
+          const tail = window.tail(now)
+          if ((tail?.requests ?? 0) !== inside.length) throw new Error(`${tail?.requests} requests`)
+          const p99 = inside.length === 0 ? undefined : histogram.getValueAtPercentile(99)
+          if (tail?.p99Us !== p99) throw new Error(`p99 ${tail?.p99Us}, not ${p99}`)
+          const over = inside.filter((one) => one.us > (p99 ?? 0)).length
+          if ((tail?.overP99 ?? 0) !== over) throw new Error(`${tail?.overP99} over p99`)
+        }
+        if (copies) window = window.copy()
+        all.push({ second, us })
+        window.addLatency({ us, times: 1 }, now)
+      }
+    }),
+    { numRuns: 300 },
+  )
+  t.pass('for 300 random histories')
+})
+
 await t.test('a window without requests says so', async (t) => {
   const window = new Window()
   t.equal(window.tail(0), null)
