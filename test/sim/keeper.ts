@@ -3,7 +3,7 @@
 
 import type { Effect, RolloutEvent, ServiceDocument } from '../../src/core/events.ts'
 import { lessOf } from '../../src/core/fleet/adopt.ts'
-import type { Kept } from '../../src/core/fleet/kept.ts'
+import { type Kept, mayWait } from '../../src/core/fleet/kept.ts'
 import type { StoreAnswer, StoreReading } from '../../src/core/fleet/ledger.ts'
 import type { Changed } from '../../src/core/fleet/message.ts'
 import type { Outcome } from '../../src/core/fleet/outcome.ts'
@@ -12,7 +12,7 @@ import { step } from '../../src/core/rollout.ts'
 import { versionsInUse } from '../../src/core/rollout/begin.ts'
 import type { Stepped } from '../../src/core/rollout/transition.ts'
 import { hasTombstone } from '../../src/core/rollout/tombstone.ts'
-import type { Refusal, Tombstone } from '../../src/core/service.ts'
+import type { Refusal, ServiceState, Tombstone } from '../../src/core/service.ts'
 import type { Weight } from '../../src/core/weight.ts'
 import { Carrier, type Hands, type Item, Job } from './carrier.ts'
 import type { Server, SimStored } from './redis.ts'
@@ -69,6 +69,8 @@ export type Told = (told: {
 }) => void
 
 const FAILED = 'Redis has not answered'
+/** A copy may come so much later (control/fleet/copies.ts), and more where the disk is slow. */
+const COPY_MS = 300
 
 export class SimKeeper implements Hands {
   readonly replica: Replica
@@ -78,6 +80,9 @@ export class SimKeeper implements Hands {
   readonly #around: Surroundings
   readonly #carrier: Carrier
   #isReading = false
+  /** What this process knows to be on the disk; null: nothing. */
+  #copied: ServiceState | null = null
+  #willCopy = false
   /** The decisions without the raise that is not accepted yet. */
   #trailBefore: Trail | null = null
 
@@ -271,7 +276,7 @@ export class SimKeeper implements Hands {
         this.#persist(job, next)
         break
       case 'copy':
-        this.#save()
+        this.#saveSoon()
         next()
         break
       default:
@@ -287,7 +292,22 @@ export class SimKeeper implements Hands {
       throw new Broken(`${this.#around.node} saves less than what is confirmed of it`)
     }
     const trail = this.replica.isRaised ? this.#trailBefore : this.trail
+    this.#copied = document.state
     this.#around.save({ document, kept, trail, clockMs: this.#around.now() })
+  }
+
+  /** What only gives more may come a moment later. */
+  #saveSoon(): void {
+    if (this.#copied === null || !mayWait(this.#copied, this.replica.copy.document.state)) {
+      this.#save()
+      return
+    }
+    if (this.#willCopy) return
+    this.#willCopy = true
+    this.#around.later(this.#around.between(0, COPY_MS), () => {
+      this.#willCopy = false
+      this.#save()
+    })
   }
 
   /** What is decided is saved here first; but a raise is nobody's before the ledger has it. */
@@ -327,7 +347,7 @@ export class SimKeeper implements Hands {
         if (answer.result === 'accepted') {
           // What was raised since stands on what is accepted.
           if (this.replica.isRaised && outcome.outcome === null) this.#trailBefore = trail
-          this.#save()
+          this.#saveSoon()
         }
         next()
       },

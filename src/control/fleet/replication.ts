@@ -21,6 +21,7 @@ import type { FleetPort } from '../fleet-port.ts'
 import type { Ledger, Reading, SavedDocument } from '../ledger.ts'
 import { type Opening, openingOf, withoutTable } from '../opening.ts'
 import { completedAnswer, completedReading } from './completed.ts'
+import { Copies } from './copies.ts'
 
 /** Others may write meanwhile; each of them has won once, so this many are never seen. */
 const ATTEMPTS = 8
@@ -57,8 +58,6 @@ interface Held {
   blocked: string | null
   /** Proposals that were not answered yet. */
   underWay: number
-  /** The last copy that is written into the state directory. */
-  keeping: Promise<void>
 }
 
 export interface ReplicationParts {
@@ -90,10 +89,12 @@ function saving(document: ServiceDocument): Stepped {
 
 export class Replication {
   readonly #parts: ReplicationParts
+  readonly #copies: Copies
   readonly #held = new Map<string, Held>()
 
   constructor(parts: ReplicationParts) {
     this.#parts = parts
+    this.#copies = new Copies(parts)
   }
 
   // --- opening -----------------------------------------------------------------------------------
@@ -106,6 +107,7 @@ export class Replication {
   async open(service: ServiceConfig): Promise<SharedOpening> {
     const { name, strategy } = service
     const { clock, directory, port } = this.#parts
+    await this.#copies.forget(name) // it may have been taken out a moment ago
     const local = await directory.read(name)
     const saved = local.found === 'document' ? local.saved : null
     const document = completed(saved?.document ?? blankDocument(name), strategy)
@@ -113,7 +115,7 @@ export class Replication {
     const own = saved?.place === port.place ? saved.fleet : undefined
     const kept = saved === null ? NOTHING_KEPT : (own ?? keptAlone(document, saved))
     const replica = new Replica(port.node, { document, kept })
-    const held: Held = { replica, blocked: null, underWay: 0, keeping: Promise.resolve() }
+    const held: Held = { replica, blocked: null, underWay: 0 }
     this.#held.set(name, held)
     const { asking } = replica
     const { lease, read } = await this.#firstRead(name, saved !== null)
@@ -173,6 +175,12 @@ export class Replication {
 
   forget(service: string): void {
     this.#held.delete(service)
+    void this.#copies.forget(service)
+  }
+
+  /** Writes the copies that wait. */
+  close(): Promise<void> {
+    return this.#copies.close()
   }
 
   // --- what is known -----------------------------------------------------------------------------
@@ -196,9 +204,10 @@ export class Replication {
     return held.replica.mayNotRaise(this.#parts.port.standing)
   }
 
-  /** Sentences about services whose document in the ledger cannot be used. */
+  /** Sentences about services whose document in the ledger cannot be used, or has no copy here. */
   complaints(): readonly string[] {
-    return [...this.#held.values()].flatMap(({ blocked }) => (blocked === null ? [] : [blocked]))
+    const blocked = [...this.#held.values()].flatMap((held) => held.blocked ?? [])
+    return [...blocked, ...this.#copies.complaints()]
   }
 
   /** Takes counts in; null where they are no news. */
@@ -280,20 +289,17 @@ export class Replication {
     if (held === undefined) {
       return { result: 'failed', reason: 'the service is gone', isKept: false }
     }
-    // What was decided here must outlive a kill even when Redis never answers.
-    const kept = held.replica.isDirty ? this.#keep(held, options.durable) : null
+    const { replica } = held
+    // What was decided here must outlive a kill even when Redis never answers. A raise must not: it
+    // is nobody's before the ledger has it.
+    const isOwn = replica.isDirty && !replica.isRaised
+    const kept = isOwn ? this.#copies.now(replica, options.durable) : null
     const saving = await this.#propose(keeper, held)
+    this.#copies.soon(replica, false)
     // What the ledger has accepted is safe there: the others serve by it while this disk writes.
-    if (saving.result === 'accepted') {
-      void this.#keep(held, false).then((reason) => {
-        if (reason !== null) this.#parts.onComplaint(`the state directory lacks a copy: ${reason}`)
-      })
-      return saving
-    }
-    const complaint = (await kept) ?? null
-    void this.#keep(held, false)
-    if (complaint !== null) return { result: 'failed', reason: complaint, isKept: false }
-    return saving
+    if (saving.result === 'accepted') return saving
+    const reason = (await kept) ?? null
+    return reason === null ? saving : { result: 'failed', reason, isKept: false }
   }
 
   async #propose(keeper: Replicated, held: Held): Promise<SaveOutcome> {
@@ -331,27 +337,13 @@ export class Replication {
     if (next === 'read') this.#refreshSoon(keeper)
     if (next === 'propose') keeper.saveSoon()
     // An abort elsewhere must outlive this node's loss of power, too.
-    else if (effects.length > 0) void this.#keep(held, outcome === 'adopt')
+    else if (effects.length > 0) this.#copies.soon(replica, outcome === 'adopt')
   }
 
   #confirm(service: string, { replica }: Held): void {
     if (replica.confirmed !== null && !replica.isDirty) {
       this.#parts.onConfirmed(service, replica.confirmed)
     }
-  }
-
-  /** Keeps a copy in the state directory; returns why that was not possible. */
-  async #keep(held: Held, durable: boolean): Promise<string | null> {
-    const { clock, directory } = this.#parts
-    // One after the other, each with what is known when its turn comes.
-    const kept = held.keeping.then(async () => {
-      const { document, kept } = held.replica.copy
-      const saved = { document, clockMs: clock.now(), fleet: kept, place: this.#parts.port.place }
-      return directory.propose(saved, { expectedEpoch: undefined, durable })
-    })
-    held.keeping = kept.then(() => undefined)
-    const answer = await kept
-    return answer.result === 'failed' ? answer.reason : null
   }
 }
 

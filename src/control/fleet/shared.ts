@@ -149,6 +149,7 @@ export class Shared implements FleetListener {
 
   async close(): Promise<void> {
     this.#comparing.stop()
+    await this.#replication.close()
     await this.#parts.port.close()
   }
 
@@ -213,8 +214,8 @@ export class Shared implements FleetListener {
     if (result !== 'failed') return { result, reason: '', isNews: false }
     const { isKept, reason } = saving
     // What the fleet's own sentences say is said once.
-    const isSaid = this.isAway || this.#replication.isBlocked(keeper.config.name)
-    return { result, reason, isNews: !isKept || !isSaid }
+    const isSaid = !isKept || this.isAway || this.#replication.isBlocked(keeper.config.name)
+    return { result, reason, isNews: !isSaid }
   }
 
   /** Tells the fleet when this node serves by what the ledger holds. */

@@ -3,6 +3,8 @@
 
 import type { FleetCounters } from '../counters.ts'
 import { NOWHERE, type Shares } from './adopt.ts'
+import { hasTombstone } from '../rollout/tombstone.ts'
+import type { ServiceState } from '../service.ts'
 import type { Position } from './position.ts'
 import type { Pending } from './reconcile.ts'
 
@@ -33,4 +35,20 @@ export const NOTHING_KEPT: Kept = {
   restored: [],
   term: 0,
   counters: null,
+}
+
+/**
+ * Whether the disk may have `copied` for a moment longer while `now` holds: it is the same decision
+ * with newer evidence, or the same rollout with more weight. A node that crashes by then comes back
+ * with less than was decided, never with more, and forgets no end.
+ */
+export function mayWait(copied: ServiceState, now: ServiceState): boolean {
+  if (copied.epoch === now.epoch) return true
+  const [before, after] = [copied.rollout, now.rollout]
+  if (before === null || after === null) return false
+  const isSame = before.id === after.id && before.startedMs === after.startedMs
+  const isPaused = after.pause !== null && before.pause === null
+  const isRow = copied.stable === now.stable && copied.candidate === now.candidate
+  const ends = (now.tombstones ?? []).filter((stone) => !hasTombstone(copied, stone))
+  return isSame && isRow && !isPaused && ends.length === 0 && copied.weight <= now.weight
 }
