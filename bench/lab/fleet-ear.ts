@@ -3,7 +3,7 @@
 // node goes by itself when it answers how far a change has come.
 
 import { Redis } from 'ioredis'
-import type { Broadcast } from '../../src/core/fleet/message.ts'
+import type { Broadcast, Letter } from '../../src/core/fleet/message.ts'
 import { until } from './clock.ts'
 
 const HEARD_MS = 5000
@@ -15,8 +15,8 @@ export class Ear {
 
   private constructor(client: Redis) {
     this.#client = client
-    client.on('message', (_channel: string, text: string) => {
-      const said = JSON.parse(text) as Broadcast
+    client.on('pmessage', (_pattern: string, _channel: string, text: string) => {
+      const said = JSON.parse(text) as Broadcast | Letter
       if (said.message !== 'applied') return
       const key = `${said.service} ${said.position.epoch}`
       const nodes = this.#applied.get(key) ?? new Map<string, number>()
@@ -28,7 +28,8 @@ export class Ear {
   static async open(redisPort: number): Promise<Ear> {
     const client = new Redis({ host: '127.0.0.1', port: redisPort, lazyConnect: true })
     await client.connect()
-    await client.subscribe('vertex:fleet')
+    // Who has decided hears it in a letter, and all others a moment later.
+    await client.psubscribe('vertex:*')
     return new Ear(client)
   }
 

@@ -1,6 +1,7 @@
 // How far a change has come: by what the nodes say, in whatever order it is heard.
 
 import t from 'tap'
+import { until } from '../../bench/lab/clock.ts'
 import { Convergence, nothingOf } from '../../src/control/fleet/convergence.ts'
 import { Sayings } from '../../src/control/fleet/sayings.ts'
 import type { Applied } from '../../src/core/fleet/message.ts'
@@ -108,24 +109,57 @@ await t.test('a node that says nothing is waited for in vain for a while only', 
   t.ok(play.convergence.isDone('cart', 1), 'nothing is known of it')
 })
 
-await t.test('each thing is said once, and again to who asks', (t) => {
-  const said: Applied[] = []
-  const sayings = new Sayings({ node: 'a', wall: () => 7, say: (one) => said.push(one) })
-  const texts = (): readonly string[] =>
-    said.splice(0).map(({ position, service }) => `${service} ${position.epoch}`)
+/** Notes who is told what: `to b: shop 2`, or `to all: shop 2`. */
+function speaker() {
+  const said: string[] = []
+  const noted: string[] = []
+  const text = ({ position, service }: Applied): string => `${service} ${position.epoch}`
+  const sayings = new Sayings({
+    ...{ node: 'a', wall: () => 7 },
+    note: (one) => noted.push(text(one)),
+    tell: (node, one) => said.push(`to ${node}: ${text(one)}`),
+    say: (one) => said.push(`to all: ${text(one)}`),
+  })
+  const next = (): readonly string[] => said.splice(0)
+  const all = async (): Promise<readonly string[]> => {
+    const probe = (): true | null => (said.some((one) => one.startsWith('to all')) ? true : null)
+    await until(probe, { what: 'all are told', withinMs: 10_000, everyMs: 1 })
+    return next()
+  }
+  return { all, next, noted, sayings }
+}
+
+await t.test('who has decided hears at once, all a moment later and the last only', async (t) => {
+  const { all, next, noted, sayings } = speaker()
+  sayings.serves('shop', at(1, { writer: 'b' }))
+  t.strictSame(next(), [], 'what it found here was not decided just now')
+  t.strictSame(await all(), ['to all: shop 1'])
+  sayings.serves('shop', at(2, { writer: 'b' }))
+  sayings.serves('shop', at(3, { writer: 'c' }))
+  sayings.serves('shop', at(4, { writer: 'a' }))
+  t.strictSame(next(), ['to b: shop 2', 'to c: shop 3'], 'what it has decided itself it knows')
+  t.strictSame(await all(), ['to all: shop 4'])
+  t.strictSame(noted, ['shop 1', 'shop 2', 'shop 3', 'shop 4'])
+  sayings.close()
+})
+
+await t.test('each thing is said once, and again to who asks', async (t) => {
+  const { all, next, sayings } = speaker()
   sayings.serves('shop', at(1))
   sayings.serves('shop', at(1))
   sayings.lacks('cart')
   sayings.lacks('cart')
-  t.strictSame(texts(), ['shop 1', 'cart 0'])
+  t.strictSame(next(), ['to all: cart 0'])
+  t.strictSame(await all(), ['to all: shop 1'])
   sayings.repeat(['cart', 'shop', 'mail'])
-  t.strictSame(texts(), ['cart 0', 'shop 1'])
+  t.strictSame(next(), ['to all: cart 0', 'to all: shop 1'])
   sayings.serves('cart', at(2))
   sayings.lacks('cart')
+  t.strictSame(next(), ['to all: cart 2', 'to all: cart 0'])
   sayings.serves('cart', at(2))
-  t.strictSame(texts(), ['cart 2', 'cart 0', 'cart 2'])
+  t.strictSame(next(), ['to all: cart 2'], 'nobody goes on believing that it lacks it')
   sayings.again()
   sayings.serves('cart', at(2))
-  t.strictSame(texts(), ['cart 2'])
-  t.end()
+  t.strictSame(await all(), ['to all: cart 2'])
+  sayings.close()
 })

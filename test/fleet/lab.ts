@@ -229,7 +229,19 @@ export class Fleet {
     const fleet = await Fleet.make(t, options)
     await Promise.all([...fleet.nodes.values()].map((node) => node.vertex.start()))
     await fleet.leader()
+    await fleet.meet()
     return fleet
+  }
+
+  /** Waits until every node waits for every other one. */
+  async meet(): Promise<void> {
+    const nodes = [...this.nodes.values()]
+    const probe = async (): Promise<true | null> => {
+      const views = await Promise.all(nodes.map((node) => node.fleet()))
+      const live = views.map(({ members }) => members.filter(({ isLive }) => isLive).length)
+      return live.every((count) => count === nodes.length) ? true : null
+    }
+    await until(probe, { what: 'all nodes see each other', withinMs: WITHIN_MS })
   }
 
   /** One node more, which is not started. */

@@ -90,7 +90,12 @@ export class Shared implements FleetListener {
       ...{ node, wall, monotonic, others: () => port.others() },
       onComplete: (service, position) => this.#onComplete(service, position),
     })
-    this.#sayings = new Sayings({ node, wall, say: (message) => this.#say(message) })
+    this.#sayings = new Sayings({
+      ...{ node, wall },
+      note: (message) => this.#convergence.applied(message),
+      tell: (one, message) => port.send(one, message),
+      say: (message) => port.broadcast(message),
+    })
     this.#replication = new Replication({
       ...{ port, directory, clock, onFault },
       leaseOf: (service) => this.#charges.leaseOf(service),
@@ -149,6 +154,7 @@ export class Shared implements FleetListener {
 
   async close(): Promise<void> {
     this.#comparing.stop()
+    this.#sayings.close()
     await this.#replication.close()
     await this.#parts.port.close()
   }
@@ -312,6 +318,7 @@ export class Shared implements FleetListener {
   }
 
   onLetter(letter: Letter): void {
+    if (letter.message === 'applied') this.#convergence.applied(letter)
     if (letter.message === 'answered') this.#errands.answered(letter)
     if (letter.message === 'asked') void this.#errands.answer(letter)
     if (letter.message === 'unheard') this.#repeat(letter.services)
@@ -335,11 +342,6 @@ export class Shared implements FleetListener {
     this.#settlement.complete(keeper.document)
     // Not now: this may be in the middle of a decision.
     queueMicrotask(() => this.#guarded(() => this.#parts.onSettled(keeper)))
-  }
-
-  #say(message: Broadcast & { message: 'applied' }): void {
-    this.#convergence.applied(message)
-    this.#parts.port.broadcast(message)
   }
 
   #guarded(action: () => void): void {

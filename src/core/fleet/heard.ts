@@ -4,7 +4,7 @@
 import type { Answer, Command } from '../command.ts'
 import type { NodeCounters } from '../counters.ts'
 import { bodyComplaint } from './document-form.ts'
-import type { Broadcast, Changed, Letter, VersionInterval } from './message.ts'
+import type { Applied, Broadcast, Changed, Letter, VersionInterval } from './message.ts'
 import type { Position } from './position.ts'
 import type { Body, Stored } from './stored.ts'
 
@@ -49,17 +49,20 @@ function readChanged({ service, position, save, stored }: Fields): Changed | nul
   return { message: 'changed', service, position, save, stored: readStored(stored, service) }
 }
 
+function readApplied({ atMs, node, position, service }: Fields): Applied | null {
+  if (typeof node !== 'string' || typeof service !== 'string') return null
+  if (!isPosition(position) || typeof atMs !== 'number') return null
+  return { message: 'applied', node, service, position, atMs }
+}
+
 export function readBroadcast(text: string): Broadcast | null {
   const fields = parse(text)
   if (fields === null) return null
-  const { message, node, service, position, atMs, lease } = fields
+  const { message, node, lease } = fields
   if (message === 'changed') return readChanged(fields)
-  if (typeof node !== 'string') return null
-  if (message === 'leads' && typeof lease === 'number' && Number.isSafeInteger(lease)) {
-    return { message, node, lease }
-  }
-  if (message !== 'applied' || typeof service !== 'string' || !isPosition(position)) return null
-  return typeof atMs === 'number' ? { message, node, service, position, atMs } : null
+  if (message === 'applied') return readApplied(fields)
+  if (message !== 'leads' || typeof node !== 'string') return null
+  return typeof lease === 'number' && Number.isSafeInteger(lease) ? { message, node, lease } : null
 }
 
 function isCounts(value: unknown): boolean {
@@ -99,6 +102,8 @@ export function readLetter(text: string): Letter | null {
   if (fields === null) return null
   const { message, id, node, command, answer, service, counters, intervals } = fields
   switch (message) {
+    case 'applied':
+      return readApplied(fields)
     case 'counted': {
       if (typeof service !== 'string' || !Array.isArray(intervals)) return null
       if (counters !== null && !isCounters(counters)) return null

@@ -15,7 +15,10 @@ export interface Changed {
   readonly stored: Stored | null
 }
 
-/** A node serves by this position: its row is in force in all its threads. */
+/**
+ * A node serves by this position: its row is in force in all its threads. To its writer at once, to
+ * all a moment later.
+ */
 export interface Applied {
   readonly message: 'applied'
   readonly node: string
@@ -81,4 +84,4 @@ export interface Leads {
 /** To all nodes. */
 export type Broadcast = Changed | Applied | Leads
 /** To one node. */
-export type Letter = Counted | Asked | Answered | Unheard
+export type Letter = Applied | Counted | Asked | Answered | Unheard
