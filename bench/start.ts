@@ -5,12 +5,12 @@
 
 import { execFileSync, spawn } from 'node:child_process'
 import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { monotonicMs, sleep } from './lab/clock.ts'
 import { endChild, onExit, track } from './lab/children.ts'
+import { freePort } from './lab/free-port.ts'
 import { startOrigin } from './lab/origin.ts'
 import { bench, progress } from './lab/report.ts'
 import { add, spread } from './lab/statistics.ts'
@@ -19,18 +19,6 @@ import { labConfig } from './lab/vertex.ts'
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const START_MAX_MS = 300
 const GIVE_UP_MS = 20_000
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      const port = typeof address === 'object' && address !== null ? address.port : 0
-      server.close(() => resolve(port))
-    })
-  })
-}
 
 /** A folder that holds what a package holds: without sources the door starts what was built. */
 function installed(): string {

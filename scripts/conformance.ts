@@ -6,10 +6,11 @@
 
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import path from 'node:path'
 import { endAll, startProgram } from '../bench/lab/children.ts'
 import { sleep } from '../bench/lab/clock.ts'
+import { freePort } from '../bench/lab/free-port.ts'
 import { startVertex } from '../bench/lab/vertex.ts'
 
 const ORIGIN_START_MS = 10_000
@@ -17,17 +18,6 @@ const ORIGIN_START_MS = 10_000
 const RUN_MS = 240_000
 
 /** A port that was free a moment ago; the origin takes a number only. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
-    })
-  })
-}
-
 function accepts(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1')

@@ -5,12 +5,12 @@
 
 import type { ChildProcess } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import net from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { Redis } from 'ioredis'
 import { endChild, onExit, startProgram } from './children.ts'
 import { until } from './clock.ts'
+import { freePort } from './free-port.ts'
 import { isInstalled } from './rivals.ts'
 
 const START_MS = 10_000
@@ -23,18 +23,6 @@ export interface RedisOptions {
   /** More lines of its config file. */
   readonly lines?: readonly string[]
   readonly isSentinel?: boolean
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer()
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve)
-  })
-  const { port } = server.address() as net.AddressInfo
-  await new Promise<void>((resolve) => {
-    server.close(() => resolve())
-  })
-  return port
 }
 
 /** Fails with a sentence that says what to do when there is no Redis on this machine. */

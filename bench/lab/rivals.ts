@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { onExit, type Pin, startModule, startProgram } from './children.ts'
 import { until } from './clock.ts'
+import { freePort } from './free-port.ts'
 import { askChild } from './rpc.ts'
 import { haproxyConfig, type MakeConfig, nginxConfig } from './server-configs.ts'
 
@@ -38,17 +39,6 @@ export async function startHttpProxy(place: Place): Promise<Rival> {
 }
 
 /** A port that was free a moment ago, for programs that cannot choose one themselves. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as net.AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
-}
-
 function canConnect(port: number): Promise<true | null> {
   return new Promise((resolve) => {
     const socket = net.connect(port, '127.0.0.1')

@@ -2,9 +2,10 @@
 // node from serving; no secret is ever told.
 
 import t from 'tap'
+import { freePort } from '../../bench/lab/free-port.ts'
 import { bodyOf, entryOf, fleetNode, follows, isCutOff, leads, single } from './fleet-node.ts'
 import { COMMANDS } from './acl.ts'
-import { freePort, RedisServer, until } from './redis-server.ts'
+import { RedisServer, until } from './redis-server.ts'
 
 await t.test('a wrong password is told without telling it', async (t) => {
   const server = await RedisServer.start(t, { lines: ['requirepass correct-horse'] })

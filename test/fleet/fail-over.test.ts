@@ -2,9 +2,10 @@
 // begins, and who leads is settled anew.
 
 import t from 'tap'
+import { freePort } from '../../bench/lab/free-port.ts'
 import { bodyOf, fleetNode, follows, leads } from './fleet-node.ts'
 import { sentinelGroup } from './redis-groups.ts'
-import { freePort, until } from './redis-server.ts'
+import { until } from './redis-server.ts'
 
 await t.test('a replica takes over, as the sentinel says', async (t) => {
   const { master, replica, sentinel } = await sentinelGroup(t)

@@ -1,6 +1,7 @@
 // Several Redis servers that belong together: a master with a replica and a sentinel, a cluster.
 
-import { cli, freePort, RedisServer, type TestScope, until } from './redis-server.ts'
+import { freePort } from '../../bench/lab/free-port.ts'
+import { cli, RedisServer, type TestScope, until } from './redis-server.ts'
 
 export interface SentinelGroup {
   readonly master: RedisServer

@@ -3,10 +3,11 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort } from '../../bench/lab/free-port.ts'
 import './redis-needed.ts'
 
 const WAIT_MS = 60_000
@@ -25,15 +26,6 @@ export async function until(
     if (performance.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`)
     await sleep(10)
   }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  const port = typeof address === 'object' && address !== null ? address.port : 0
-  await new Promise<void>((resolve) => server.close(() => resolve()))
-  return port
 }
 
 /** One command over a connection of its own, by redis-cli; the answer as text. */

@@ -6,9 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { freePort } from '../../bench/lab/free-port.ts'
 import type { TlsOptions } from '../../src/fleet/options.ts'
 import { fleetNode, leads, single } from './fleet-node.ts'
-import { freePort, RedisServer } from './redis-server.ts'
+import { RedisServer } from './redis-server.ts'
 
 const run = promisify(execFile)
 

@@ -4,7 +4,8 @@
 import { type Added, countedFor, type NodeCounters } from '../../src/core/counters.ts'
 import { type ArmCounts, NO_COUNTS, type WindowFigures } from '../../src/core/facts.ts'
 import type { ServiceState } from '../../src/core/service.ts'
-import { plus, type Traffic } from './traffic.ts'
+import { plus } from '../../src/core/replay/line.ts'
+import type { Traffic } from './traffic.ts'
 import type { Row } from './keeper.ts'
 
 /** Of the window's figures so much stays from one beat to the next. */

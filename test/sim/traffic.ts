@@ -54,12 +54,3 @@ export class Traffic {
     this.counted.set(rollout, (this.counted.get(rollout) ?? 0) + requests)
   }
 }
-
-export function plus(some: ArmCounts, more: ArmCounts): ArmCounts {
-  return {
-    good: some.good + more.good,
-    bad: some.bad + more.bad,
-    exceeded: some.exceeded + more.exceeded,
-    userErrors: some.userErrors + more.userErrors,
-  }
-}
