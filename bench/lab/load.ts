@@ -92,12 +92,17 @@ export interface LoadSummary {
   readonly byVersion: Readonly<Record<string, number>>
 }
 
-/**
- * A request fails when it got no answer or one with a status of 400 or more. Latencies are of what
- * was sent `afterMs` behind the start or later: a generator that has just begun is itself slow.
- */
-export function summarise(result: LoadResult, options: { afterMs?: number } = {}): LoadSummary {
-  const fromMs = result.startedMs + (options.afterMs ?? 0)
+export interface Counting {
+  /** Latencies are of what was sent so much behind the start: a generator that begins is slow. */
+  readonly afterMs?: number
+  /** Latencies of requests under way between these two times are left out. */
+  readonly without?: (fromMs: number, toMs: number) => boolean
+}
+
+/** A request fails when it got no answer or one with a status of 400 or more. */
+export function summarise(result: LoadResult, options: Counting = {}): LoadSummary {
+  const { afterMs = 0, without = () => false } = options
+  const fromMs = result.startedMs + afterMs
   let failedSent = 0
   const byVersion: Record<string, number> = {}
   for (const [at, code] of result.status.entries()) {
@@ -105,8 +110,10 @@ export function summarise(result: LoadResult, options: { afterMs?: number } = {}
     const name = result.versions[result.version[at] ?? 255] ?? 'none'
     byVersion[name] = (byVersion[name] ?? 0) + 1
   }
-  const counts = (ms: number, at: number): boolean =>
-    !Number.isNaN(ms) && (result.sentMs[at] ?? 0) >= fromMs
+  const counts = (ms: number, at: number): boolean => {
+    const sentMs = result.sentMs[at] ?? 0
+    return !Number.isNaN(ms) && sentMs >= fromMs && !without(sentMs, sentMs + ms)
+  }
   const sorted = result.latencyMs.filter(counts).sort()
   const quantile = (share: number): number =>
     sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN

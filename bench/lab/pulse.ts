@@ -39,19 +39,26 @@ export class Pulse {
 }
 
 export class Beats {
-  readonly #slow: readonly Beat[]
+  /** When the machine was slow, in order. */
+  readonly #slowMs: readonly number[]
   /** The share of the time in which the machine was slow. */
   readonly slowShare: number
 
   constructor(beats: readonly Beat[]) {
     const usual = beats.map(({ tookMs }) => tookMs).toSorted((a, b) => a - b)[beats.length >> 1]
-    this.#slow = beats.filter(({ tookMs }) => tookMs > SLOW * (usual ?? 0))
-    this.slowShare = beats.length === 0 ? 0 : this.#slow.length / beats.length
+    const slow = beats.filter(({ tookMs }) => tookMs > SLOW * (usual ?? 0))
+    this.#slowMs = slow.map(({ atMs }) => atMs)
+    this.slowShare = beats.length === 0 ? 0 : slow.length / beats.length
   }
 
   /** Whether the machine was slow at some time between these two. */
   wasSlow(fromMs: number, toMs: number): boolean {
-    const [from, to] = [fromMs - AROUND_MS, toMs + AROUND_MS]
-    return this.#slow.some(({ atMs }) => atMs > from && atMs < to)
+    let [low, high] = [0, this.#slowMs.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((this.#slowMs[middle] ?? 0) > fromMs - AROUND_MS) high = middle
+      else low = middle + 1
+    }
+    return (this.#slowMs[low] ?? Number.POSITIVE_INFINITY) < toMs + AROUND_MS
   }
 }
