@@ -5,11 +5,16 @@ import { comparePositions, type Position } from './position.ts'
 import type { Body, Stored } from './stored.ts'
 
 export class Proposed {
-  /** When each was written, by its revision. */
-  readonly #written = new Map<number, number>()
+  /**
+   * When each was written first and last, by its revision: until one is accepted it is proposed
+   * again, with newer evidence, and any of them may be the one that was.
+   */
+  readonly #written = new Map<number, { readonly firstMs: number; readonly lastMs: number }>()
 
   add({ clockMs, document }: Body): void {
-    this.#written.set(document.state.epoch, clockMs)
+    const { epoch } = document.state
+    const firstMs = this.#written.get(epoch)?.firstMs ?? clockMs
+    this.#written.set(epoch, { firstMs, lastMs: clockMs })
   }
 
   /** Whether the ledger holds it, and that is news. */
@@ -18,7 +23,9 @@ export class Proposed {
     if (position.writer !== node) return false
     if (confirmed !== null && comparePositions(position, confirmed) <= 0) return false
     // By its time, as an earlier process of this node may have given the same revision.
-    return this.#written.get(position.epoch) === body.clockMs
+    const written = this.#written.get(position.epoch)
+    if (written === undefined) return false
+    return body.clockMs >= written.firstMs && body.clockMs <= written.lastMs
   }
 
   confirm(epoch: number): void {

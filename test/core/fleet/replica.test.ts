@@ -65,6 +65,26 @@ function changed(of: Stored): Changed {
   return { message: 'changed', service: 'shop', position, save, stored: of }
 }
 
+await t.test('whichever try was accepted, it is known to be its own', (t) => {
+  const replica = following(SHIFTING)
+  decide(replica, ABORT)
+  const tries = [1000, 2000, 3000].map((clockMs) => {
+    const asked = replica.proposal({ lease: 1, clockMs })
+    if (asked === null || 'cannot' in asked) throw new Error('nothing is proposed')
+    replica.wasAnswered(asked, { result: 'failed', reason: 'Redis is away' }, NOW)
+    return asked
+  })
+  const { epoch } = replica.document.state
+  const body = tries[1]?.proposal.body
+  if (body === undefined) throw new Error('nothing was tried')
+  const held = { ...stored(replica.document, { writer: 'edge-2', save: 2 }), body }
+  const outcome = replica.wasRead(replica.asking, { found: 'document', stored: held }, NOW)
+  t.match(outcome, { outcome: null, effects: [], said: [], next: null })
+  t.match(replica.confirmed, at(epoch, 'edge-2'))
+  t.notOk(replica.isDirty)
+  t.end()
+})
+
 await t.test('what is heard is taken over, once, and late messages lead to a look', async (t) => {
   const replica = following(SHIFTING)
   const later = stored(BAKING)
