@@ -47,10 +47,10 @@ export class Errands {
   async #between(command: Change, keeper: Keeper): Promise<void> {
     const { port } = this.#parts
     for (let waitedMs = 0; waitedMs < CHANGE_MS; waitedMs += CHANGE_EVERY_MS) {
+      if (port.standing.standing !== 'cut-off' || isLess(command, keeper)) return
       const { awaySinceMs, degraded } = port.knowledge()
       // Where something is wrong no node will lead soon.
-      const isBetween = awaySinceMs === null && degraded.length === 0
-      if (port.standing.standing !== 'cut-off' || !isBetween || isLess(command, keeper)) return
+      if (awaySinceMs !== null || degraded.length > 0) return
       await new Promise((resolve) => setTimeout(resolve, CHANGE_EVERY_MS))
     }
   }
