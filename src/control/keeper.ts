@@ -22,7 +22,7 @@ import type { Ledger } from './ledger.ts'
 import type { Mirroring } from './mirroring.ts'
 import type { Pager } from './pages/pager.ts'
 import type { Residency, Row } from './residency.ts'
-import { type SaveResult, Saving } from './saving.ts'
+import { type Fate, type SaveResult, Saving } from './saving.ts'
 
 /** Decisions of a service that wait for the disk; beyond it commands are refused. */
 const WAITING_DECISIONS = 256
@@ -49,16 +49,12 @@ export interface KeeperParts {
   readonly onReopened: (service: string) => void
 }
 
-/**
- * What became of a decision: it was done, another node's took its place, or it was a raise that
- * could not be saved and did not happen.
- */
-export type Fate = 'done' | 'overtaken' | 'taken back'
-
 /** Whose effects are carried out. */
 interface Decision {
   readonly epoch: number
   readonly generation: number
+  /** Of other nodes, when it was taken. */
+  readonly adoptions: number
 }
 
 export class Keeper {
@@ -89,6 +85,10 @@ export class Keeper {
 
   get #replica(): Replica | undefined {
     return this.#parts.shared?.replicaOf(this.config.name)
+  }
+
+  get #adoptions(): number {
+    return this.#replica?.adoptions ?? 0
   }
 
   get isBusy(): boolean {
@@ -287,8 +287,8 @@ export class Keeper {
   #enqueue(effects: readonly Effect[], epoch: number): Promise<Fate> {
     if (effects.length === 0) return Promise.resolve('done')
     this.#waiting++
-    const generation = this.#generation
-    const run = this.#queue.then(() => this.#run(effects, { epoch, generation }))
+    const decision = { epoch, generation: this.#generation, adoptions: this.#adoptions }
+    const run = this.#queue.then(() => this.#run(effects, decision))
     const done = run
       .finally(() => {
         this.#waiting--
@@ -308,7 +308,8 @@ export class Keeper {
       if (this.#isOvertaken(effect, of) || this.#runAtOnce(effect, epoch)) continue
       if (effect.effect === 'persist') {
         const result = await this.#save(true)
-        if (result === 'overtaken') fate = 'overtaken'
+        // Another node's may have come by a message, while this one was asked for or waited.
+        if (this.#adoptions !== of.adoptions) fate = 'overtaken'
         const raises = effects.slice(i).some((later) => later.effect === 'assign')
         const isOurs = !this.#isStale(epoch) && of.generation === this.#generation
         if (result !== 'failed' || !raises || !isOurs) continue

@@ -9,6 +9,12 @@ import type { Ledger } from './ledger.ts'
 
 export type SaveResult = Saved['result']
 
+/**
+ * What became of a decision: it was done, another node's took its place, or it was a raise that
+ * could not be saved and did not happen.
+ */
+export type Fate = 'done' | 'overtaken' | 'taken back'
+
 export interface SavingParts {
   readonly ledger: Ledger
   readonly clock: Clock

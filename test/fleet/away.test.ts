@@ -3,11 +3,13 @@
 
 import t from 'tap'
 import { until } from '../../bench/lab/clock.ts'
+import type { ServiceView } from '../../src/core/command.ts'
+import type { Body } from '../../src/core/fleet/stored.ts'
 import { Fleet, type FleetNode, type Problem, WITHIN_MS } from './lab.ts'
 
-const NAMES = 'cut lower apart bad gone less odd wrong kept hung calm'
+const NAMES = 'cut lower apart raced bad gone less odd form wrong kept hung calm'
 const services = Object.fromEntries(NAMES.split(' ').map((name) => [name, {}]))
-const fleet = await Fleet.start(t, { services, relayed: ['c'] })
+const fleet = await Fleet.start(t, { services, relayed: ['a', 'b', 'c'] })
 const all = fleet.some()
 const [a, b, c] = ['a', 'b', 'c'].map((name) => fleet.node(name)) as [
   FleetNode,
@@ -104,6 +106,28 @@ await t.test('what is counted at weights of its own is not held against the flee
   t.equal(await saved(40), 40)
 })
 
+await t.test('what an abort has overtaken is not answered as done', async (t) => {
+  await fleet.deploy('raced', a)
+  const [leader, other = leader] = await fleet.leader()
+  const seen = (what: string, is: (view: ServiceView) => boolean): Promise<true> =>
+    until(async () => (is(await leader.view('raced')) ? true : null), {
+      what: `the leader ${what}`,
+      withinMs: WITHIN_MS,
+    })
+  const { revision } = await leader.view('raced')
+  fleet.relay(leader.name).hold()
+  const asked = leader.api('PUT raced/weight', { body: { candidate: 60 }, ifMatch: revision })
+  await seen('has decided', ({ candidate }) => candidate?.weight === 60)
+  const aborted = other.does('POST raced/rollout/abort')
+  await seen('has heard of the abort', ({ rollout }) => rollout === null)
+  fleet.relay(leader.name).release()
+  const { body, status } = await asked
+  t.equal(status, 409, JSON.stringify(body))
+  t.match(body, { type: 'urn:vertex:problem:overtaken' })
+  t.match(await aborted, { rollout: null })
+  await fleet.agree('raced')
+})
+
 await t.test(
   'without Redis all is served, nothing is raised, and each node takes out',
   async (t) => {
@@ -161,17 +185,24 @@ await t.test(
 )
 
 await t.test('a document that cannot be used holds up its own service only', async (t) => {
-  for (const service of ['odd', 'wrong']) await fleet.deploy(service, a)
+  for (const service of ['odd', 'form', 'wrong']) await fleet.deploy(service, a)
   await fleet.redis.cli('HSET', 'vertex:{svc:odd}:doc', 'format', '9')
+  const formed = JSON.parse(await fleet.redis.cli('HGET', 'vertex:{svc:form}:doc', 'body')) as Body
+  const state = { ...formed.document.state, epoch: formed.document.state.epoch + 1, tombstones: {} }
+  const body = JSON.stringify({ ...formed, document: { ...formed.document, state } })
+  const epoch = String(state.epoch)
+  await fleet.redis.cli('HSET', 'vertex:{svc:form}:doc', 'body', body, 'epoch', epoch)
   await fleet.redis.cli('DEL', 'vertex:{svc:wrong}:doc')
   await fleet.redis.cli('SET', 'vertex:{svc:wrong}:doc', 'of somebody else')
   const says = /service odd as this Vertex reads formats up to 1.* is in format 9(.|\n)*is a string/
+  const isForm = /service form as its form is not ours/
   for (const node of all) {
     const probe = async (): Promise<true | null> => {
       const { degraded } = await node.node()
-      return degraded.length === 2 && says.test(degraded.join('\n')) ? true : null
+      const text = degraded.toSorted().join('\n')
+      return degraded.length === 3 && says.test(text) && isForm.test(text) ? true : null
     }
-    await until(probe, { what: `${node.name} tells of both, and of no more`, withinMs: 60_000 })
+    await until(probe, { what: `${node.name} tells of all, and of no more`, withinMs: 60_000 })
     const served = await node.gets('odd', 40)
     t.ok((served.v1 ?? 0) > 0 && (served.v2 ?? 0) > 0)
   }
@@ -184,19 +215,24 @@ await t.test('a document that cannot be used holds up its own service only', asy
   }
   await until(isRefused, { what: 'it is refused as what it is', withinMs: WITHIN_MS })
   for (const node of all) t.match(await node.view('wrong'), { candidate: { weight: 50 } })
-  fleet.candidate.failing.add('odd.test')
-  for (const node of all) {
-    await node.getsUntilOut('odd')
-    await fleet.seen('odd', ({ ended }) => ended?.ending === 'rolled-back', { nodes: [node] })
+  for (const service of ['odd', 'form']) {
+    fleet.candidate.failing.add(`${service}.test`)
+    for (const node of all) {
+      await node.getsUntilOut(service)
+      await fleet.seen(service, ({ ended }) => ended?.ending === 'rolled-back', { nodes: [node] })
+    }
   }
   t.equal(await fleet.redis.cli('HGET', 'vertex:{svc:odd}:doc', 'format'), '9')
   t.equal(await fleet.redis.cli('GET', 'vertex:{svc:wrong}:doc'), 'of somebody else')
 
   await fleet.redis.cli('HSET', 'vertex:{svc:odd}:doc', 'format', '1')
-  await fleet.redis.cli('DEL', 'vertex:{svc:wrong}:doc')
-  await agree(['odd', 'wrong'], performance.now())
+  for (const service of ['wrong', 'form']) {
+    await fleet.redis.cli('DEL', `vertex:{svc:${service}}:doc`)
+  }
+  await agree(['odd', 'wrong', 'form'], performance.now())
   for (const node of all) {
     t.match(await node.view('odd'), { rollout: null, candidate: { weight: 0 } })
+    t.match(await node.view('form'), { rollout: null, candidate: { weight: 0 } })
     t.match(await node.view('wrong'), { candidate: { weight: 50 } })
     await isWell(node)
   }

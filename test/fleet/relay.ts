@@ -1,5 +1,6 @@
 // A TCP relay between a node and its Redis: the wire that a test cuts. A cut connection is reset,
-// and nobody gets through until it is mended.
+// and nobody gets through until it is mended. Or it holds what a node asks, while the node goes on
+// hearing what others say.
 
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import type { TestScope } from './redis-server.ts'
@@ -7,6 +8,8 @@ import type { TestScope } from './redis-server.ts'
 export class Relay {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
+  /** By the node's end of it, the connection to Redis; those that only listen are not here. */
+  readonly #asking = new Map<Socket, Socket>()
   #isCut = false
 
   private constructor(to: number) {
@@ -25,6 +28,11 @@ export class Relay {
         })
         socket.pipe(other)
       }
+      this.#asking.set(from, onward)
+      from.on('data', (bytes) => {
+        if (/subscribe/i.test(bytes.toString('latin1'))) this.#asking.delete(from)
+      })
+      from.on('close', () => this.#asking.delete(from))
     })
   }
 
@@ -45,6 +53,18 @@ export class Relay {
   cut(): void {
     this.#isCut = true
     for (const socket of this.#sockets) socket.destroy()
+  }
+
+  /** Holds what the node asks from now on. */
+  hold(): void {
+    for (const [from, onward] of this.#asking) {
+      from.unpipe(onward)
+      from.pause()
+    }
+  }
+
+  release(): void {
+    for (const [from, onward] of this.#asking) from.pipe(onward)
   }
 
   mend(): void {

@@ -5,6 +5,12 @@ import type { StoreAnswer, StoreReading } from '../../core/fleet/ledger.ts'
 import type { Strategy } from '../../core/strategy.ts'
 import { completed } from '../complete.ts'
 
+/** What is said of a document that leads to an error of ours. */
+export function unusable(service: string, error: unknown): string {
+  const sentence = `Cannot use what Redis holds of service ${service} as its form is not ours`
+  return `${sentence}: ${(error as Error).message}`
+}
+
 /** @param base the service's configured strategy */
 export function completedReading(reading: StoreReading, base: Strategy): StoreReading {
   if (reading.found !== 'document') return reading
@@ -13,9 +19,7 @@ export function completedReading(reading: StoreReading, base: Strategy): StoreRe
     const document = completed(stored.body.document, base)
     return { found: 'document', stored: { ...stored, body: { ...stored.body, document } } }
   } catch (error) {
-    const { service } = stored.body.document.state
-    const sentence = `Cannot use what Redis holds of service ${service} as its form is not ours`
-    return { found: 'damage', text: `${sentence}: ${(error as Error).message}` }
+    return { found: 'damage', text: unusable(stored.body.document.state.service, error) }
   }
 }
 

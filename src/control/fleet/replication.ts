@@ -20,7 +20,7 @@ import { completed } from '../complete.ts'
 import type { FleetPort } from '../fleet-port.ts'
 import type { Ledger, Reading, SavedDocument } from '../ledger.ts'
 import { type Opening, openingOf, withoutTable } from '../opening.ts'
-import { completedAnswer, completedReading } from './completed.ts'
+import { completedAnswer, completedReading, unusable } from './completed.ts'
 import { Copies } from './copies.ts'
 
 /** Others may write meanwhile; each of them has won once, so this many are never seen. */
@@ -40,9 +40,8 @@ export interface Replicated {
 }
 
 export type SaveOutcome =
+  /** Or others had decided something else: that holds, and has been taken over. */
   | { readonly result: 'accepted' }
-  /** Others had decided something else: that holds, and has been taken over. */
-  | { readonly result: 'overtaken' }
   /** `isKept`: at least it is in the state directory. */
   | { readonly result: 'failed'; readonly reason: string; readonly isKept: boolean }
 
@@ -123,7 +122,9 @@ export class Replication {
     if (reading.found === 'damage') held.blocked = reading.text
     const told = [local, reading].flatMap((one) => (one.found === 'damage' ? [one.text] : []))
     const isAsked = reading.found === 'document' || reading.found === 'nothing'
-    const outcome = isAsked ? replica.wasRead(asking, reading, clock.now()) : null
+    const outcome = isAsked
+      ? this.#takenIn(held, () => replica.wasRead(asking, reading, clock.now()))
+      : null
     if (isAsked) this.#parts.onOpened(name, lease)
     if (saved === null && reading.found !== 'document') {
       // What ran is not known where neither can be asked, so no candidate may come by the file; and
@@ -235,7 +236,9 @@ export class Replication {
     // What cannot be used is read, and its damage told.
     const stored = known?.found === 'document' ? known.stored : null
     if (stored !== null) clock.follow(stored.body.clockMs)
-    this.#carryOut(keeper, held, held.replica.heard({ ...message, stored }, clock.now()))
+    const heard = { ...message, stored }
+    const outcome = this.#takenIn(held, () => held.replica.heard(heard, clock.now()))
+    if (outcome !== null) this.#carryOut(keeper, held, outcome)
   }
 
   /** The ledger's place of a service is this; undefined: what is there has none. */
@@ -254,18 +257,18 @@ export class Replication {
     const { name, strategy } = keeper.config
     const held = this.#held.get(name)
     if (held === undefined) return false
-    const { clock, onComplaint, port } = this.#parts
+    const { clock, port } = this.#parts
     const { asking } = held.replica
     const reading = completedReading(await port.read(name), strategy)
     if (reading.found === 'failed') return false
     if (reading.found === 'damage') {
-      if (held.blocked !== reading.text) onComplaint(reading.text)
-      held.blocked = reading.text
+      this.#block(held, reading.text)
       return false
     }
-    held.blocked = null
     if (reading.found === 'document') clock.follow(reading.stored.body.clockMs)
-    const outcome = held.replica.wasRead(asking, reading, clock.now())
+    const outcome = this.#takenIn(held, () => held.replica.wasRead(asking, reading, clock.now()))
+    if (outcome === null) return false
+    held.blocked = null
     this.#carryOut(keeper, held, outcome)
     return outcome.next !== 'read'
   }
@@ -307,23 +310,38 @@ export class Replication {
     const { replica } = held
     const { name, strategy } = keeper.config
     const failed = (reason: string): SaveOutcome => ({ result: 'failed', reason, isKept: true })
-    let result: 'accepted' | 'overtaken' = 'accepted'
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       if (held.blocked !== null) return failed(held.blocked)
       const sent = replica.proposal({ lease: leaseOf(name), clockMs: clock.now() })
-      if (sent === null) return { result }
+      if (sent === null) return { result: 'accepted' }
       if ('cannot' in sent) return failed(sent.cannot)
       held.underWay++
       const answer = completedAnswer(await port.propose(name, sent.proposal), strategy)
       held.underWay--
-      const outcome = replica.wasAnswered(sent, answer, clock.now())
+      const outcome = this.#takenIn(held, () => replica.wasAnswered(sent, answer, clock.now()))
+      if (outcome === null) continue
       if (answer.result === 'failed') return failed(answer.reason)
-      if (outcome.outcome === 'adopt') result = 'overtaken'
       this.#carryOut(keeper, held, { ...outcome, next: outcome.next === 'read' ? 'read' : null })
       if (answer.result === 'accepted') this.#parts.onJoined(name, null)
-      if (outcome.next !== 'propose') return { result }
+      if (outcome.next !== 'propose') return { result: 'accepted' }
     }
     return failed('other nodes have changed it again and again')
+  }
+
+  /** Null: what the ledger holds passes for a document and is none; it cannot be used. */
+  #takenIn(held: Held, take: () => Outcome): Outcome | null {
+    try {
+      return take()
+    } catch (error) {
+      const { service } = held.replica.document.state
+      this.#block(held, unusable(service, error))
+      return null
+    }
+  }
+
+  #block(held: Held, text: string): void {
+    if (held.blocked !== text) this.#parts.onComplaint(text)
+    held.blocked = text
   }
 
   #carryOut(keeper: Replicated, held: Held, { effects, next, outcome }: Outcome): void {

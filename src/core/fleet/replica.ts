@@ -49,6 +49,7 @@ export class Replica {
   /** Nobody knows whether the last proposal was accepted, or nothing was read yet. */
   #isUncertain = true
   #lineage = 0
+  #adoptions = 0
   #underWay = 0
   /** Something was heard while a proposal was under way. */
   #mustRead = false
@@ -74,6 +75,11 @@ export class Replica {
 
   get confirmed(): Position | null {
     return this.#confirmed
+  }
+
+  /** How often another node's decision has taken the place of what was decided here. */
+  get adoptions(): number {
+    return this.#adoptions
   }
 
   /** The largest term that is known here. */
@@ -238,17 +244,9 @@ export class Replica {
 
   #reconcile(stored: Stored | null, now: number): Outcome {
     const before = this.#document
-    const reconciled = reconcile(
-      {
-        ours: before,
-        confirmed: this.#confirmed,
-        isDirty: this.isDirty,
-        pending: this.#open.pending,
-        stored,
-        node: this.node,
-      },
-      now,
-    )
+    const { isDirty, node } = this
+    const known = { ours: before, confirmed: this.#confirmed, pending: this.#open.pending }
+    const reconciled = reconcile({ ...known, isDirty, node, stored }, now)
     const { document, effects, mustPropose, outcome, said } = reconciled
     this.#open.say(said)
     this.#held = stored?.position ?? null
@@ -276,6 +274,7 @@ export class Replica {
 
   #adopt({ body, position, save }: Stored): void {
     this.#lineage++
+    this.#adoptions++
     this.#proposed.clear()
     this.#confirmed = position
     this.#save = save
