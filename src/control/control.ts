@@ -208,10 +208,10 @@ export class Control {
       if (keeper === undefined) continue
       keeper.config = service
       keeper.lookAtMirror()
+      this.#shared?.reread(keeper)
     }
     await this.#openServices(fresh)
     this.#note('config', `the file ${config.file} was read again`)
-    // In a fleet a file that is rolled out node by node must not move a service to and fro.
     if (this.#shared === null) for (const service of known) await this.#adoptRouting(service)
   }
 

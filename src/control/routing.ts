@@ -4,6 +4,7 @@
 
 import { createHash } from 'node:crypto'
 import type { ServiceConfig } from '../config/config.ts'
+import type { ServiceState } from '../core/service.ts'
 import type { EventOf } from '../core/rollout/transition.ts'
 import { readTargetAddress } from '../core/target.ts'
 
@@ -23,4 +24,13 @@ export function routingEvent(config: ServiceConfig): EventOf<'routing'> {
   const { stable, candidate, weight } = routing
   const hash = `${hashOf([stable, candidate, weight])}.${hashOf(versions)}`
   return { event: 'routing', versions, stable, candidate, weight, hash, strategy }
+}
+
+/** That a fleet's service is not routed as the file says; null when it began so, or by no file. */
+export function notFollowed(config: ServiceConfig, { routingHash }: ServiceState): string | null {
+  if (routingHash === null || routingEvent(config).hash === routingHash) return null
+  return (
+    `Service ${config.name} is not routed as the file of this node says, as the nodes of a fleet ` +
+    'share what they have decided: change it by deploy, weight or targets'
+  )
 }

@@ -217,6 +217,8 @@ await t.test('a service comes and goes by the files, node by node', async (t) =>
   await one.reload(fleet.config(one.name, others))
   t.match(await one.view('fresh'), { stable: { version: 'v1' }, candidate: { weight: 0 } })
   t.match(await one.view('weight'), { revision }, 'a routing block changes nothing that is known')
+  const told = one.vertex.journal().filter(({ text }) => /not routed as the file/.test(text))
+  t.match(told, [{ kind: 'fleet', text: /^Service weight .* change it by deploy, weight/ }])
   const raise = { body: { candidate: 10 }, ifMatch: (await one.view('fresh')).revision }
   const refused = await one.api('PUT fresh/weight', raise)
   t.equal(refused.status, 503)

@@ -21,6 +21,7 @@ import type { Ledger } from '../ledger.ts'
 import { goOnFrom, type Opening } from '../opening.ts'
 import type { Log } from '../options.ts'
 import type { Residency } from '../residency.ts'
+import { notFollowed } from '../routing.ts'
 import { unread } from './asks.ts'
 import { type Charge, Charges } from './charges.ts'
 import { Comparing } from './comparing.ts'
@@ -62,8 +63,8 @@ export interface SharedParts {
 
 /** What became of a save. */
 export interface Saved {
-  readonly result: 'accepted' | 'overtaken' | 'failed'
-  /** Why it could not be saved; empty when it was, or another node's decision was. */
+  readonly result: 'accepted' | 'failed'
+  /** Why it could not be saved; empty when it was, or another node's decision holds. */
   readonly reason: string
   /** Whether the status has to say so; not what it says of the whole fleet already. */
   readonly isNews: boolean
@@ -177,7 +178,17 @@ export class Shared implements FleetListener {
   opened(keeper: Keeper): void {
     void this.#charges.opened(keeper)
     keeper.say(this.replicaOf(keeper.config.name)?.unsaid ?? [])
+    this.reread(keeper)
     this.served(keeper)
+  }
+
+  /**
+   * The file was read. One that is rolled out node by node must not move a service to and fro, so
+   * its routing begins a service and is not looked at again.
+   */
+  reread({ config, document }: Keeper): void {
+    const text = notFollowed(config, document.state)
+    if (text !== null) this.#parts.onNote(text)
   }
 
   /** Whether Redis is away. */
@@ -195,8 +206,8 @@ export class Shared implements FleetListener {
   /** The document with what this node may not do, which every decision has to know. */
   withRule(document: ServiceDocument): ServiceDocument {
     const rule = this.mayNotRaise(document.state.service)
-    const { mayNotRaise, ...facts } = document.facts
-    if ((mayNotRaise ?? null) === rule) return document
+    if ((document.facts.mayNotRaise ?? null) === rule) return document
+    const { mayNotRaise: _, ...facts } = document.facts
     return { ...document, facts: rule === null ? facts : { ...facts, mayNotRaise: rule } }
   }
 
