@@ -198,3 +198,34 @@ await t.test('who judges no longer forgets what others have told', (t) => {
   t.equal(judge.judge(), null)
   t.end()
 })
+
+await t.test('what the fleet may hold of a node is not taken back', (t) => {
+  const teller = new Teller('a')
+  const told: NodeCounters[] = []
+  const merge = (message: NodeCounters): null => {
+    told.push(message)
+    return null
+  }
+  const judges = (weight: number): void => {
+    teller.counts.judge('shop', merge, { now: 0, live: [], apart: weight })
+  }
+  const counts = (times: number): void => {
+    const arms = { candidate: good(times), stable: NO_COUNTS }
+    teller.counts.add('shop', { rollout: ROLLOUT, arms, stableSlow: 0, now: 0 })
+  }
+  counts(10)
+  judges(2500)
+  counts(20)
+  judges(2500)
+  teller.counts.joined('shop', null) // its own document was accepted, with these counts
+  counts(5)
+  judges(2000)
+  teller.counts.joined('shop', 1000) // another node's is taken over, at another weight
+  counts(1)
+  judges(1000)
+  t.strictSame(
+    told.map(({ candidate }) => candidate.good),
+    [10, 30, 35, 31],
+  )
+  t.end()
+})

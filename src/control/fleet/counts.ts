@@ -188,10 +188,11 @@ export class Counts {
     if (sums === undefined || sums.apart === null) return
     const { least, most } = sums.apart
     const isSame = weight === null || (least === weight && most === weight)
-    if (!isSame) {
-      sums.candidate = sums.shared.candidate
-      sums.stable = sums.shared.stable
-    }
+    const { candidate, stable } = sums
+    // What the fleet's evidence may hold by now must not be taken back later: sums never shrink.
+    if (isSame) sums.shared = { candidate, stable }
+    sums.candidate = sums.shared.candidate
+    sums.stable = sums.shared.stable
     sums.apart = null
   }
 
