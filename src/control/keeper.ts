@@ -17,12 +17,12 @@ import type { EvidenceLines } from './evidence-lines.ts'
 import type { Shared } from './fleet/shared.ts'
 import { endFault, tellOfFault } from './fault.ts'
 import type { JournalFile } from './journal-file.ts'
-import { namedIn } from './named-failures.ts'
 import type { Ledger } from './ledger.ts'
 import type { Mirroring } from './mirroring.ts'
 import type { Pager } from './pages/pager.ts'
 import type { Residency, Row } from './residency.ts'
 import { type Fate, type SaveResult, Saving } from './saving.ts'
+import { tell } from './telling.ts'
 
 /** Decisions of a service that wait for the disk; beyond it commands are refused. */
 const WAITING_DECISIONS = 256
@@ -66,6 +66,8 @@ export class Keeper {
   readonly #saving: Saving
   #queue: Promise<unknown> = Promise.resolve()
   #waiting = 0
+  /** Tables that decisions have asked for and that are not in force everywhere yet. */
+  #tables = 0
   /** The epoch of the last decision that was about the weight. */
   #weightEpoch = 0
   #inForce: Row = { stable: null, candidate: null, weight: 0 }
@@ -197,8 +199,9 @@ export class Keeper {
     return true
   }
 
-  /** Whether the row that the document asks for is in force. */
+  /** Whether the row that the document asks for is in force, by the table that it asks for. */
   get isServing(): boolean {
+    if (this.#tables > 0) return false
     const { stable, candidate, weight } = this.document.state
     const row = this.#inForce
     return row.stable === stable && row.candidate === candidate && row.weight === weight
@@ -287,6 +290,7 @@ export class Keeper {
   #enqueue(effects: readonly Effect[], epoch: number): Promise<Fate> {
     if (effects.length === 0) return Promise.resolve('done')
     this.#waiting++
+    this.#tables += tablesIn(effects)
     const decision = { epoch, generation: this.#generation, adoptions: this.#adoptions }
     const run = this.#queue.then(() => this.#run(effects, decision))
     const done = run
@@ -302,6 +306,20 @@ export class Keeper {
   }
 
   async #run(effects: readonly Effect[], of: Decision): Promise<Fate> {
+    let fate: Fate
+    try {
+      fate = await this.#carryOut(effects, of)
+    } finally {
+      this.#tables -= tablesIn(effects)
+    }
+    const { shared } = this.#parts
+    // Other nodes wait to hear that this one serves by it, be it only that it knows the candidate.
+    if (shared !== null && this.#waiting === 1 && !this.isServing && this.assign()) this.setLimits()
+    shared?.served(this)
+    return fate
+  }
+
+  async #carryOut(effects: readonly Effect[], of: Decision): Promise<Fate> {
     const { epoch } = of
     let fate: Fate = 'done'
     for (const [i, effect] of effects.entries()) {
@@ -310,7 +328,9 @@ export class Keeper {
         const result = await this.#save(true)
         // Another node's may have come by a message, while this one was asked for or waited.
         if (this.#adoptions !== of.adoptions) fate = 'overtaken'
-        const raises = effects.slice(i).some((later) => later.effect === 'assign')
+        const waits = effects.slice(i).some((later) => later.effect === 'assign')
+        // In a fleet a row may wait for the ledger that gives nothing more than was agreed.
+        const raises = this.#replica?.isRaised ?? waits
         const isOurs = !this.#isStale(epoch) && of.generation === this.#generation
         if (result !== 'failed' || !raises || !isOurs) continue
         this.#takeBack()
@@ -320,10 +340,6 @@ export class Keeper {
       }
       await this.#runSlowly(effect, epoch)
     }
-    const { shared } = this.#parts
-    // Other nodes wait to hear that this one serves by it, be it only that it knows the candidate.
-    if (shared !== null && this.#waiting === 1 && !this.isServing && this.assign()) this.setLimits()
-    shared?.served(this)
     return fate
   }
 
@@ -349,34 +365,11 @@ export class Keeper {
   }
 
   async #runSlowly(effect: Effect, epoch: number): Promise<void> {
-    const { clock, journal, pager, publishTable } = this.#parts
-    const service = this.config.name
-    if (effect.effect === 'residency') await publishTable()
-    if (effect.effect === 'journal') {
-      const { kind, text, by, weight } = effect
-      const evidence = this.#named(effect.evidence)
-      const entry = { kind, service, epoch, text, by, weight: weight / 100 }
-      const written = journal.append(evidence === undefined ? entry : { ...entry, evidence })
-      // In a fleet the ledger has the last word, so nothing waits for this disk.
-      if (this.#replica === undefined) await written
-      else void written.then(() => this.#replica?.said(text))
-    }
-    if (effect.effect === 'page') {
-      const { incident, severity, text, version } = effect
-      const evidence = this.#named(effect.evidence)
-      const at = clock.iso(clock.now())
-      pager.page({ service, incident, version, severity, text, evidence, at })
-    }
-    if (effect.effect === 'resolve') {
-      const { incident, text } = effect
-      pager.resolve({ incident, text, at: clock.iso(clock.now()) })
-    }
-  }
-
-  /** What is told goes out with the names of the requests that failed; by now they have come. */
-  #named(evidence: unknown): unknown {
-    const { clock, residency } = this.#parts
-    return namedIn(evidence, { service: this.config.name, clock, residency })
+    if (effect.effect === 'residency') await this.#parts.publishTable()
+    const told = tell(this.#parts, effect, { epoch, service: this.config.name })
+    if (this.#replica === undefined || effect.effect !== 'journal') return told
+    // In a fleet the ledger has the last word, so nothing waits for this disk.
+    void told.then(() => this.#replica?.said(effect.text))
   }
 
   /** The raise could not be saved, so it must not happen. */
@@ -396,4 +389,8 @@ export class Keeper {
   #save(durable: boolean): Promise<SaveResult> {
     return this.#saving.save(this, durable)
   }
+}
+
+function tablesIn(effects: readonly Effect[]): number {
+  return effects.filter(({ effect }) => effect === 'residency').length
 }

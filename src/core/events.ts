@@ -3,9 +3,9 @@
 // the effects out, one after the other, in the order in which they stand.
 //
 // Effects are data. Each list belongs to one epoch (the revision of the service after the
-// decision): an `assign` or a `persist` that is reached when the service has moved on to a later
-// epoch is left out, and a result that comes back with an earlier epoch is ignored. That one rule
-// is what lets an abort overtake a raise that still waits for the disk.
+// decision): an `assign` that is reached when the service has moved on to a later epoch is left
+// out, and a result that comes back with an earlier epoch is ignored. That one rule is what lets
+// an abort overtake a raise that still waits for the disk.
 //
 // The order says what must survive what. A raise is journaled and persisted before its weight is
 // stored, so that a node killed in between comes back with less, never with more. A rollback stores
