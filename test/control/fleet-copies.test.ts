@@ -12,7 +12,8 @@ import { StateDirectory } from '../../src/control/state-directory.ts'
 import type { ServiceDocument } from '../../src/core/events.ts'
 import { mayWait, NOTHING_KEPT } from '../../src/core/fleet/kept.ts'
 import { Replica } from '../../src/core/fleet/replica.ts'
-import { ABORT, after, IDLE, PAUSE, SHIFTING, stored, weight } from '../core/fleet/documents.ts'
+import { step } from '../../src/core/rollout.ts'
+import { ABORT, after, at, IDLE, PAUSE, SHIFTING, stored, weight } from '../core/fleet/documents.ts'
 
 const WITHIN_MS = 10_000
 const port = { place: 'here' } as CopiesParts['port']
@@ -32,7 +33,6 @@ async function scene(t: Test) {
     clock: new Clock({ monotonic: () => performance.now(), wall: Date.now }),
     directory: {
       read: (service) => real.read(service),
-      watch: (listener) => real.watch(listener),
       close: () => real.close(),
       propose: (saved, options): Promise<Proposal> => {
         durable.push(options.durable)
@@ -101,6 +101,25 @@ await t.test('what restrains is written at once, and lasts', async (t) => {
     await copies.close()
     t.equal((await held())?.epoch, document.state.epoch)
   }
+})
+
+await t.test('a decision that was accepted is not lost as one that was not', async (t) => {
+  const { copies, durable } = await scene(t)
+  const replica = following(BY_HAND)
+  const stepped = step(replica.document, weight(2, BY_HAND.state.epoch), 5000)
+  if ('refused' in stepped) throw new Error(stepped.refused.detail)
+  replica.decided(stepped)
+  await copies.now(replica, false)
+  const sent = replica.proposal({ lease: 1, clockMs: 5000 })
+  if (sent === null || 'cannot' in sent) throw new Error('nothing is proposed')
+  const position = at(replica.document.state.epoch, 'edge-2')
+  replica.wasAnswered(sent, { result: 'accepted', position, save: 2 }, 5000)
+  copies.soon(replica, false)
+  await copies.close()
+  t.strictSame(durable, [false, false])
+  copies.soon(replica, false)
+  t.equal(durable.length, 2, 'and then there is time again')
+  await copies.close()
 })
 
 await t.test('what waits is written when a service is taken out', async (t) => {

@@ -34,6 +34,10 @@ interface Copy {
   readonly replica: Replica
   /** What the directory holds or is about to hold; null: it is not known. */
   state: ServiceState | null
+  /**
+   * By it something is not accepted yet; a node that came back with it would say that it is lost.
+   */
+  isPending: boolean
   /** The last write has ended. */
   ended: Promise<unknown>
   /** The write that waits for its turn; what is known by then is written. */
@@ -78,7 +82,9 @@ export class Copies {
   /** Writes at once what restrains, and everything else within a moment. */
   soon(replica: Replica, durable: boolean): void {
     const copy = this.#of(replica)
-    if (copy.state === null || !mayWait(copy.state, replica.copy.document.state)) {
+    const { document, kept } = replica.copy
+    const isSettled = copy.isPending && kept.pending.length === 0
+    if (copy.state === null || isSettled || !mayWait(copy.state, document.state)) {
       void this.now(replica, durable)
     } else this.#later(copy, WAIT_MS)
   }
@@ -107,7 +113,7 @@ export class Copies {
     const { service } = replica.document.state
     const known = this.#copies.get(service)
     if (known?.replica === replica) return known
-    const last = { next: null, timer: null, complaint: null, state: null }
+    const last = { next: null, timer: null, complaint: null, state: null, isPending: false }
     const copy: Copy = { replica, ended: known?.ended ?? Promise.resolve(), ...last }
     this.#copies.set(service, copy)
     return copy
@@ -126,6 +132,7 @@ export class Copies {
     const { clock, directory, port } = this.#parts
     const { document, kept } = copy.replica.copy
     copy.state = document.state
+    copy.isPending = kept.pending.length > 0
     const saved = { document, clockMs: clock.now(), fleet: kept, place: port.place }
     const answer = await directory.propose(saved, { expectedEpoch: undefined, durable })
     const reason = answer.result === 'failed' ? answer.reason : null
