@@ -109,6 +109,17 @@ await t.test('a node that says nothing is waited for in vain for a while only', 
   t.ok(play.convergence.isDone('cart', 1), 'nothing is known of it')
 })
 
+await t.test('names that have come and gone leave room for others', (t) => {
+  const play = new Play()
+  for (let i = 0; i < 3000; i++) play.says(`pod-${i}`, at(1))
+  play.others = ['new']
+  play.convergence.changed('shop', at(1))
+  play.says('a', at(1))
+  play.says('new', at(1))
+  t.ok(play.convergence.isDone('shop', 1))
+  t.end()
+})
+
 /** Notes who is told what: `to b: shop 2`, or `to all: shop 2`. */
 function speaker() {
   const said: string[] = []

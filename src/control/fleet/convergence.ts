@@ -78,7 +78,7 @@ export class Convergence {
   applied(message: Applied): void {
     const { node, position, service } = message
     const said = this.#said.get(service) ?? new Map<string, Applied>()
-    if (!said.has(node) && said.size >= SPEAKERS_MAX) return
+    if (!said.has(node) && said.size >= SPEAKERS_MAX && !this.#makeRoom(said)) return
     if (!this.#said.has(service) && this.#said.size >= SAID_MAX) return
     said.set(node, message)
     this.#said.set(service, said)
@@ -88,6 +88,14 @@ export class Convergence {
       change.applied.set(node, message.atMs)
     }
     this.#look(service)
+  }
+
+  /** Forgets who is no member any more; true when there was somebody. */
+  #makeRoom(said: Map<string, Applied>): boolean {
+    const { node, others } = this.#parts
+    const members = new Set([node, ...others()])
+    for (const one of said.keys()) if (!members.has(one)) said.delete(one)
+    return said.size < SPEAKERS_MAX
   }
 
   /** Whether a node has said that it does not have the service. */

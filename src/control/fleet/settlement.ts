@@ -25,8 +25,12 @@ function tableOf({ state }: ServiceDocument): string {
 /** What the ledger does not hold, only this node can serve by. */
 function unconfirmed({ config, document, isServing }: Settling, port: FleetPort): View {
   const { node } = port
+  const { awaySinceMs, members } = port.knowledge()
+  // While Redis is away nobody is heard of, and everybody may serve by something else.
+  const all = members.map((member) => member.node).filter((one) => one !== node)
+  const others = awaySinceMs === null ? port.others() : all
   const applied = isServing ? [{ node, afterMs: 0 }] : []
-  const waiting = isServing ? port.others() : [node, ...port.others()]
+  const waiting = isServing ? others : [node, ...others]
   return { service: config.name, revision: document.state.epoch, applied, waiting }
 }
 
