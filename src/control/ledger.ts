@@ -1,6 +1,6 @@
-// Where the truth about services is kept. The control loop speaks to this port and does not know
-// whether a directory or a fleet's Redis is behind it. A document changes only by compare-and-set
-// on its epoch; the same epoch again is the same decision with newer evidence.
+// Where a node keeps what is true of its services: the truth itself where it works alone, in a
+// fleet its copy. A document changes only by compare-and-set on its epoch; the same epoch again is
+// the same decision with newer evidence.
 
 import type { ServiceDocument } from '../core/events.ts'
 import type { Kept } from '../core/fleet/kept.ts'
@@ -38,7 +38,5 @@ export interface Ledger {
     saved: SavedDocument,
     options: { expectedEpoch: number | null | undefined; durable: boolean },
   ): Promise<Proposal>
-  /** Calls `listener` when another node has changed a document; returns how to stop that. */
-  watch(listener: (service: string) => void): () => void
   close(): Promise<void>
 }

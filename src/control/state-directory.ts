@@ -1,4 +1,4 @@
-// The ledger of a node that works alone: one JSON file a service, replaced as a whole, so that
+// A node's own ledger: one JSON file a service, replaced as a whole, so that
 // after a crash there is the old document or the new one and never a half. A document that cannot
 // be read is put aside, not overwritten: it may be all that is known about what was running.
 
@@ -104,11 +104,6 @@ export class StateDirectory implements Ledger {
     }
     this.#epochs.set(service, epoch)
     return { result: 'accepted' }
-  }
-
-  /** Nobody else writes here: the lock sees to that. */
-  watch(_listener: (service: string) => void): () => void {
-    return () => {}
   }
 
   async close(): Promise<void> {

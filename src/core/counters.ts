@@ -44,7 +44,6 @@ interface Run {
   readonly number: number
   readonly candidate: ArmCounts
   readonly stable: ArmCounts
-  readonly stableSlow: number
 }
 
 /** What is known of all nodes; plain JSON, saved together with the evidence. */
@@ -122,14 +121,8 @@ export function mergeCounters(counters: FleetCounters, message: NodeCounters): M
   const candidate = difference(message.candidate, before?.candidate ?? NO_COUNTS)
   const stable = difference(message.stable, before?.stable ?? NO_COUNTS)
   if (!hasGrown(candidate) || !hasGrown(stable)) return unchanged
-  const { number, run, stableSlow } = message
-  const newest = {
-    run,
-    number,
-    candidate: message.candidate,
-    stable: message.stable,
-    stableSlow,
-  }
+  const { number, run } = message
+  const newest = { run, number, candidate: message.candidate, stable: message.stable }
   const nodes = { ...counters.nodes, [message.node]: withRun(known, newest) }
   return { counters: { rollout: counters.rollout, nodes }, added: { candidate, stable } }
 }
@@ -141,11 +134,4 @@ function withRun(known: readonly Run[], told: Run): readonly Run[] {
   return [told, ...known.filter(({ run }) => run !== told.run)]
     .toSorted((one, other) => other.run - one.run)
     .slice(0, RUNS_KEPT)
-}
-
-/** Stable's requests in flight in the whole fleet, as far as the nodes have told. */
-export function fleetInFlight({ nodes }: FleetCounters): number {
-  let all = 0
-  for (const [newest] of Object.values(nodes)) all += newest?.stableSlow ?? 0
-  return all
 }

@@ -14,7 +14,10 @@ import { within } from './within.ts'
 export const MESSAGE_MAX_BYTES = 1024 * 1024
 const MENTION_MS = 60_000
 const PUBLISH_MS = 1_000
-/** Sent and not yet taken by Redis; what is beyond is dropped, as later messages say it again. */
+/**
+ * Sent and not yet taken by Redis; what is beyond is dropped, as later messages say it again, and
+ * who has asked something is told that nobody answers.
+ */
 const UNDER_WAY_MAX = 1_000
 
 export interface BusOptions {
@@ -34,11 +37,6 @@ export class Bus {
 
   constructor(options: BusOptions) {
     this.#options = options
-  }
-
-  get channels(): readonly string[] {
-    const { keys, fleet } = this.#options
-    return [keys.everybody, keys.mailbox(fleet.node)]
   }
 
   broadcast(message: Broadcast): void {

@@ -6,7 +6,6 @@ import t from 'tap'
 import { type ArmCounts, NO_COUNTS } from '../../src/core/facts.ts'
 import {
   type FleetCounters,
-  fleetInFlight,
   mergeCounters,
   NODES_MAX,
   noCounters,
@@ -210,13 +209,6 @@ await t.test('runs that are older than two others are forgotten', async (t) => {
     candidate: { ...ZERO, good: 5 },
   })
   t.equal(late.added?.candidate.good, 2, 'a straggler of the run before adds what it brings')
-})
-
-await t.test('requests in flight are those of the newest runs', async (t) => {
-  const one = mergeCounters(noCounters('s-1'), MESSAGE).counters
-  const two = mergeCounters(one, { ...MESSAGE, node: 'n2', stableSlow: 7 }).counters
-  t.equal(fleetInFlight(two), 11)
-  t.equal(fleetInFlight(mergeCounters(two, { ...MESSAGE, run: 6, stableSlow: 1 }).counters), 8)
 })
 
 await t.test('the number of nodes is bounded', async (t) => {

@@ -28,6 +28,8 @@ export class Comparing {
   readonly #parts: ComparingParts
   #timer: NodeJS.Timeout | undefined
   #isUnderWay = false
+  /** Where the next look begins among the services. */
+  #first = 0
   /** The live nodes that were seen last. */
   #others: ReadonlySet<string> = new Set()
 
@@ -51,13 +53,15 @@ export class Comparing {
     const { keepers, onCompared, onFault, onHeld, port } = this.#parts
     try {
       this.#lookForNewcomers()
-      const asked = [...keepers.keys()]
+      const names = [...keepers.keys()]
+      this.#first = names.length === 0 ? 0 : (this.#first + UNTOLD_MAX) % names.length
+      const asked = [...names.slice(this.#first), ...names.slice(0, this.#first)]
       const held = await port.positions(asked)
       let untold = 0
       for (const service of asked) {
         const keeper = keepers.get(service)
         const isTold = held.has(service)
-        // Redis is away, or what it holds is damaged; each is read, but not all in one second.
+        // Redis is away, or what it holds is damaged; all are read in turn, not all in one second.
         if (!isTold && (port.knowledge().awaySinceMs !== null || ++untold > UNTOLD_MAX)) continue
         if (keeper !== undefined) onHeld(keeper, held.get(service))
       }

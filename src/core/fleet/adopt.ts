@@ -37,16 +37,6 @@ export function shareOf({ candidate, stable, weight }: Row, version: string | nu
   return (stable === version ? FULL_WEIGHT - weight : 0) + (candidate === version ? weight : 0)
 }
 
-/**
- * Of a row that cannot be stored yet, as some version is not resident, what can be done at once:
- * the candidate in force gets no more than it will have. Null: nothing.
- */
-export function lessOf<R extends Row>(inForce: R, wanted: Row): R | null {
-  const weight = Math.min(inForce.weight, shareOf(wanted, inForce.candidate))
-  // Without stable the rest would have nowhere to go.
-  return inForce.stable === null || weight === inForce.weight ? null : { ...inForce, weight }
-}
-
 /** Whether a version that has to prove itself is sent more than before. */
 export function raisesOver(before: Shares, after: Row): boolean {
   const isMore = (version: string | null): boolean =>

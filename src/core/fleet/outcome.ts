@@ -17,8 +17,6 @@ export interface Outcome {
   readonly outcome: Reconciled['outcome'] | 'rebased' | null
   /** To be carried out with the replica's document, which has been taken over already. */
   readonly effects: readonly Effect[]
-  /** Sentences for the operator whose command was under way; they are in the effects, too. */
-  readonly said: readonly string[]
   readonly next: Next
 }
 
@@ -40,7 +38,7 @@ export interface Sent extends Asking {
   readonly lineage: number
 }
 
-export const NOTHING: Outcome = { outcome: null, effects: [], said: [], next: null }
+export const NOTHING: Outcome = { outcome: null, effects: [], next: null }
 export const READ: Outcome = { ...NOTHING, next: 'read' }
 
 /** What is proposed, with what was put back where something was. */

@@ -257,7 +257,7 @@ export class Replica {
     if (outcome === 'adopt' && stored !== null) this.#adopt(stored)
     const { epoch } = document.state
     if (mustPropose && epoch !== before.state.epoch) this.#open.add({ epoch, text: '' })
-    return { outcome, effects, said, next: mustPropose ? 'propose' : null }
+    return { outcome, effects, next: mustPropose ? 'propose' : null }
   }
 
   /** What was decided here goes on top of the newest evidence. */

@@ -2,7 +2,7 @@
 // more waits until every thread knows it.
 
 import t from 'tap'
-import { adopt, lessOf, raisesOver, sharesOf } from '../../../src/core/fleet/adopt.ts'
+import { adopt, raisesOver, sharesOf } from '../../../src/core/fleet/adopt.ts'
 import {
   ABORT,
   after,
@@ -95,17 +95,4 @@ await t.test('more is what a version gets that has to prove itself', async (t) =
   t.ok(raisesOver(shares.shifting, promoted), 'a promotion from less than 100 %')
   t.notOk(raisesOver(sharesOf(BAKING.state), promoted))
   t.notOk(raisesOver(promoted, shares.idle), 'the previous stable has proven itself')
-})
-
-await t.test('of a row that cannot be stored yet, what is less is done at once', async (t) => {
-  const inForce = { stable: 'v1', candidate: 'v2', weight: 5000 }
-  const ended = { stable: 'v3', candidate: 'v2', weight: 0 }
-  t.strictSame(lessOf(inForce, ended), { ...inForce, weight: 0 })
-  t.strictSame(lessOf(inForce, { ...ended, candidate: 'v4', weight: 500 }), {
-    ...inForce,
-    weight: 0,
-  })
-  t.equal(lessOf(inForce, { ...ended, weight: 7000 }), null, 'more waits')
-  t.equal(lessOf(inForce, { stable: 'v2', candidate: 'v4', weight: 500 }), null, 'it is stable now')
-  t.equal(lessOf({ ...inForce, stable: null }, ended), null, 'the rest would have nowhere to go')
 })

@@ -79,7 +79,7 @@ await t.test('whichever try was accepted, it is known to be its own', (t) => {
   if (body === undefined) throw new Error('nothing was tried')
   const held = { ...stored(replica.document, { writer: 'edge-2', save: 2 }), body }
   const outcome = replica.wasRead(replica.asking, { found: 'document', stored: held }, NOW)
-  t.match(outcome, { outcome: null, effects: [], said: [], next: null })
+  t.match(outcome, { outcome: null, effects: [], next: null })
   t.match(replica.confirmed, at(epoch, 'edge-2'))
   t.notOk(replica.isDirty)
   t.end()
@@ -238,7 +238,7 @@ await t.test('its own decision, told back before the answer, is confirmed', asyn
   const proposal = sent(replica)
   const { body } = proposal.proposal
   const back: Stored = { position: at(4, 'edge-2'), base: null, save: 2, body }
-  t.match(replica.heard(changed(back), NOW), { effects: [], said: [], next: null })
+  t.match(replica.heard(changed(back), NOW), { effects: [], next: null })
   t.notOk(replica.isDirty)
   const answer = { result: 'accepted', position: at(4, 'edge-2'), save: 2 } as const
   t.equal(replica.wasAnswered(proposal, answer, NOW).next, null)
