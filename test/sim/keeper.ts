@@ -2,7 +2,6 @@
 // out, saves the node's own copy, and does what the replica says.
 
 import type { Effect, RolloutEvent, ServiceDocument } from '../../src/core/events.ts'
-import { lessOf } from '../../src/core/fleet/adopt.ts'
 import { type Kept, mayWait } from '../../src/core/fleet/kept.ts'
 import type { StoreAnswer, StoreReading } from '../../src/core/fleet/ledger.ts'
 import type { Changed } from '../../src/core/fleet/message.ts'
@@ -83,8 +82,8 @@ export class SimKeeper implements Hands {
   /** What this process knows to be on the disk; null: nothing. */
   #copied: ServiceState | null = null
   #willCopy = false
-  /** The decisions without the raise that is not accepted yet. */
-  #trailBefore: Trail | null = null
+  /** The decisions behind each revision, as a raise that is not accepted may be taken back. */
+  readonly #trails = new Map<number, Trail | null>()
 
   constructor(
     around: Surroundings,
@@ -95,6 +94,7 @@ export class SimKeeper implements Hands {
     this.#carrier = new Carrier(this)
     this.replica = new Replica(around.node, { document, kept })
     this.trail = trail
+    this.#note()
     this.resident = new Set(versionsInUse(document.state))
     this.row = rowOf(document)
     const entry = { effect: 'journal', kind: 'fleet', by: 'node', weight: 0 } as const
@@ -123,9 +123,7 @@ export class SimKeeper implements Hands {
 
   #decided(stepped: Stepped, order: { event: RolloutEvent; told?: Told | undefined }): void {
     const before = this.document
-    const wasRaised = this.replica.isRaised
     this.replica.decided(stepped)
-    if (this.replica.isRaised && !wasRaised) this.#trailBefore = this.trail
     const { epoch } = stepped.document.state
     if (epoch === before.state.epoch) {
       if (stepped.effects.length > 0) this.#carrier.take(new Job(stepped.effects, { epoch }))
@@ -135,6 +133,7 @@ export class SimKeeper implements Hands {
     // What is taken back was granted before.
     const isTaken = event.event === 'unsaved'
     const id = this.#extend(isTaken ? null : grantOf(before, stepped.document))
+    this.#note()
     this.#around.note(() => `${this.#around.node} #${id} decides ${event.event}: ${stepped.note}`)
     this.#around.onDecided({ before, after: stepped.document, id })
     const stone = stoneOf(before, stepped.document)
@@ -143,6 +142,10 @@ export class SimKeeper implements Hands {
     }
     const job: Job = new Job(stepped.effects, { epoch, done })
     this.#carrier.take(job)
+  }
+
+  #note(): void {
+    this.#trails.set(this.document.state.epoch, this.trail)
   }
 
   #extend(grant: string | null): number {
@@ -214,6 +217,7 @@ export class SimKeeper implements Hands {
       if (epoch !== stored.position.epoch) this.#extend(null)
     }
     if (outcome.outcome === 'restore') this.#extend(null)
+    this.#note()
     if (outcome.outcome !== null && outcome.outcome !== 'same') {
       const { candidate, rollout, stable, tombstones = [], weight } = this.document.state
       this.#around.note(
@@ -243,7 +247,6 @@ export class SimKeeper implements Hands {
 
   #assign({ candidate, stable, weight }: Omit<Row, 'rollout'>): void {
     const isKnown = [stable, candidate].every((one) => one === null || this.resident.has(one))
-    if (!isKnown) this.row = lessOf(this.row, { stable, candidate, weight }) ?? this.row
     if (!isKnown || !this.replica.allows({ stable, candidate, weight }, this.row)) return
     const rollout = this.document.state.rollout?.id ?? null
     this.row = { stable, candidate, weight, rollout }
@@ -291,7 +294,7 @@ export class SimKeeper implements Hands {
     if (document.state.epoch < (kept.confirmed?.epoch ?? 0)) {
       throw new Broken(`${this.#around.node} saves less than what is confirmed of it`)
     }
-    const trail = this.replica.isRaised ? this.#trailBefore : this.trail
+    const trail = this.#trails.get(document.state.epoch) ?? null
     this.#copied = document.state
     this.#around.save({ document, kept, trail, clockMs: this.#around.now() })
   }
@@ -344,24 +347,21 @@ export class SimKeeper implements Hands {
         this.#took(outcome, stored)
         const isNot = answer.result === 'fenced' || answer.result === 'failed'
         if (isNot && raises) this.#takeBack(job, FAILED)
-        if (answer.result === 'accepted') {
-          // What was raised since stands on what is accepted.
-          if (this.replica.isRaised && outcome.outcome === null) this.#trailBefore = trail
-          this.#saveSoon()
-        }
+        if (answer.result === 'accepted') this.#saveSoon()
         next()
       },
     )
   }
 
   #takeBack(job: Job, reason: string): void {
+    const safe = this.replica.copy.document.state.epoch
     const taken = this.replica.takeBack(reason, this.#around.now())
     if (taken === null) return
     job.isOver = true
     const { epoch } = this.document.state
     this.#carrier.takeBack(epoch)
     const event = { event: 'unsaved', epoch, weight: 0, reason, pauses: false } as const
-    if (taken.isWhole) this.trail = this.#trailBefore
+    if (taken.isWhole) this.trail = this.#trails.get(safe) ?? null
     this.#decided(taken, { event })
   }
 }
