@@ -26,7 +26,8 @@ export interface FleetPort {
   readonly standing: FleetStanding
   /** Connects and joins; resolves when that has succeeded, or after a bounded wait without it. */
   start(listener: FleetListener): Promise<void>
-  read(service: string): Promise<StoreReading>
+  /** @param knownTerm the largest term that is known of it */
+  read(service: string, knownTerm: number): Promise<StoreReading>
   /** The positions and saves that the ledger holds now; what cannot be asked is left out. */
   positions(
     services: readonly string[],
@@ -44,7 +45,9 @@ export interface FleetPort {
     count: number,
   ): Promise<readonly (JournalEntry & { readonly node: string })[] | { readonly failed: string }>
   knowledge(): FleetKnowledge
-  /** Whether a node can be waited for, with its name; without this one. */
+  /** The service is not in this node's file any more: nothing is wrong with it here. */
+  forget(service: string): void
+  /** The nodes that can be waited for, without this one. */
   others(): readonly string[]
   /** Gives the lease back and takes it no more: this node is about to stop. */
   resign(): void

@@ -163,8 +163,8 @@ export class RedisFleet implements FleetPort {
     }
   }
 
-  read(service: string): Promise<StoreReading> {
-    return this.#store.read(service)
+  read(service: string, knownTerm: number): Promise<StoreReading> {
+    return this.#store.read(service, knownTerm)
   }
 
   positions(
@@ -203,6 +203,7 @@ export class RedisFleet implements FleetPort {
       redis: redisText(this.#options.redis),
       awaySinceMs: this.#awaySinceMs,
       members: membersAt(this.#heartbeat.book, this.#monotonic()),
+      hindrance: this.#state.barred ?? this.#state.blocked,
       degraded: this.#troubles.sentences,
     }
   }
@@ -211,6 +212,10 @@ export class RedisFleet implements FleetPort {
     return membersAt(this.#heartbeat.book, this.#monotonic())
       .filter(({ node, isLive }) => isLive && node !== this.node)
       .map(({ node }) => node)
+  }
+
+  forget(service: string): void {
+    this.#store.forget(service)
   }
 
   resign(): void {

@@ -2,6 +2,7 @@
 // entries of all and the time of Redis. A heartbeat that is not answered in time is how a paused
 // Redis is noticed.
 
+import { FORMAT } from '../core/fleet/document-form.ts'
 import {
   BEAT_EVERY_MS,
   EMPTY_BOOK,
@@ -18,7 +19,7 @@ import { CALL_MS } from './connection.ts'
 import type { Keys } from './keys.ts'
 import type { FleetOptions } from './options.ts'
 import { type Repeat, repeat } from './repeat.ts'
-import { BEAT, FORMAT, LEAVE } from './scripts.ts'
+import { BEAT, LEAVE } from './scripts.ts'
 import type { Troubles } from './troubles.ts'
 import { Overdue, within } from './within.ts'
 

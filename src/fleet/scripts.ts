@@ -6,6 +6,7 @@
 // term is raised and what it held at that moment is kept as `base`. Whoever comes first does it.
 
 import { createHash } from 'node:crypto'
+import { FORMAT } from '../core/fleet/document-form.ts'
 
 export interface Script {
   readonly name: string
@@ -18,9 +19,6 @@ function script(name: string, ...parts: readonly string[]): Script {
   return { name, text, sha: createHash('sha1').update(text).digest('hex') }
 }
 
-/** Of documents and of nodes' entries; what is newer is left alone. */
-export const FORMAT = 1
-
 const NOW = `
 local function now_ms()
   local t = redis.call('TIME')
@@ -32,6 +30,12 @@ local function int(n) return string.format('%.0f', n) end`
 const HELD = `
 local function int(n) return string.format('%.0f', n) end
 local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
+-- Terms are of the server's time, with some of its process behind it: two servers that know nothing
+-- of each other, as behind a fail-over, begin no same one.
+local function term_after(known)
+  local t = redis.call('TIME')
+  return math.max(known, t[1] * 1000000 + t[2]) + 1 + tonumber(string.sub(run, 1, 3), 16)
+end
 local function held(key, known)
   local h = redis.pcall('HMGET', key, 'format', 'term', 'server', 'base', 'docTerm', 'epoch',
     'writer', 'save', 'lease', 'body')
@@ -54,7 +58,7 @@ local function held(key, known)
   end
   d.position = int(d.docTerm) .. '.' .. int(d.epoch) .. '.' .. d.writer
   if h[3] ~= run or known > d.term then
-    d.term = math.max(d.term, known) + 1
+    d.term = term_after(math.max(d.term, known))
     d.base = d.position
     redis.call('HSET', key, 'term', int(d.term), 'server', run, 'base', d.base)
   end
@@ -110,7 +114,9 @@ local kind, d = held(KEYS[1], known)
 if kind == 'error' then return d end
 if kind == 'nothing' then
   if expected ~= '' then return { 'conflict', { 'nothing' } } end
-  d = { term = known + 1, base = '', lease = 0, save = 0, epoch = -1 }
+  d = { term = term_after(known), base = '', lease = 0, save = 0, epoch = -1 }
+  -- What is begun by who knows nothing is of term 1: below whatever others may put back.
+  if known == 0 then d.first, d.base = 1, '1.' .. int(epoch) .. '.' .. writer end
 elseif kind ~= 'document' then
   return { kind, d }
 else
@@ -119,7 +125,7 @@ else
   if epoch < d.epoch then return { 'back', int(d.epoch) } end
 end
 local new = epoch ~= d.epoch
-if new then d.docTerm, d.epoch, d.writer = d.term, epoch, writer end
+if new then d.docTerm, d.epoch, d.writer = d.first or d.term, epoch, writer end
 d.save = d.save + 1
 d.lease = math.max(d.lease, lease or 0)
 redis.call('HSET', KEYS[1], 'format', '${FORMAT}', 'term', int(d.term), 'server', run,

@@ -2,14 +2,14 @@
 // is and told; nothing here repairs or deletes.
 
 import type { StoreAnswer, StoreProposal, StoreReading } from '../control/fleet-port.ts'
-import { bodyComplaint } from '../core/fleet/document-form.ts'
+import { bodyComplaint, FORMAT } from '../core/fleet/document-form.ts'
 import { type Position, positionText } from '../core/fleet/position.ts'
 import type { Body, Stored } from '../core/fleet/stored.ts'
 import { failureSentence } from './advice.ts'
 import type { Connection } from './connection.ts'
 import type { Keys } from './keys.ts'
 import type { FleetOptions } from './options.ts'
-import { FORMAT, POSITIONS, PROPOSE, READ } from './scripts.ts'
+import { POSITIONS, PROPOSE, READ } from './scripts.ts'
 import type { Troubles } from './troubles.ts'
 
 /** A document is some kilobytes; what is far beyond would hold up everybody's calls. */
@@ -55,8 +55,9 @@ export class Store {
     this.#terms.set(service, Math.max(this.#terms.get(service) ?? 0, term))
   }
 
-  async read(service: string): Promise<StoreReading> {
+  async read(service: string, knownTerm: number): Promise<StoreReading> {
     const { connection, keys } = this.#options
+    this.sawTerm(service, knownTerm)
     try {
       const answer = listOf(
         await connection.run(READ, {
@@ -75,6 +76,10 @@ export class Store {
     } catch (error) {
       return { found: 'failed', reason: this.#failure(`read service ${service}`, error) }
     }
+  }
+
+  forget(service: string): void {
+    this.#wellAgain(service)
   }
 
   async positions(services: readonly string[]): Promise<ReadonlyMap<string, Place | null>> {

@@ -7,7 +7,7 @@ import type { ServiceView } from '../../src/core/command.ts'
 import type { Body } from '../../src/core/fleet/stored.ts'
 import { Fleet, type FleetNode, type Problem, WITHIN_MS } from './lab.ts'
 
-const NAMES = 'cut lower apart raced bad gone less odd form wrong kept hung calm'
+const NAMES = 'cut lower apart raced stays bad gone less odd form wrong kept hung calm'
 const services = Object.fromEntries(NAMES.split(' ').map((name) => [name, {}]))
 const fleet = await Fleet.start(t, { services, relayed: ['a', 'b', 'c'] })
 const all = fleet.some()
@@ -45,7 +45,9 @@ await t.test(
     await fleet.deploy('lower', a)
     fleet.relay('c').cut()
     await stands([c], 'cut-off')
-    t.match(await c.does('POST cut/rollout/abort'), { rollout: null, candidate: { weight: 0 } })
+    const cut = await c.does('POST cut/rollout/abort')
+    t.match(cut, { rollout: null, candidate: { weight: 0 } })
+    t.strictSame(cut.convergence?.waiting.toSorted(), ['a', 'b'], 'nobody else can have heard')
     t.match(await c.weight('lower', 20), { candidate: { weight: 20 } })
     const { body, status } = await c.api('PUT lower/weight', {
       body: { candidate: 30, force: true },
@@ -126,6 +128,18 @@ await t.test('what an abort has overtaken is not answered as done', async (t) =>
   t.match(body, { type: 'urn:vertex:problem:overtaken' })
   t.match(await aborted, { rollout: null })
   await fleet.agree('raced')
+})
+
+await t.test('what was done and is not confirmed is answered as done', async (t) => {
+  await fleet.deploy('stays', a)
+  const [leader] = await fleet.leader()
+  await leader.does('POST stays/rollout/pause')
+  fleet.relay(leader.name).hold()
+  const { convergence, rollout } = await leader.does('POST stays/rollout/resume')
+  fleet.relay(leader.name).release()
+  t.equal(rollout?.paused, false)
+  t.ok((convergence?.waiting.length ?? 0) > 0)
+  await fleet.seen('stays', (view) => view.rollout?.paused === false)
 })
 
 await t.test(

@@ -120,7 +120,7 @@ await t.test('a document that is too large to be told to all is read by each', a
     a.heard.broadcasts.find(({ message }) => message === 'changed'),
     { stored: null },
   )
-  t.match(await a.fleet.read('shop'), { found: 'document' })
+  t.match(await a.fleet.read('shop', 0), { found: 'document' })
 })
 
 await t.test('a proposal whose answer was lost may have been accepted', async (t) => {
@@ -143,10 +143,10 @@ await t.test('a proposal whose answer was lost may have been accepted', async (t
     await isCutOff(node)
     server.resume()
     await leads(node)
-    const reading = await node.fleet.read('shop')
+    const reading = await node.fleet.read('shop', 0)
     const position = reading.found === 'document' ? reading.stored.position : null
     if (position?.epoch === 1) continue
-    t.strictSame(position, { term: 1, epoch, writer: 'a' }, 'our own position')
+    t.match(position, { epoch, writer: 'a' }, 'our own position')
     return
   }
   t.fail('no proposal was under way as Redis was paused')

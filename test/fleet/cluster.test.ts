@@ -54,5 +54,5 @@ await t.test('a fleet works on a cluster and comes back after its outage', async
       [a, b].some(({ fleet }) => fleet.standing.standing === 'leading'),
     withinMs: 8_000,
   })
-  t.strictSame(await a.fleet.read('service-1'), { found: 'nothing' })
+  t.strictSame(await a.fleet.read('service-1', 0), { found: 'nothing' })
 })

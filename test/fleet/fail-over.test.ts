@@ -28,7 +28,8 @@ await t.test('a replica takes over, as the sentinel says', async (t) => {
   await follows(b)
   const body = (epoch: number) => ({ body: bodyOf('shop', { epoch }), lease: 1, knownTerm: 0 })
   t.match(await a.fleet.propose('shop', { ...body(1), expected: null }), { result: 'accepted' })
-  const one = { term: 1, epoch: 1, writer: 'a' }
+  const term = await master.term('shop')
+  const one = { term, epoch: 1, writer: 'a' }
   const isCopied = async (): Promise<boolean> =>
     (await replica.cli('HGET', 'vertex:{svc:shop}:doc', 'epoch')) === '1'
   await until('the replica has it', { is: isCopied })
@@ -47,9 +48,10 @@ await t.test('a replica takes over, as the sentinel says', async (t) => {
     is: () => [a, b].some(({ fleet }) => fleet.standing.standing === 'leading'),
   })
   const leader = [a, b].find(({ fleet }) => fleet.standing.standing === 'leading') ?? a
-  const reading = await leader.fleet.read('shop')
+  const reading = await leader.fleet.read('shop', 0)
   t.match(reading, { stored: { position: one, base: one } }, 'the second is lost, and it shows')
   const lease = leader.fleet.standing.lease
   const again = await leader.fleet.propose('shop', { ...body(3), lease, expected: one })
-  t.match(again, { position: { term: 2, epoch: 3 } }, 'what is decided now is of a new term')
+  t.match(again, { position: { epoch: 3 } })
+  t.ok((await replica.term('shop')) > term, 'what is decided now is of a new term')
 })

@@ -130,4 +130,9 @@ export class RedisServer {
   cli(...words: readonly string[]): Promise<string> {
     return cli(this.port, ...words)
   }
+
+  /** The term of the last decision about a service: a server's terms begin with its time. */
+  async term(service: string): Promise<number> {
+    return Number(await this.cli('HGET', `vertex:{svc:${service}}:doc`, 'docTerm'))
+  }
 }

@@ -110,8 +110,9 @@ await t.test('a leader that is fenced off by what was lost takes a later lease',
   const server = await RedisServer.start(t)
   const node = await fleetNode(t, { node: 'a', redis: single(server.port) })
   await leads(node)
-  const propose = (lease: number | null, epoch: number) => {
-    const expected = epoch === 1 ? null : { term: 1, epoch: epoch - 1, writer: 'a' }
+  const propose = async (lease: number | null, epoch: number) => {
+    const term = await server.term('shop')
+    const expected = epoch === 1 ? null : { term, epoch: epoch - 1, writer: 'a' }
     const body = bodyOf('shop', { epoch })
     return node.fleet.propose('shop', { body, lease, knownTerm: 0, expected })
   }

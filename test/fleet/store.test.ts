@@ -17,26 +17,28 @@ await t.test('a document is replaced by whoever knows what is there', async (t) 
   const server = await RedisServer.start(t)
   const { fleet: a } = await fleetNode(t, { node: 'a', redis: single(server.port) })
   const { fleet: b, heard } = await fleetNode(t, { node: 'b.example', redis: single(server.port) })
-  t.strictSame(await a.read('shop'), { found: 'nothing' })
+  t.strictSame(await a.read('shop', 0), { found: 'nothing' })
 
   const first = await a.propose('shop', { ...proposal(1), expected: null })
   const one = { term: 1, epoch: 1, writer: 'a' }
   t.strictSame(first, { result: 'accepted', position: one, save: 1 })
   await until('b hears of it', { is: () => heard.broadcasts.some((m) => m.message === 'changed') })
-  const stored = { position: one, base: null, save: 1, body: bodyOf('shop', { epoch: 1 }) }
+  const stored = { position: one, base: one, save: 1, body: bodyOf('shop', { epoch: 1 }) }
   const news = heard.broadcasts.find((m) => m.message === 'changed')
   t.strictSame(news, { message: 'changed', service: 'shop', position: one, save: 1, stored })
 
   const late = await b.propose('shop', { ...proposal(1), expected: null })
   t.strictSame(late, { result: 'conflict', stored }, 'the first has won')
   const second = await b.propose('shop', { ...proposal(2), expected: one })
-  const two = { term: 1, epoch: 2, writer: 'b.example' }
+  const term = await server.term('shop')
+  t.ok(term > 1, 'what is begun by who knows nothing is below all that is decided later')
+  const two = { term, epoch: 2, writer: 'b.example' }
   t.strictSame(second, { result: 'accepted', position: two, save: 2 })
   t.match(await a.propose('shop', { ...proposal(2), expected: one }), {
     result: 'conflict',
     stored: { position: two },
   })
-  const nowhere = { term: 1, epoch: 9, writer: 'a' }
+  const nowhere = { term, epoch: 9, writer: 'a' }
   t.match(await a.propose('other', { ...proposal(10), expected: nowhere }), {
     result: 'conflict',
     stored: null,
@@ -65,7 +67,7 @@ await t.test('newer evidence keeps its position and is told without the document
   })
   const news = heard.broadcasts.find((m) => m.message === 'changed' && m.save === 2)
   t.match(news, { position, stored: null })
-  t.match(await a.read('shop'), {
+  t.match(await a.read('shop', 0), {
     stored: { save: 2, body: bodyOf('shop', { epoch: 4, note: 'new' }) },
   })
   t.match(await a.propose('shop', { ...proposal(3), expected: position }), {
@@ -86,7 +88,7 @@ await t.test('an earlier holder of the lease is fenced off', async (t) => {
   })
   const any = await fleet.propose('shop', { ...proposal(2), expected })
   t.match(any, { result: 'accepted' }, 'what any node may write is not fenced')
-  const after = { term: 1, epoch: 2, writer: 'a' }
+  const after = { term: await server.term('shop'), epoch: 2, writer: 'a' }
   t.match(await fleet.propose('shop', { ...proposal(3, { lease: 6 }), expected: after }), {
     result: 'fenced',
   })
@@ -102,25 +104,48 @@ await t.test('another server process begins another term, with what it held as b
   await fleet.propose('shop', { ...proposal(1), expected: null })
   const one = { term: 1, epoch: 1, writer: 'a' }
   await fleet.propose('shop', { ...proposal(2), expected: one })
+  const term = await server.term('shop')
   const dump = await server.cli('HGETALL', DOC)
   await server.restartEmpty()
   // What a server that saved its data would hold: an older document of the process before.
   const fields = dump.split('\n')
   await server.cli('HSET', DOC, ...fields, 'later', 'kept')
   await until('the node is back', { is: () => fleet.knowledge().awaySinceMs === null })
-  const two = { term: 1, epoch: 2, writer: 'a' }
-  t.match(await fleet.read('shop'), { stored: { position: two, base: two, save: 2 } })
+  const two = { term, epoch: 2, writer: 'a' }
+  t.match(await fleet.read('shop', 0), { stored: { position: two, base: two, save: 2 } })
   const third = await fleet.propose('shop', { ...proposal(3), expected: two })
-  t.match(third, { position: { term: 2, epoch: 3, writer: 'a' }, save: 3 })
-  t.match(await fleet.read('shop'), { stored: { base: two } })
+  const next = await server.term('shop')
+  t.ok(next > term)
+  t.match(third, { position: { term: next, epoch: 3, writer: 'a' }, save: 3 })
+  t.match(await fleet.read('shop', 0), { stored: { base: two } })
   t.equal(await server.cli('HGET', DOC, 'later'), 'kept', 'unknown fields stay')
 
   await server.restartEmpty()
   await until('the node is back', { is: () => fleet.knowledge().awaySinceMs === null })
-  t.strictSame(await fleet.read('shop'), { found: 'nothing' })
-  const restored = await fleet.propose('shop', { ...proposal(3, { knownTerm: 2 }), expected: null })
-  t.match(restored, { position: { term: 3, epoch: 3, writer: 'a' } }, 'terms do not go back')
-  t.match(await fleet.read('shop'), { stored: { base: null } })
+  t.strictSame(await fleet.read('shop', 0), { found: 'nothing' })
+  // A clock that was far ahead, by then, must not make an earlier term of a later one.
+  const knownTerm = next + 3_600_000_000
+  const restored = await fleet.propose('shop', { ...proposal(3, { knownTerm }), expected: null })
+  t.match(restored, { result: 'accepted' })
+  t.ok((await server.term('shop')) > knownTerm, 'terms do not go back')
+  t.match(await fleet.read('shop', 0), { stored: { base: null } })
+})
+
+await t.test('two servers that go on from one state begin two terms', async (t) => {
+  const first = await RedisServer.start(t, { lines: ['appendonly no'] })
+  const a = await fleetNode(t, { node: 'a', redis: single(first.port) })
+  await a.fleet.propose('shop', { ...proposal(1), expected: null })
+  const fields = (await first.cli('HGETALL', DOC)).split('\n')
+  const second = await RedisServer.start(t)
+  await second.cli('HSET', DOC, ...fields)
+  await first.restartEmpty()
+  await first.cli('HSET', DOC, ...fields)
+  await until('the node is back', { is: () => a.fleet.knowledge().awaySinceMs === null })
+  const b = await fleetNode(t, { node: 'b', redis: single(second.port) })
+  await a.fleet.read('shop', 0)
+  await b.fleet.read('shop', 0)
+  const [one, other] = [await first.cli('HGET', DOC, 'term'), await second.cli('HGET', DOC, 'term')]
+  t.not(one, other)
 })
 
 await t.test('what cannot be used is told and left alone', async (t) => {
@@ -136,7 +161,7 @@ await t.test('what cannot be used is told and left alone', async (t) => {
     await server.cli('DEL', DOC)
     for (const command of commands) await server.cli(...command)
     const before = await server.cli('DUMP', DOC)
-    const reading = await fleet.read('shop')
+    const reading = await fleet.read('shop', 0)
     t.match(reading, { found: 'damage', text: sentence })
     t.match(fleet.knowledge().degraded, [sentence])
     const answer = await fleet.propose('shop', { ...proposal(1), expected: null })
@@ -149,7 +174,7 @@ await t.test('what cannot be used is told and left alone', async (t) => {
   t.strictSame(fleet.knowledge().degraded, [], 'it is well again')
   for (const body of ['{', '[]', JSON.stringify(bodyOf('other', { epoch: 1 }))]) {
     await server.cli('HSET', DOC, 'body', body)
-    t.match(await fleet.read('shop'), { found: 'damage', text: /its body cannot be used/ })
+    t.match(await fleet.read('shop', 0), { found: 'damage', text: /its body cannot be used/ })
   }
 })
 
@@ -160,7 +185,7 @@ await t.test('while Redis is away every call fails at once and says why', async 
   await server.kill()
   await isCutOff(node)
   const began = performance.now()
-  t.match(await node.fleet.read('shop'), { found: 'failed', reason: /Redis is away/ })
+  t.match(await node.fleet.read('shop', 0), { found: 'failed', reason: /Redis is away/ })
   t.match(await node.fleet.propose('shop', { ...proposal(1), expected: null }), {
     result: 'failed',
     reason: /Redis is away/,

@@ -96,7 +96,7 @@ const MUTATIONS: readonly Mutation[] = [
     file: 'src/core/fleet/reconcile.ts',
     change: [
       [
-        'return order > 0 ? adopted(known, stored, now) : restored(known, now)',
+        'return isTheirs ? adopted(known, stored, now) : restored(known, now)',
         'return adopted(known, stored, now)',
       ],
     ],

@@ -134,13 +134,15 @@ export class Server {
       throw new Broken(`${writer} proposes revision ${epoch} behind ${held.position.epoch}`)
     }
     const term = held?.term ?? this.#termAfter(knownTerm, nowMs)
+    // What is begun by who knows nothing is of term 1: below whatever others may put back.
+    const first = held === null && knownTerm === 0 ? { term: 1, epoch, writer } : null
     const isNew = held === null || epoch !== held.position.epoch
     const row: Row = {
       term,
       server: this.run,
       lease: Math.max(held?.lease ?? 0, lease ?? 0),
-      base: held?.base ?? null,
-      position: isNew ? { term, epoch, writer } : held.position,
+      base: held?.base ?? first,
+      position: first ?? (isNew ? { term, epoch, writer } : held.position),
       save: (held?.save ?? 0) + 1,
       body,
     }

@@ -48,9 +48,9 @@ export class Errands {
     const { port } = this.#parts
     for (let waitedMs = 0; waitedMs < CHANGE_MS; waitedMs += CHANGE_EVERY_MS) {
       if (port.standing.standing !== 'cut-off' || isLess(command, keeper)) return
-      const { awaySinceMs, degraded } = port.knowledge()
-      // Where something is wrong no node will lead soon.
-      if (awaySinceMs !== null || degraded.length > 0) return
+      const { awaySinceMs, hindrance } = port.knowledge()
+      // What hinders this node nearly always hinders them all.
+      if (awaySinceMs !== null || hindrance !== null) return
       await new Promise((resolve) => setTimeout(resolve, CHANGE_EVERY_MS))
     }
   }

@@ -117,7 +117,7 @@ export class Replication {
     const held: Held = { replica, blocked: null, underWay: 0 }
     this.#held.set(name, held)
     const { asking } = replica
-    const { lease, read } = await this.#firstRead(name, saved !== null)
+    const { lease, read } = await this.#firstRead(replica, saved !== null)
     const reading = completedReading(read, strategy)
     if (reading.found === 'damage') held.blocked = reading.text
     const told = [local, reading].flatMap((one) => (one.found === 'damage' ? [one.text] : []))
@@ -144,11 +144,12 @@ export class Replication {
    * Reads a service under the lease that this node has, if any. Where nothing is kept here, until
    * there is something or this node leads.
    */
-  async #firstRead(service: string, isKept: boolean) {
+  async #firstRead({ document, term: knownTerm }: Replica, isKept: boolean) {
     const { port } = this.#parts
+    const { service } = document.state
     for (let waitedMs = 0; ; waitedMs += FIRST_READ_EVERY_MS) {
       const { lease } = port.standing
-      const read = await port.read(service)
+      const read = await port.read(service, knownTerm)
       const isOver = waitedMs >= FIRST_READ_MS || lease !== null
       if (isKept || read.found !== 'nothing' || isOver) return { lease, read }
       await new Promise((resolve) => setTimeout(resolve, FIRST_READ_EVERY_MS))
@@ -259,7 +260,7 @@ export class Replication {
     if (held === undefined) return false
     const { clock, port } = this.#parts
     const { asking } = held.replica
-    const reading = completedReading(await port.read(name), strategy)
+    const reading = completedReading(await port.read(name, held.replica.term), strategy)
     if (reading.found === 'failed') return false
     if (reading.found === 'damage') {
       this.#block(held, reading.text)

@@ -293,6 +293,7 @@ export class Shared implements FleetListener {
   }
 
   forget(service: string): void {
+    this.#parts.port.forget(service)
     this.#replication.forget(service)
     this.#charges.forget(service)
     this.#convergence.forget(service)

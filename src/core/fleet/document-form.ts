@@ -1,6 +1,9 @@
 // The form that a saved document must have to be used, wherever it was saved. It looks only at
 // what the control loop relies on at once; the rest was written by the same program.
 
+/** Of a fleet's documents and of its nodes' entries; what is newer is left alone. */
+export const FORMAT = 1
+
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

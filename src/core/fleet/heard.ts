@@ -3,7 +3,7 @@
 
 import type { Answer, Command } from '../command.ts'
 import type { NodeCounters } from '../counters.ts'
-import { bodyComplaint } from './document-form.ts'
+import { bodyComplaint, FORMAT } from './document-form.ts'
 import type { Applied, Broadcast, Changed, Letter, VersionInterval } from './message.ts'
 import type { Position } from './position.ts'
 import type { Body, Stored } from './stored.ts'
@@ -43,10 +43,13 @@ function readStored(value: unknown, service: string): Stored | null {
   return { position, base, save: save as number, body: body as Body }
 }
 
-function readChanged({ service, position, save, stored }: Fields): Changed | null {
+function readChanged({ format, position, save, service, stored }: Fields): Changed | null {
   if (typeof service !== 'string' || !isPosition(position)) return null
   if (typeof save !== 'number' || !Number.isSafeInteger(save)) return null
-  return { message: 'changed', service, position, save, stored: readStored(stored, service) }
+  // What a newer release has written is told as that when it is read.
+  const isOurs = typeof format === 'number' && format <= FORMAT
+  const known = isOurs ? readStored(stored, service) : null
+  return { message: 'changed', service, position, save, stored: known }
 }
 
 function readApplied({ atMs, node, position, service }: Fields): Applied | null {

@@ -4,6 +4,8 @@
 //   what was confirmed last     same                              propose ours
 //   something later             adopt theirs                      adopt theirs, say what is lost
 //   something earlier, nothing  restore ours: Redis has lost it   restore ours
+//   somebody's older state,
+//     put back after a loss     restore ours over it              restore ours over it
 //   nothing was ever held       propose ours                      propose ours
 //
 // One thing is stronger than this order: a rollout that has a tombstone on either side has ended,
@@ -32,7 +34,7 @@ export interface Known {
   /** This node has decided something since. */
   readonly isDirty: boolean
   /** What it was; those that leave a tombstone have no text, as they hold in any case. */
-  readonly pending?: readonly Pending[]
+  readonly pending: readonly Pending[]
   readonly stored: Stored | null
   /** This node. */
   readonly node: string
@@ -66,7 +68,18 @@ export function reconcile(known: Known, now: number): Reconciled {
   if (order === 0) {
     return { ...kept, outcome: isDirty ? 'propose' : 'same', mustPropose: isDirty }
   }
-  return order > 0 ? adopted(known, stored, now) : restored(known, now)
+  const isTheirs = order > 0 && !isOutdated(stored, confirmed)
+  return isTheirs ? adopted(known, stored, now) : restored(known, now)
+}
+
+/**
+ * The ledger had been emptied, and who was there first has put back less than this node knows of
+ * the same history; nothing was decided on top of it since.
+ */
+function isOutdated({ body, position }: Stored, confirmed: Position | null): boolean {
+  const back = body.restored?.at(-1)
+  if (confirmed === null || back === undefined || back.term !== confirmed.term) return false
+  return back.epoch < confirmed.epoch && position.epoch === back.epoch + 1
 }
 
 function adopted(known: Known, stored: Stored, now: number): Reconciled {
@@ -108,7 +121,8 @@ function restored(known: Known, now: number): Reconciled {
   const document = { ...entombed.document, state: { ...state, epoch, rollouts } }
   const was = stored === null ? 'nothing' : `revision ${stored.position.epoch}`
   // Of one term the earlier is a part of the later; of two it may be of another history.
-  const isOther = stored !== null && stored.position.term !== confirmed?.term
+  const isOutOfDate = stored !== null && isOutdated(stored, confirmed)
+  const isOther = stored !== null && stored.position.term !== confirmed?.term && !isOutOfDate
   const said = [
     `Redis had lost revision ${confirmed?.epoch ?? 0} and held ${was}: ${known.node} puts it back`,
     ...(isOther ? [mayBeLost(stored.position)] : []),
@@ -150,7 +164,6 @@ export function journaled(said: readonly string[], { weight }: ServiceState): re
 function notHolding({ isDirty, node, pending }: Known, { position }: Stored): readonly string[] {
   if (!isDirty) return []
   const instead = `the fleet has decided revision ${position.epoch} on ${position.writer} without knowing of it`
-  if (pending === undefined) return [`what ${node} has decided alone does not hold: ${instead}`]
   return pending
     .filter(({ text }) => text !== '')
     .map(({ epoch, text }) => `revision ${epoch} of ${node} does not hold (${text}): ${instead}`)

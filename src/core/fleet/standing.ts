@@ -55,6 +55,8 @@ export interface FleetKnowledge {
   /** Milliseconds since 1970 when it was lost; null: it is there. */
   readonly awaySinceMs: number | null
   readonly members: readonly Member[]
+  /** Why this node could not lead, whoever does, as a clause; null when it could. */
+  readonly hindrance: string | null
   /** Sentences about what does not work as it should; empty when all is well. */
   readonly degraded: readonly string[]
 }

@@ -33,8 +33,12 @@ await t.test('a document that cannot be used is left out of the news', async (t)
     { ...stored, body: { ...body, document: { state: { ...state, service: 'x' }, facts: {} } } },
   ]
   for (const one of wrong) {
-    const news = readBroadcast(JSON.stringify({ ...changed, stored: one }))
+    const news = readBroadcast(JSON.stringify({ ...changed, format: 1, stored: one }))
     t.strictSame(news, { ...changed, stored: null })
+  }
+  for (const format of [2, '1', undefined]) {
+    const news = readBroadcast(JSON.stringify({ ...changed, format }))
+    t.strictSame(news, { ...changed, stored: null }, 'another release has to be read')
   }
   const counters = { rollout: 'shop-1', nodes: {} }
   t.equal(bodyComplaint({ ...body, counters }, 'shop'), null)
