@@ -1,5 +1,5 @@
 // How soon is a change in force everywhere? Five real nodes and a real Redis: 500 changes of a
-// weight, each asked of the next node, and 100 aborts, timed from the sending of the request until
+// weight, each asked of the next node, and 200 aborts, timed from the sending of the request until
 // the last node says that it serves by the change (and until the answer, which comes when all have
 // said so and the disks have it). What the nodes say is held against the traffic: clients send
 // through all five, and once 0 %, 100 % or an abort is answered, no request that is sent from then
@@ -23,7 +23,7 @@ import { bench, type Check, progress } from './lab/report.ts'
 import type { Asking, Reply } from './lab/vertex.ts'
 
 const NODES = 5
-const ABORTS_OF_CHANGES = 1 / 5
+const ABORTS_OF_CHANGES = 2 / 5
 const RATE = 500
 /** So long does a change that traffic can contradict stand alone. */
 const LOOKED_AT_MS = 60
