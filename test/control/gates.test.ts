@@ -57,7 +57,8 @@ async function isAlive(pid: number): Promise<boolean> {
 }
 
 await t.test('a program with exit code 0 lets the candidate have its first share', async (t) => {
-  const script = 'echo "$VERTEX_SERVICE $VERTEX_VERSION $VERTEX_TARGETS $VERTEX_WEIGHT" > told'
+  const words = '$VERTEX_SERVICE $VERTEX_VERSION $VERTEX_TARGETS $VERTEX_WEIGHT'
+  const script = `echo "${words}$NODE_COMPILE_CACHE" > told` // which .taprc sets for Vertex
   await withNode([shell(`sleep 0.2; ${script}`)], async (node, stateDir) => {
     t.equal(codeOf(await node.deploy()), 'ok')
     await until('the gate', async () => (await node.view()).rollout?.gates !== null)
@@ -68,7 +69,7 @@ await t.test('a program with exit code 0 lets the candidate have its first share
     t.strictSame(rollout?.gates?.gates, [{ name: 'smoke', kind: 'command', state: 'running' }])
     await until('the first step', () => node.row().weight === 500)
     const told = await readFile(join(stateDir, 'told'), 'utf8')
-    t.equal(told, 'shop v2 http://127.0.0.1:9002 5\n', 'it was told of what it is about')
+    t.equal(told, 'shop v2 http://127.0.0.1:9002 5\n', 'it was told of what it is about, no more')
     const [report] = (await node.view()).rollout?.gateReports ?? []
     t.match(report, { gate: 'smoke', passed: true, reason: 'exit code 0' })
     const entries = (await node.journal()).filter(({ kind }) => kind === 'gate')

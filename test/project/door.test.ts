@@ -53,7 +53,7 @@ await t.test('the Node of today comes through', async (t) => {
   t.match(ended, { code: 0, stdout: /0\.\d+\.\d+/, stderr: '' })
 })
 
-await t.test('in a checkout it keeps what is compiled, also for threads', async (t) => {
+await t.test('it keeps what is compiled, also for threads', async (t) => {
   const checkout = mkdtempSync(join(tmpdir(), 'vertex-door-'))
   t.teardown(() => rmSync(checkout, { recursive: true, force: true }))
   cpSync(join(door, '..'), join(checkout, 'bin'), { recursive: true })

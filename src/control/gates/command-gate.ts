@@ -31,8 +31,10 @@ class Tail {
 
 function environment({ subject }: GateTask): NodeJS.ProcessEnv {
   const { rollout, service, targets, version, weight } = subject
+  // Where the door has Vertex' own modules kept.
+  const { NODE_COMPILE_CACHE: _, ...env } = process.env
   return {
-    ...process.env,
+    ...env,
     VERTEX_SERVICE: service,
     VERTEX_VERSION: version,
     VERTEX_TARGETS: targets.join(' '),
