@@ -7,7 +7,7 @@ import { AdminHost } from './admin/host.ts'
 import { type Board, createBoard } from './board/board.ts'
 import type { Address, Config } from './config/config.ts'
 import { parseStrategy } from './config/strategy.ts'
-import { Control } from './control/control.ts'
+import type { Control } from './control/control.ts'
 import type { FleetPort } from './control/fleet-port.ts'
 import type { Log } from './control/options.ts'
 import type { Answer, Command, NodeView } from './core/command.ts'
@@ -129,7 +129,8 @@ export class Server {
       onNote: (text) => log.warn({}, text),
       onFailed: (failed) => control?.noteFailure(failed),
     })
-    // Its thread takes the longest to load, so it is started early, and listens last.
+    // Its thread takes the longest to load, so it is started early, and listens last. Control's
+    // modules are read while those of the threads are.
     const serving = Promise.withResolvers<Server>()
     const admin = new AdminHost({
       ...{ board, listen: config.admin, token: config.adminToken },
@@ -147,6 +148,7 @@ export class Server {
       onDeath: (text) => log.error({}, text),
     })
     const place = { listen: config.listen }
+    const { Control } = await import('./control/control.ts')
     control = await Control.open({
       ...{ config, board, edge: supervisor, log, parseStrategy, mirror, synthetic },
       mirrorTo: (service, mirrored) => mirror.follow(service, mirrored),
