@@ -115,11 +115,16 @@ await t.test('a decision that was accepted is not lost as one that was not', asy
   const position = at(replica.document.state.epoch, 'edge-2')
   replica.wasAnswered(sent, { result: 'accepted', position, save: 2 }, 5000)
   copies.soon(replica, false)
-  await copies.close()
+  await Promise.resolve()
   t.strictSame(durable, [false, false])
   copies.soon(replica, false)
+  await Promise.resolve()
   t.equal(durable.length, 2, 'and then there is time again')
   await copies.close()
+  t.equal(durable.length, 3)
+  copies.soon(replica, true)
+  await Promise.resolve()
+  t.equal(durable.length, 3, "the directory may be somebody else's by now")
 })
 
 await t.test('what waits is written when a service is taken out', async (t) => {

@@ -50,6 +50,7 @@ interface Copy {
 export class Copies {
   readonly #parts: CopiesParts
   readonly #copies = new Map<string, Copy>()
+  #isClosed = false
 
   constructor(parts: CopiesParts) {
     this.#parts = parts
@@ -81,6 +82,7 @@ export class Copies {
 
   /** Writes at once what restrains, and everything else within a moment. */
   soon(replica: Replica, durable: boolean): void {
+    if (this.#isClosed) return
     const copy = this.#of(replica)
     const { document, kept } = replica.copy
     const isSettled = copy.isPending && kept.pending.length === 0
@@ -104,8 +106,9 @@ export class Copies {
     if (this.#copies.get(service) === copy) this.#copies.delete(service)
   }
 
-  /** All that waits is written. */
+  /** All that waits is written; what is heard from then on is not. */
   async close(): Promise<void> {
+    this.#isClosed = true
     await Promise.all([...this.#copies.keys()].map((service) => this.forget(service)))
   }
 
