@@ -51,6 +51,8 @@ export class Replica {
   #lineage = 0
   #adoptions = 0
   #underWay = 0
+  /** What the ledger held when this node put its own back, and has not been answered yet. */
+  #putBackOver: Position | null | undefined
   /** Something was heard while a proposal was under way. */
   #mustRead = false
   readonly #proposed = new Proposed()
@@ -85,10 +87,6 @@ export class Replica {
   /** The largest term that is known here. */
   get term(): number {
     return this.#term
-  }
-
-  get counters(): FleetCounters | null {
-    return this.#counters
   }
 
   /** This node has decided something that the ledger does not hold. */
@@ -245,6 +243,10 @@ export class Replica {
   #reconcile(stored: Stored | null, now: number): Outcome {
     const before = this.#document
     const { isDirty, node } = this
+    const over = this.#putBackOver
+    if (isDirty && over !== undefined && samePosition(over, stored?.position ?? null)) {
+      return { ...NOTHING, outcome: 'propose', next: 'propose' }
+    }
     const known = { ours: before, confirmed: this.#confirmed, pending: this.#open.pending }
     const reconciled = reconcile({ ...known, isDirty, node, stored }, now)
     const { document, effects, mustPropose, outcome, said } = reconciled
@@ -253,7 +255,7 @@ export class Replica {
     if (outcome === 'same' && stored !== null) return this.#takeEvidence(stored)
     if (outcome === 'propose' && stored !== null) return this.#proposeOn(stored, now)
     this.#document = document
-    if (outcome === 'restore') this.#restore()
+    if (outcome === 'restore') this.#restore(stored?.position ?? null)
     if (outcome === 'adopt' && stored !== null) this.#adopt(stored)
     const { epoch } = document.state
     if (mustPropose && epoch !== before.state.epoch) this.#open.add({ epoch, text: '' })
@@ -273,6 +275,7 @@ export class Replica {
   }
 
   #adopt({ body, position, save }: Stored): void {
+    this.#putBackOver = undefined
     this.#lineage++
     this.#adoptions++
     this.#proposed.clear()
@@ -285,8 +288,9 @@ export class Replica {
     this.#counters = countersFor(this.#document, body.counters)
   }
 
-  #restore(): void {
+  #restore(over: Position | null): void {
     this.#lineage++
+    this.#putBackOver = over
     this.#proposed.clear()
     const back = this.#confirmed
     if (back !== null && !this.#restored.some((one) => samePosition(one, back))) {
@@ -359,6 +363,7 @@ export class Replica {
   #accepted({ body, position, save }: Omit<Stored, 'base'>): Outcome {
     const { document } = body
     const { epoch } = document.state
+    this.#putBackOver = undefined
     this.#confirmed = position
     this.#held = position
     this.#save = save

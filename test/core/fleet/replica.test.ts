@@ -85,6 +85,24 @@ await t.test('whichever try was accepted, it is known to be its own', (t) => {
   t.end()
 })
 
+await t.test('what Redis has lost is put back once, however often it is looked at', (t) => {
+  const replica = following(SHIFTING)
+  const nothing = { found: 'nothing' } as const
+  const first = replica.wasRead(replica.asking, nothing, NOW)
+  t.match(first, { outcome: 'restore', next: 'propose' })
+  const { document } = replica
+  const second = replica.wasRead(replica.asking, nothing, NOW)
+  t.match(second, { outcome: 'propose', effects: [], next: 'propose' })
+  t.equal(replica.document, document)
+  replica.wasAnswered(
+    sent(replica),
+    { result: 'accepted', position: at(document.state.epoch, 'edge-2', 9), save: 1 },
+    NOW,
+  )
+  t.match(replica.wasRead(replica.asking, nothing, NOW), { outcome: 'restore' }, 'lost again')
+  t.end()
+})
+
 await t.test('what is heard is taken over, once, and late messages lead to a look', async (t) => {
   const replica = following(SHIFTING)
   const later = stored(BAKING)
@@ -301,14 +319,18 @@ await t.test('newer evidence is taken with whose counts are in it', async (t) =>
   t.equal(replica.count(own)?.candidate.good, 10)
   t.equal(replica.count(own), null, 'once')
   t.equal(replica.count({ ...own, number: 2, rollout: 'shop-1' }), null, 'another rollout')
-  const known = replica.counters
+  const known = replica.copy.kept.counters
   const newer = stored(SHIFTING, { save: 2 })
   t.equal(replica.heard({ ...changed(newer), stored: null }, NOW).next, null)
   t.ok(replica.isBehind)
   const reading = { found: 'document', stored: newer } as const
   t.match(replica.wasRead(replica.asking, reading, NOW), { outcome: 'same' })
   t.notOk(replica.isBehind)
-  t.equal(replica.counters, null, 'its evidence holds nothing of ours, so we tell it again')
+  t.equal(
+    replica.copy.kept.counters,
+    null,
+    'its evidence holds nothing of ours, so we tell it again',
+  )
   t.equal(replica.count({ ...own, number: 2 })?.candidate.good, 10)
   t.not(known, null)
 })
@@ -326,7 +348,7 @@ await t.test(
     t.equal(state.weight, 200)
     t.equal(evidence?.weights.current, 200)
     t.same(evidence?.step, SHIFTING.evidence?.step, 'the counts are those of the fleet')
-    t.equal(replica.counters, newer.body.counters)
+    t.equal(replica.copy.kept.counters, newer.body.counters)
   },
 )
 
