@@ -323,7 +323,8 @@ export class RedisFleet implements FleetPort {
   }
 
   #compare(): void {
-    if (this.#isHeldUp()) return
+    // Who has left, or not begun, stands in no way.
+    if (this.#listener === null || this.#isHeldUp()) return
     const now = standingAt(this.#state, this.#monotonic())
     const before = this.#told
     if (isSameStanding(before, now)) return

@@ -9,7 +9,7 @@ function meaningOf({ mayNotRaise, standing }: FleetStanding, isAway: boolean): s
   if (standing === 'leading') {
     return mayNotRaise === null ? '' : `No weight is raised: ${mayNotRaise}`
   }
-  const why = isAway ? 'Redis is away' : 'no node leads'
+  const why = isAway ? 'Redis is away' : (mayNotRaise ?? 'no node leads')
   return (
     `Traffic is served as before, but ${why}: this node judges candidates by its own requests, ` +
     'takes a bad one out, and raises no weight'

@@ -188,7 +188,9 @@ export class Shared implements FleetListener {
    */
   reread({ config, document }: Keeper): void {
     const text = notFollowed(config, document.state)
-    if (text !== null) this.#parts.onNote(text)
+    if (text === null) return
+    this.#parts.log.warn({ service: config.name }, text)
+    this.#parts.onNote(text)
   }
 
   /** Whether Redis is away. */
