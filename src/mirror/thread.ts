@@ -17,11 +17,6 @@ const REPORT_MS = 100
 const NICER_BY = 10
 const NICEST = 19
 
-// A candidate that refuses makes an error of every copy, and their stacks were a quarter of what
-// this thread did, at the customers' cost where cores are few. What is thrown here is named by its
-// message.
-Error.stackTraceLimit = 0
-
 // Elsewhere the call would be about the whole process.
 if (process.platform === 'linux') setPriority(0, Math.min(NICEST, getPriority(0) + NICER_BY))
 
