@@ -268,7 +268,11 @@ await t.test('a node that starts without Redis serves by what it knew, or stable
   const { candidate: before } = await a.view('calm')
   await fleet.redis.kill()
   await stands(all, 'cut-off')
-  await c.does('POST kept/rollout/abort')
+  const alone = async (): Promise<true | null> =>
+    (await c.fleet()).members.some(({ isLive, isSelf }) => isLive && !isSelf) ? null : true
+  await until(alone, { what: 'nobody has been heard of for a while', withinMs: WITHIN_MS })
+  const { convergence } = await c.does('POST kept/rollout/abort')
+  t.strictSame(convergence?.waiting.toSorted(), ['a', 'b'], 'they may serve by something else')
   await c.weight('calm', 30)
   const fresh = await fleet.add(t, 'd', {
     ...services,
