@@ -45,7 +45,7 @@ const node = await RealNode.start({
   person: service([{ manual: 'release manager' }]),
   failing: service([door('failing')], { on_gate_failure: 'pause' }),
   shadow: {
-    ...service([{ mirror: { min_requests: 20, error_rate: '0%' } }], {
+    ...service([{ mirror: { min_requests: 20, error_rate: '50%' } }], {
       steps: [{ weight: '20%', observe: '1h' }, { weight: '100%' }],
     }),
     // The mirror gives way to customers, and this machine may be busy: a late copy is no failure.
