@@ -184,14 +184,18 @@ export class RealNode {
     return answers
   }
 
-  /** Requests until the condition holds. */
-  async trafficUntil(service: string, condition: () => Promise<boolean> | boolean): Promise<void> {
+  /** Requests, five at a time, until the condition holds. */
+  async trafficUntil(
+    service: string,
+    condition: () => Promise<boolean> | boolean,
+    everyMs = 5,
+  ): Promise<void> {
     await until(
       async () => {
         await this.gets(service, 5)
         return (await condition()) ? true : null
       },
-      { what: `what the traffic of ${service} leads to`, withinMs: WITHIN_MS, everyMs: 5 },
+      { what: `what the traffic of ${service} leads to`, withinMs: WITHIN_MS, everyMs },
     )
   }
 
