@@ -231,10 +231,9 @@ async function stops(fleet: FleetLab, candidate: Origin): Promise<Stopped[]> {
   return [weight, abort]
 }
 
-/** By the nearest rank. */
 function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.max(1, Math.ceil(sorted.length * share)) - 1] ?? Number.NaN
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
 }
 
 /** Without those that were under way while the machine itself was slow. */

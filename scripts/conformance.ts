@@ -17,7 +17,6 @@ const ORIGIN_START_MS = 10_000
 /** 124 cases at the runner's 1.5 s take three minutes when every one of them hangs. */
 const RUN_MS = 240_000
 
-/** A port that was free a moment ago; the origin takes a number only. */
 function accepts(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1')

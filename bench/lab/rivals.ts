@@ -38,7 +38,6 @@ export async function startHttpProxy(place: Place): Promise<Rival> {
   return { name: 'http-proxy', port: Number(port), pid: child.pid ?? -1 }
 }
 
-/** A port that was free a moment ago, for programs that cannot choose one themselves. */
 function canConnect(port: number): Promise<true | null> {
   return new Promise((resolve) => {
     const socket = net.connect(port, '127.0.0.1')

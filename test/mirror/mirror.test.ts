@@ -170,6 +170,17 @@ await t.test('a candidate that refuses, cuts off or talks nonsense has failed', 
   t.same((await lab.counts()).candidate, {}, 'which is no evidence of live requests')
 })
 
+await t.test('every copy fails while a candidate refuses, and none behind it', async (t) => {
+  await mirror.mirror({ stable: says('a'), candidate: 'nobody' })
+  const client = await lab.client()
+  for (let i = 0; i < 10; i++) await client.ask(get())
+  const tally = await mirror.shows({ requests: 10, errors: 10, mismatched: 10 })
+  t.same(tally.differences, [{ text: 'no answer (refused) instead of 200', count: 10 }])
+  await mirror.mirror({ stable: says('a'), candidate: says('a') })
+  for (let i = 0; i < 3; i++) await client.ask(get())
+  t.match(await mirror.shows({ requests: 3 }), { requests: 3, errors: 0 })
+})
+
 await t.test('a 500 is an error and a difference', async (t) => {
   const answer = says('broken', { status: 500 })
   await mirror.mirror({ stable: says('a'), candidate: answer })

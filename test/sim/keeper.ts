@@ -68,6 +68,9 @@ export type Told = (told: {
 }) => void
 
 const FAILED = 'Redis has not answered'
+/** One of so many steps is held up, for so long at most. */
+const HELD_UP_OF = 300
+const HELD_UP_MS = 3000
 /** A copy may come so much later (control/fleet/copies.ts), and more where the disk is slow. */
 const COPY_MS = 300
 
@@ -237,7 +240,9 @@ export class SimKeeper implements Hands {
   // --- effects ---------------------------------------------------------------------------------
 
   soon(run: () => void): void {
-    this.#around.later(this.#around.between(0, 2), run)
+    // What is decided may wait behind a table that a thread is late to take, and its lease end.
+    const isHeldUp = this.#around.between(1, HELD_UP_OF) === 1
+    this.#around.later(this.#around.between(0, isHeldUp ? HELD_UP_MS : 2), run)
   }
 
   atOnce(effect: Effect): boolean {

@@ -75,9 +75,8 @@ const MUTATIONS: readonly Mutation[] = [
   {
     name: 'a raise is proposed without the lease',
     file: 'src/core/fleet/replica.ts',
-    // The lease has to end between the decision and its proposal.
     change: [['if (lease === null && this.isRaised) {', 'if (lease !== null && lease < 0) {']],
-    runs: 3000,
+    runs: 300,
   },
   {
     name: 'counts are not saved with their evidence',

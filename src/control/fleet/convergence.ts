@@ -90,7 +90,7 @@ export class Convergence {
     this.#look(service)
   }
 
-  /** Forgets who is no member any more; true when there was somebody. */
+  /** Forgets who is no member any more; whether there is room then. */
   #makeRoom(said: Map<string, Applied>): boolean {
     const { node, others } = this.#parts
     const members = new Set([node, ...others()])
