@@ -142,6 +142,7 @@ export class Server {
     const mirror = new MirrorHost({
       onStart: () => supervisor.useMirror(() => mirror.connect()),
       onDeath: (text) => log.error({}, text),
+      onNote: (text) => log.info({}, text),
     })
     const synthetic = new SyntheticHost({
       scenarios: config.scenarios,

@@ -12,12 +12,13 @@ export type ToMirror =
   /** The end of an edge thread's line; it is in the transfer list. */
   | { readonly do: 'edge'; readonly port: MessagePort }
 
-/** A service's tally has changed. */
-export interface FromMirror {
-  /** Of the order that it was counted by (`subjectOf`). */
-  readonly subject: string
-  readonly tally: MirrorTally
-}
+export type FromMirror =
+  /**
+   * A service's tally has changed; `subject`: of the order that it was counted by (`subjectOf`).
+   */
+  | { readonly say: 'tally'; readonly subject: string; readonly tally: MirrorTally }
+  /** A sentence for the log. */
+  | { readonly say: 'note'; readonly text: string }
 
 /** The first message of a line says where its credits are counted. */
 export type FromLine = { readonly credits: Credits } | { readonly copies: readonly MirrorCopy[] }

@@ -36,10 +36,14 @@ const REFUSED: ReadonlySet<string> = new Set([
   ...['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN', 'EACCES'],
 ])
 
+/** What a target learns of it: a connection took it, it was refused one, or it has ended. */
+export type Sent = 'started' | 'refused' | 'ended'
+
 export class Sending implements Dispatcher.DispatchHandler {
   readonly startedMs: number
   readonly #onEnd: (ended: Ended) => void
   #controller: Dispatcher.DispatchController | null = null
+  #onSent: (what: Sent) => void = () => undefined
   #isOver = false
   #status = 0
   #headers: Answered['headers'] = {}
@@ -52,15 +56,25 @@ export class Sending implements Dispatcher.DispatchHandler {
     this.#onEnd = onEnd
   }
 
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
   /** Sends a request; what cannot be sent at all ends at once. */
-  begin(dispatcher: Dispatcher, request: Outgoing): void {
+  begin(dispatcher: Dispatcher, request: Outgoing, onSent: (what: Sent) => void): void {
     const { body, headers, method, path } = request
+    this.#onSent = onSent
     dispatcher.dispatch({ method, path, headers: [...headers], body }, this)
   }
 
   /** The time is over. */
   expire(): void {
     this.#end({ is: 'failed', how: 'timeout', ms: this.#sinceMs }, OVERDUE)
+  }
+
+  /** The target has refused the connection that it waited for. */
+  refuse(): void {
+    this.#end({ is: 'failed', how: 'refused', ms: this.#sinceMs })
   }
 
   /** Nobody wants the answer any more. */
@@ -78,6 +92,7 @@ export class Sending implements Dispatcher.DispatchHandler {
     this.#isOver = true
     if (reason !== null) this.#controller?.abort(reason)
     this.#onEnd(ended)
+    this.#onSent(ended.is === 'failed' && ended.how === 'refused' ? 'refused' : 'ended')
   }
 
   // --- what undici tells -----------------------------------------------------------------------
@@ -86,6 +101,7 @@ export class Sending implements Dispatcher.DispatchHandler {
     this.#controller = controller
     // It waited for a connection for too long, and has been counted.
     if (this.#isOver) controller.abort(OVERDUE)
+    this.#onSent('started')
   }
 
   onResponseStart(

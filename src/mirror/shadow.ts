@@ -4,7 +4,6 @@
 // and what is under way is bounded by the credits of the edge threads. The steps of a copy stand
 // in their order.
 
-import { Pool } from 'undici'
 import { type Credits, returnCredit } from '../board/mirror-credits.ts'
 import { areComparable, type Difference, differences } from '../core/mirror/compare.ts'
 import { isAmong, Noise, shapeOf } from '../core/mirror/noise.ts'
@@ -19,11 +18,10 @@ import { answerOf, stableAnswer } from './answer.ts'
 import { Counts } from './counts.ts'
 import { type Outgoing, outgoing } from './outgoing.ts'
 import { type Ended, Sending } from './sending.ts'
+import { MirrorTarget } from './target.ts'
 
 /** So many requests are sent to stable once more at a time: it carries the customers. */
 const ASKED_AT_A_TIME = 4
-/** Connections wait no longer than this: no server closes them sooner, so no reset is a race. */
-const IDLE_MS = 1000
 
 /** A copy and what is known of it. */
 interface Under {
@@ -47,7 +45,7 @@ export class Shadow {
   #subject = ''
   #counts: Counts | null = null
   #noise = new Noise()
-  readonly #pools = new Map<string, Pool>()
+  readonly #targets = new Map<string, MirrorTarget>()
   /** What is under way, the oldest first: all have the same time. */
   readonly #sendings = new Set<Sending>()
   #turn = 0
@@ -68,10 +66,10 @@ export class Shadow {
     for (const doubted of waiting) this.#done(doubted)
     for (const sending of [...this.#sendings]) sending.halt()
     const targets = order === null ? [] : [...order.candidate, ...order.stable]
-    for (const [url, pool] of this.#pools) {
+    for (const [url, target] of this.#targets) {
       if (targets.includes(url)) continue
-      this.#pools.delete(url)
-      void pool.destroy()
+      this.#targets.delete(url)
+      target.destroy()
     }
     if (order === null || subjectOf(order) === this.#subject) return
     this.#subject = subjectOf(order)
@@ -123,7 +121,7 @@ export class Shadow {
       onEnd(ended)
     })
     this.#sendings.add(sending)
-    sending.begin(this.#poolOf(url), request)
+    this.#targetOf(url).send(sending, request)
   }
 
   #onCandidate(under: Under, ended: Ended): void {
@@ -186,19 +184,11 @@ export class Shadow {
     returnCredit(credits, copy.cell)
   }
 
-  #poolOf(url: string): Pool {
-    const known = this.#pools.get(url)
+  #targetOf(url: string): MirrorTarget {
+    const known = this.#targets.get(url)
     if (known !== undefined) return known
-    const pool = new Pool(url, {
-      pipelining: 1,
-      keepAliveTimeout: IDLE_MS,
-      keepAliveMaxTimeout: IDLE_MS,
-      connect: { timeout: this.#order?.rules.timeoutMs ?? IDLE_MS },
-      // Time is kept in one place (sweep), finer than undici does.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    })
-    this.#pools.set(url, pool)
-    return pool
+    const target = new MirrorTarget(url, this.#order?.rules.timeoutMs ?? 0)
+    this.#targets.set(url, target)
+    return target
   }
 }

@@ -3,22 +3,16 @@
 // that hangs or floods, and the comparison of bodies, take no time from the loop that serves
 // customers; and on Linux it gives way to those threads when the cores are busy.
 
-import { getPriority, setPriority } from 'node:os'
 import { type MessagePort, parentPort } from 'node:worker_threads'
 import { type Credits, returnCredit, takeDropped } from '../board/mirror-credits.ts'
 import type { MirrorCopy } from '../core/mirror/order.ts'
+import { giveWay } from './give-way.ts'
 import type { FromLine, FromMirror, ToMirror } from './mirror-data.ts'
 import { Shadow } from './shadow.ts'
 
 const SWEEP_MS = 25
 /** Tallies are told at most so often. */
 const REPORT_MS = 100
-/** Behind a customer's thread: a tenth of what that gets when both want the core. */
-const NICER_BY = 10
-const NICEST = 19
-
-// Elsewhere the call would be about the whole process.
-if (process.platform === 'linux') setPriority(0, Math.min(NICEST, getPriority(0) + NICER_BY))
 
 const shadows = new Map<string, Shadow>()
 const byCell = new Map<number, Shadow>()
@@ -31,10 +25,16 @@ let newest = 0
  */
 const early: { readonly copy: MirrorCopy; readonly credits: Credits }[] = []
 
+giveWay((text) => tell({ say: 'note', text }))
+
 parentPort?.on('message', (message: ToMirror) => {
   if (message.do === 'edge') openLine(message.port)
   else follow(message)
 })
+
+function tell(word: FromMirror): void {
+  parentPort?.postMessage(word)
+}
 
 function follow({ order, service }: Extract<ToMirror, { do: 'follow' }>): void {
   const shadow = shadows.get(service) ?? new Shadow(service)
@@ -83,7 +83,7 @@ function report(shadow: Shadow): void {
     for (const credits of lines) shadow.dropped(takeDropped(credits, order.cell, order.number))
   }
   const news = shadow.news()
-  if (news !== null) parentPort?.postMessage(news satisfies FromMirror)
+  if (news !== null) tell({ say: 'tally', ...news })
 }
 
 /** Time is kept only while something is mirrored: a thread that waits costs nothing. */

@@ -48,8 +48,8 @@ const node = await RealNode.start({
     ...service([{ mirror: { min_requests: 20, error_rate: '0%' } }], {
       steps: [{ weight: '20%', observe: '1h' }, { weight: '100%' }],
     }),
-    // The mirror gives way to customers, and this machine may be busy: there is room for copies that
-    // wait for it, as a gate fails where some were dropped, and time for them.
+    // The mirror gives way to customers, and this machine may be busy: there is room for copies
+    // that wait for it, as a gate fails where some were dropped, and time for them.
     mirror: { compare: { body: 'off' }, timeout: '10s', in_flight: 1024 },
   },
 })

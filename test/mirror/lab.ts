@@ -35,6 +35,7 @@ export class MirrorLab {
   readonly lab: Lab
   readonly host: MirrorHost
   readonly deaths: string[] = []
+  readonly notes: string[] = []
   #orders = 0
   #last: MirrorOrder | null = null
 
@@ -43,6 +44,7 @@ export class MirrorLab {
     this.host = new MirrorHost({
       onStart: () => lab.edge.supervisor.useMirror(() => this.host.connect()),
       onDeath: (text) => this.deaths.push(text),
+      onNote: (text) => this.notes.push(text),
     })
   }
 

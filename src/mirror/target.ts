@@ -1,0 +1,71 @@
+// One target as the mirror sends to it, over a pool of connections of undici. To be refused costs
+// several times what an answer does, since each attempt makes a socket, an error and a new client;
+// a candidate that does not listen would so take more of the machine than one that works. Where a
+// target has refused one attempt after the other, those that want a connection at the same moment
+// therefore wait for one of them that knocks: if it is refused they were refused too, and if it is
+// let in each opens its own. Before that every one is tried for itself, so that a single refusal
+// is never counted for more than one request.
+
+import { Pool } from 'undici'
+import type { Outgoing } from './outgoing.ts'
+import type { Sending, Sent } from './sending.ts'
+
+/** So many refusals without anything else between them are not chance. */
+const CERTAIN = 8
+/** Connections wait no longer than this: no server closes them sooner, so no reset is a race. */
+const IDLE_MS = 1000
+
+interface Waiting {
+  readonly sending: Sending
+  readonly request: Outgoing
+}
+
+export class MirrorTarget {
+  readonly #pool: Pool
+  /** Refusals since the last connection that was ready to carry a request. */
+  #refused = 0
+  #knocking: Sending | null = null
+  #waiting: Waiting[] = []
+
+  /** @param url `http://host:port` */
+  constructor(url: string, connectMs: number) {
+    this.#pool = new Pool(url, {
+      pipelining: 1,
+      keepAliveTimeout: IDLE_MS,
+      keepAliveMaxTimeout: IDLE_MS,
+      connect: { timeout: connectMs },
+      // Time is kept in one place (Shadow.sweep), finer than undici does.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    })
+  }
+
+  /** Sends a request; what cannot be sent at all ends at once, perhaps during the call. */
+  send(sending: Sending, request: Outgoing): void {
+    if (this.#knocking !== null) {
+      this.#waiting.push({ sending, request })
+      return
+    }
+    if (this.#refused >= CERTAIN) this.#knocking = sending
+    sending.begin(this.#pool, request, (what) => this.#note(sending, what))
+  }
+
+  #note(sending: Sending, what: Sent): void {
+    if (what === 'refused') this.#refused++
+    else if (what === 'started') this.#refused = 0
+    if (this.#knocking !== sending) return
+    this.#knocking = null
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const each of waiting) {
+      if (what === 'refused') each.sending.refuse()
+      else if (!each.sending.isOver) this.send(each.sending, each.request)
+    }
+  }
+
+  /** Ends what is under way. */
+  destroy(): void {
+    // Whether it closes well interests nobody any more.
+    this.#pool.destroy().catch(() => undefined)
+  }
+}
