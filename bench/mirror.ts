@@ -5,6 +5,7 @@
 // its own. A p99 is as good as the machine's worst moments, so it is told with and without the
 // requests that the machine's own slowness has hit (lab/pulse.ts). The rollout is brought to
 // weight 0 by hand before the load begins, so that the candidate gets copies and nothing else.
+// --only NAME for one kind (hangs, refuses, 'is slow', 'is well').
 
 import { setPriority } from 'node:os'
 import { sleep, until } from './lab/clock.ts'
@@ -32,7 +33,7 @@ const KINDS = {
   'is well': APP,
 } as const satisfies Record<string, Behaviour>
 type Kind = keyof typeof KINDS
-const NAMES = Object.keys(KINDS) as readonly Kind[]
+const ALL = Object.keys(KINDS) as readonly Kind[]
 
 interface Slice {
   readonly load: LoadResult
@@ -86,8 +87,11 @@ async function mirrored(
 
 await bench(
   'mirror',
-  { title: 'live p99 while all of 1,000 req/s is mirrored', runs: 10, limitMs: 1_200_000 },
-  async (runs) => {
+  {
+    title: 'live p99 while all of 1,000 req/s is mirrored',
+    ...{ runs: 10, limitMs: 1_200_000, names: ALL },
+  },
+  async (runs, only) => {
     const pair = await startPair({
       ...{ behaviour: APP, record: false, latency: false },
       more: { mirror: { share: '100%', timeout: '2s' } },
@@ -102,13 +106,14 @@ await bench(
     const timer = setInterval(() => {
       highest = Math.max(highest, memoryBytes(pair.vertex.pid).rss)
     }, SAMPLE_MS)
+    const kinds = ALL.filter((kind) => only === null || kind === only)
     const series: Record<string, number[]> = {}
     const all: Both[] = []
     const pulse = Pulse.start()
     let failed = 0
     let idle = 0
     for (let run = 1; run <= runs; run++) {
-      for (const kind of NAMES) {
+      for (const kind of kinds) {
         const plain = await slice(pair)
         const now = await mirrored(pair, { kind, version: `v2-${run}-${kind.replace(' ', '-')}` })
         all.push({ kind, plain: plain.load, now: now.load })
@@ -130,7 +135,7 @@ await bench(
     await pair.end()
     for (const both of all) add(series, `${both.kind}: undisturbed`, undisturbed(both, beats))
     const growth = (highest - baseline) / MIB
-    const ratios = NAMES.flatMap((kind) => {
+    const ratios = kinds.flatMap((kind) => {
       const what = `a candidate that ${kind}: live p99 at most ${RATIO_MAX} of plain, in the median`
       return [
         { what, of: 'p99 of plain' },

@@ -24,11 +24,24 @@ const GONE: ReadonlySet<string> = new Set([
   ...['trailer', 'transfer-encoding', 'upgrade', MARK],
 ])
 
-/** The request that a copy stands for; null when its head cannot be read, which is a bug. */
-export function outgoing(copy: MirrorCopy): Outgoing | null {
+/** The request that a copy stands for, read when it is first needed: a refused one never is. */
+export class CopiedRequest {
+  readonly #copy: MirrorCopy
+  #read: Outgoing | null = null
+
+  constructor(copy: MirrorCopy) {
+    this.#copy = copy
+  }
+
+  get outgoing(): Outgoing {
+    this.#read ??= outgoing(this.#copy)
+    return this.#read
+  }
+}
+
+function outgoing(copy: MirrorCopy): Outgoing {
   const [first = '', ...lines] = copy.head.split('\r\n')
-  const [method, path] = first.split(' ')
-  if (method === undefined || path === undefined || !path.startsWith('/')) return null
+  const [method = '', path = ''] = first.split(' ')
   const headers: string[] = []
   let isChunked = false
   let isConditional = false

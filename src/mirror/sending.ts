@@ -5,7 +5,7 @@
 
 import { errors, type Dispatcher } from 'undici'
 import { COMPARED_BYTES, isStream } from '../core/mirror/order.ts'
-import type { Outgoing } from './outgoing.ts'
+import type { CopiedRequest } from './outgoing.ts'
 
 export interface Answered {
   readonly is: 'answered'
@@ -61,8 +61,8 @@ export class Sending implements Dispatcher.DispatchHandler {
   }
 
   /** Sends a request; what cannot be sent at all ends at once. */
-  begin(dispatcher: Dispatcher, request: Outgoing, onSent: (what: Sent) => void): void {
-    const { body, headers, method, path } = request
+  begin(dispatcher: Dispatcher, request: CopiedRequest, onSent: (what: Sent) => void): void {
+    const { body, headers, method, path } = request.outgoing
     this.#onSent = onSent
     dispatcher.dispatch({ method, path, headers: [...headers], body }, this)
   }

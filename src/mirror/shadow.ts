@@ -16,24 +16,24 @@ import {
 } from '../core/mirror/order.ts'
 import { answerOf, stableAnswer } from './answer.ts'
 import { Counts } from './counts.ts'
-import { type Outgoing, outgoing } from './outgoing.ts'
+import { CopiedRequest } from './outgoing.ts'
 import { type Ended, Sending } from './sending.ts'
 import { MirrorTarget } from './target.ts'
 
 /** So many requests are sent to stable once more at a time: it carries the customers. */
 const ASKED_AT_A_TIME = 4
 
-/** A copy and what is known of it. */
+/** A copy that is under way, and the credit that it was made on. */
 interface Under {
   readonly copy: MirrorCopy
-  readonly request: Outgoing
-  readonly shape: string
+  readonly request: CopiedRequest
   readonly credits: Credits
 }
 
 /** One whose answers differ, perhaps by noise. */
 interface Doubted extends Under {
   readonly order: MirrorOrder
+  readonly shape: string
   readonly found: readonly Difference[]
 }
 
@@ -108,13 +108,12 @@ export class Shadow {
     const order = this.#order
     // One of an order that has ended meanwhile, or made by the rules before, goes nowhere.
     const isMeant = order?.number === copy.order && copy.rules === this.#rules
-    const request = isMeant ? outgoing(copy) : null
-    if (order === null || request === null) return returnCredit(credits, copy.cell)
-    const under = { copy, request, credits, shape: shapeOf(request.method, request.path) }
-    this.#send(order.candidate, request, (ended) => this.#onCandidate(under, ended))
+    if (order === null || !isMeant) return returnCredit(credits, copy.cell)
+    const under = { copy, credits, request: new CopiedRequest(copy) }
+    this.#send(order.candidate, under.request, (ended) => this.#onCandidate(under, ended))
   }
 
-  #send(targets: readonly string[], request: Outgoing, onEnd: (ended: Ended) => void): void {
+  #send(targets: readonly string[], request: CopiedRequest, onEnd: (ended: Ended) => void): void {
     const url = targets[this.#turn++ % targets.length] ?? ''
     const sending = new Sending((ended) => {
       this.#sendings.delete(sending)
@@ -125,7 +124,7 @@ export class Shadow {
   }
 
   #onCandidate(under: Under, ended: Ended): void {
-    const { copy, request, shape } = under
+    const { copy, request } = under
     const order = this.#order
     if (order === null || order.number !== copy.order) return this.#done(under)
     this.#counts?.ended(ended)
@@ -136,13 +135,15 @@ export class Shadow {
     }
     const { rules } = order
     const answers = { stable: stableAnswer(copy, rules), candidate: answerOf(ended, rules) }
-    if (!areComparable(answers, request.isConditional)) return this.#done(under)
+    const { isConditional, method, path } = request.outgoing
+    if (!areComparable(answers, isConditional)) return this.#done(under)
+    const shape = shapeOf(method, path)
     const found = differences(answers, rules)
     const left = this.#noise.without(shape, found)
-    const mayAsk = isSafeMethod(request.method) && order.stable.length > 0
+    const mayAsk = isSafeMethod(method) && order.stable.length > 0
     const word = this.#noise.judge({ shape, differs: left.length > 0, mayAsk })
     if (word === 'ask') {
-      this.#waiting.push({ ...under, order, found })
+      this.#waiting.push({ ...under, order, found, shape })
       return this.#askStable()
     }
     if (word === 'count') this.#counts?.compared(left)

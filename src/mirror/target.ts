@@ -7,7 +7,7 @@
 // is never counted for more than one request.
 
 import { Pool } from 'undici'
-import type { Outgoing } from './outgoing.ts'
+import type { CopiedRequest } from './outgoing.ts'
 import type { Sending, Sent } from './sending.ts'
 
 /** So many refusals without anything else between them are not chance. */
@@ -17,7 +17,7 @@ const IDLE_MS = 1000
 
 interface Waiting {
   readonly sending: Sending
-  readonly request: Outgoing
+  readonly request: CopiedRequest
 }
 
 export class MirrorTarget {
@@ -41,7 +41,7 @@ export class MirrorTarget {
   }
 
   /** Sends a request; what cannot be sent at all ends at once, perhaps during the call. */
-  send(sending: Sending, request: Outgoing): void {
+  send(sending: Sending, request: CopiedRequest): void {
     if (this.#knocking !== null) {
       this.#waiting.push({ sending, request })
       return

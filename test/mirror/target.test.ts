@@ -5,11 +5,14 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
-import type { Outgoing } from '../../src/mirror/outgoing.ts'
+import { CopiedRequest } from '../../src/mirror/outgoing.ts'
 import { type Ended, Sending } from '../../src/mirror/sending.ts'
 import { MirrorTarget } from '../../src/mirror/target.ts'
 
-const GET: Outgoing = { method: 'GET', path: '/', headers: [], body: null, isConditional: false }
+const GET = new CopiedRequest({
+  ...{ order: 1, rules: 1, cell: 0, requestId: 'a', head: 'GET / HTTP/1.1\r\nHost: a\r\n\r\n' },
+  ...{ body: '', status: 200, headers: [], contentEncoding: '', answer: null, isChunked: false },
+})
 
 async function listen(port = 0): Promise<Server> {
   const server = createServer((_, answer) => answer.end('well'))
