@@ -318,7 +318,8 @@ export class ClientConnection extends Timed implements ClientSide {
   #becomeReady(): void {
     this.#state = HEAD
     this.#pauses.lift(AHEAD | HELD)
-    this.#edge.wheel.arm(this, this.#edge.now() + this.#edge.settings.timeouts.keepAliveMs)
+    // A time that is a tick old will do for this, and costs nothing.
+    this.#edge.wheel.arm(this, this.#edge.tickedMs + this.#edge.settings.timeouts.keepAliveMs)
     if (this.#pending !== null) this.#readHeads()
     else if (this.#ended && !this.#behind) this.#linger()
   }

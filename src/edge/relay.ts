@@ -93,7 +93,10 @@ export class Relay extends Mirrored {
     if (text === '') return client.writeBytes(copyOf(bytes, from, to))
     if (to - from <= JOIN_BYTES) {
       const end = size === '' ? '' : '\r\n'
-      return client.writeText(text + bytes.toString('latin1', from, to) + end)
+      // It came with the head that waits for it, or behind it: then it is a text already.
+      const { lines } = this.edge.responseHead
+      const body = bytes === lines.bytes ? lines.part(from, to) : bytes.toString('latin1', from, to)
+      return client.writeText(text + body + end)
     }
     client.cork()
     client.writeText(text)

@@ -15,7 +15,6 @@ import { addInFlight, countTarget, releaseClaim } from '../board/tallies.ts'
 import { type Outcome, outcomeOfStatus } from '../core/outcome.ts'
 import { FAULTS, type Fault } from '../http1/fault.ts'
 import { requestHeadOut, switchingHeadOut, timesInVia } from '../http1/forward.ts'
-import { matchHost } from '../http1/host.ts'
 import { normalisePath } from '../http1/path.ts'
 import { NO_BODY, type RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
@@ -68,7 +67,7 @@ export class Exchange extends Relay {
     const path = head.target === '*' ? '/' : normalisePath(head.target)
     if (path === null) return this.#answer('bad-path')
     if (timesInVia(head, this.edge.forwarding) > 1) return this.#answer('loop')
-    const service = this.edge.routes.router.find(matchHost(head.host), path)
+    const service = this.edge.routes.router.find(head.matchedHost, path)
     if (service === null) return this.#answer('no-service')
     if (head.maxForwards === 0) return this.#answerOptions()
     this.belongsTo(service, path)

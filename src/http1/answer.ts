@@ -37,8 +37,12 @@ export interface AnswerOptions {
 /** Whether the client would rather have a problem document than a line of text (RFC 9457). */
 export function wantsProblemJson(lines: FieldLines): boolean {
   const accept = lines.find(FIELD.accept)
-  return accept >= 0 && lines.value(accept).includes('application/problem+json')
+  if (accept < 0) return false
+  const chars = lines.valueEnd(accept) - lines.valueStart(accept)
+  return chars >= PROBLEM_JSON.length && lines.value(accept).includes(PROBLEM_JSON)
 }
+
+const PROBLEM_JSON = 'application/problem+json'
 
 /** What is served here, for a 405 and for an OPTIONS that ends here. */
 const ALLOW = 'Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n'

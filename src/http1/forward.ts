@@ -115,12 +115,12 @@ function passingLines(lines: FieldLines, drops: Uint8Array, named: readonly stri
       continue
     }
     if (runStart >= 0) {
-      out += bytes.toString('latin1', runStart, runEnd)
+      out += lines.part(runStart, runEnd)
       runStart = -1
     }
     if (!goes) out += `${lines.name(line)}: ${lines.value(line)}\r\n`
   }
-  return runStart >= 0 ? out + bytes.toString('latin1', runStart, runEnd) : out
+  return runStart >= 0 ? out + lines.part(runStart, runEnd) : out
 }
 
 /** What the edge knows about the peer and adds to each of its requests. */
@@ -229,7 +229,8 @@ export interface ResponseOut {
 /** The head that goes to the client, ready to be written as latin1. */
 export function responseHeadOut(head: ResponseHead, out: ResponseOut): string {
   const { lines } = head
-  let text = `HTTP/1.1 ${head.status} ${head.reason}\r\n`
+  const isUsual = head.status === 200 && head.reason === 'OK'
+  let text = isUsual ? 'HTTP/1.1 200 OK\r\n' : `HTTP/1.1 ${head.status} ${head.reason}\r\n`
   const drops = out.trailers ? RESPONSE_DROPS_WITH_TRAILERS : RESPONSE_DROPS
   text += passingLines(lines, drops, head.named)
   if (lines.find(FIELD.date) < 0 || head.named.includes('date')) text += `Date: ${out.date}\r\n`

@@ -12,6 +12,9 @@ import { fieldAt } from './fields.ts'
 /** Offsets per line: line start, name end, value start, value end, line end, field number. */
 export const LINE_CELLS = 6
 
+/** Of so many bytes one text is made, as most heads and small answers are. */
+const TEXT_BYTES = 4096
+
 /** More bytes are needed. */
 export const MORE = -1
 /** The bytes are refused; the list's `fault` says why. */
@@ -28,6 +31,31 @@ export class FieldLines {
    * the bytes end within a run of that class; 0 when they end elsewhere.
    */
   open = 0
+  /** What can be read of these bytes, one character each: '' when they are too many for that. */
+  #text = ''
+  #textStart = 0
+
+  /**
+   * Begins a list of the lines in [from, to). Each text that is made of bytes is a call out of
+   * compiled code, which costs as much as reading the line; so of few bytes one text is made, and
+   * its parts cost nearly nothing.
+   */
+  begin(bytes: Buffer, from: number, to: number): void {
+    this.bytes = bytes
+    this.count = 0
+    this.open = 0
+    this.#text = to - from > TEXT_BYTES ? '' : bytes.toString('latin1', from, to)
+    this.#textStart = from
+  }
+
+  /** The bytes at [from, to), one character each (latin1). */
+  part(from: number, to: number): string {
+    const start = from - this.#textStart
+    if (start < 0 || to - this.#textStart > this.#text.length) {
+      return this.bytes.toString('latin1', from, to)
+    }
+    return this.#text.slice(start, to - this.#textStart)
+  }
 
   lineStart(line: number): number {
     return this.offsets[line * LINE_CELLS] as number
@@ -48,10 +76,10 @@ export class FieldLines {
     return this.offsets[line * LINE_CELLS + 5] as number
   }
   name(line: number): string {
-    return this.bytes.toString('latin1', this.lineStart(line), this.nameEnd(line))
+    return this.part(this.lineStart(line), this.nameEnd(line))
   }
   value(line: number): string {
-    return this.bytes.toString('latin1', this.valueStart(line), this.valueEnd(line))
+    return this.part(this.valueStart(line), this.valueEnd(line))
   }
 
   /** The first line of a known field, or −1. */

@@ -8,7 +8,7 @@
 import { CLASSES, CR, HIGH, LF, METHOD, SP, TARGET, TOKEN } from './bytes.ts'
 import type { Fault } from './fault.ts'
 import { equalsIgnoringCase, FIELD, LOOKALIKE } from './fields.ts'
-import { isHost } from './host.ts'
+import { isHost, matchHost } from './host.ts'
 import { FieldLines, MORE, REFUSED, readFieldLines } from './lines.ts'
 import { listTokens, wholeNumberAt } from './values.ts'
 
@@ -56,6 +56,23 @@ export class RequestHead {
   maxForwards = -1
   /** Names in the Connection field that are to be removed besides the usual ones, lower case. */
   named: readonly string[] = NO_NAMES
+  // A client names the same host again and again, so the last one need not be looked at anew.
+  #lastHost = ''
+  #lastMatched = ''
+
+  /** Whether `host` is one valid host, with or without a port. */
+  hasHost(): boolean {
+    if (this.host === this.#lastHost) return this.host !== ''
+    if (!isHost(this.host)) return false
+    this.#lastHost = this.host
+    this.#lastMatched = matchHost(this.host)
+    return true
+  }
+
+  /** What services match against: `host` without its port, in lower case. */
+  get matchedHost(): string {
+    return this.host === this.#lastHost ? this.#lastMatched : matchHost(this.host)
+  }
 
   refuse(fault: Fault): typeof REFUSED {
     this.fault = fault
@@ -107,9 +124,7 @@ function readWithin(
   limits: RequestLimits,
 ): number {
   const { lines } = head
-  lines.bytes = bytes
-  lines.count = 0
-  lines.open = 0
+  lines.begin(bytes, from, to)
   head.method = '' // what is refused must not show the last head's
   head.target = ''
   head.host = ''
@@ -161,7 +176,7 @@ function readRequestLine(
   if (bytes[at] !== SP) {
     return head.refuse(bytes[at] === CR || bytes[at] === LF ? 'bad-version' : 'bad-target')
   }
-  const target = bytes.toString('latin1', targetStart, at)
+  const target = head.lines.part(targetStart, at)
   if (limits.doubleQuestionMark !== true && hasDoubleQuestionMark(target)) {
     return head.refuse('bad-target')
   }
@@ -370,7 +385,7 @@ function readTarget(head: RequestHead, hosts: number): boolean {
     return refuse(head, 'method-not-allowed')
   }
   if (hosts > 1 || (hosts === 0 && head.minor === 1)) return refuse(head, 'bad-host')
-  if (hosts === 1 && !isHost(head.host)) return refuse(head, 'bad-host')
+  if (hosts === 1 && !head.hasHost()) return refuse(head, 'bad-host')
   if (target.charCodeAt(0) === 0x2f) return true
   if (target === '*') return method === 'OPTIONS' || refuse(head, 'bad-target')
   return readAbsoluteForm(head)

@@ -56,8 +56,7 @@ export function readResponseHead(
   limits: ResponseLimits,
 ): number {
   const to = Math.min(bytes.length, from + limits.responseHeadBytes)
-  head.lines.bytes = bytes
-  head.lines.count = 0
+  head.lines.begin(bytes, from, to)
   let at = readStatusLine(head, bytes, from, to)
   if (at >= 0) at = readFieldLines(head.lines, at, to, limits.responseHeaderLines)
   if (at === MORE && to === from + limits.responseHeadBytes) return REFUSED
@@ -96,14 +95,8 @@ function readStatusLine(head: ResponseHead, bytes: Buffer, from: number, to: num
   if (bytes[at] !== CR) return REFUSED
   if (at + 1 >= to) return MORE
   if (bytes[at + 1] !== LF) return REFUSED
-  head.reason = reasonAt(bytes, reasonStart, at)
+  head.reason = head.lines.part(reasonStart, at)
   return at + 2
-}
-
-/** The usual reason phrase without making a new string. */
-function reasonAt(bytes: Buffer, from: number, to: number): string {
-  if (to - from === 2 && bytes[from] === 0x4f && bytes[from + 1] === 0x4b) return 'OK'
-  return bytes.toString('latin1', from, to)
 }
 
 function interpret(head: ResponseHead, toHead: boolean): boolean {
