@@ -68,3 +68,21 @@ export function matchHost(text: string): string {
   const host = (colon < 0 ? text : text.slice(0, colon)).toLowerCase()
   return host.endsWith('.') ? host.slice(0, -1) : host
 }
+
+/** The same for the hosts of many requests: often the last one, which is not looked at anew. */
+export class Hosts {
+  #last = ''
+  #matched = ''
+
+  isHost(text: string): boolean {
+    if (text === this.#last) return text !== ''
+    if (!isHost(text)) return false
+    this.#last = text
+    this.#matched = matchHost(text)
+    return true
+  }
+
+  matched(text: string): string {
+    return text === this.#last ? this.#matched : matchHost(text)
+  }
+}

@@ -8,7 +8,7 @@
 import { CLASSES, CR, HIGH, LF, METHOD, SP, TARGET, TOKEN } from './bytes.ts'
 import type { Fault } from './fault.ts'
 import { equalsIgnoringCase, FIELD, LOOKALIKE } from './fields.ts'
-import { isHost, matchHost } from './host.ts'
+import { Hosts, isHost } from './host.ts'
 import { FieldLines, MORE, REFUSED, readFieldLines } from './lines.ts'
 import { listTokens, wholeNumberAt } from './values.ts'
 
@@ -56,22 +56,16 @@ export class RequestHead {
   maxForwards = -1
   /** Names in the Connection field that are to be removed besides the usual ones, lower case. */
   named: readonly string[] = NO_NAMES
-  // A client names the same host again and again, so the last one need not be looked at anew.
-  #lastHost = ''
-  #lastMatched = ''
+  readonly #hosts = new Hosts()
 
   /** Whether `host` is one valid host, with or without a port. */
   hasHost(): boolean {
-    if (this.host === this.#lastHost) return this.host !== ''
-    if (!isHost(this.host)) return false
-    this.#lastHost = this.host
-    this.#lastMatched = matchHost(this.host)
-    return true
+    return this.#hosts.isHost(this.host)
   }
 
   /** What services match against: `host` without its port, in lower case. */
   get matchedHost(): string {
-    return this.host === this.#lastHost ? this.#lastMatched : matchHost(this.host)
+    return this.#hosts.matched(this.host)
   }
 
   refuse(fault: Fault): typeof REFUSED {

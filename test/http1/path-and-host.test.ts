@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import t from 'tap'
-import { isHost, matchHost } from '../../src/http1/host.ts'
+import { Hosts, isHost, matchHost } from '../../src/http1/host.ts'
 import { normalisePath } from '../../src/http1/path.ts'
 
 await t.test('paths', async (t) => {
@@ -146,3 +146,18 @@ await t.test(
     t.pass('20,000 addresses')
   },
 )
+
+await t.test('whoever was asked for before, a host is what it is', async (t) => {
+  const host = fc.constantFrom('a', 'A', 'a.example:80', 'a.example.', '', ':1', 'a b', '[::1]:8')
+  fc.assert(
+    fc.property(fc.array(fc.oneof(host, fc.string()), { maxLength: 12 }), (texts) => {
+      const hosts = new Hosts()
+      for (const text of texts) {
+        if (hosts.isHost(text) !== isHost(text)) return false
+        if (hosts.matched(text) !== matchHost(text)) return false
+      }
+      return true
+    }),
+  )
+  t.pass()
+})
