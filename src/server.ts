@@ -129,15 +129,6 @@ export class Server {
       onNote: (text) => log.warn({}, text),
       onFailed: (failed) => control?.noteFailure(failed),
     })
-    // Its thread takes the longest to load, so it is started early, and listens last. Control's
-    // modules are read while those of the threads are.
-    const serving = Promise.withResolvers<Server>()
-    const admin = new AdminHost({
-      ...{ board, listen: config.admin, token: config.adminToken },
-      ...{ stateDir: config.stateDir, version: VERSION },
-      answer: async (command, signal) => (await serving.promise).#answer(command, signal),
-      onDeath: (text) => log.error({}, text),
-    })
     warnOfResets(config, log)
     const mirror = new MirrorHost({
       onStart: () => supervisor.useMirror(() => mirror.connect()),
@@ -149,6 +140,7 @@ export class Server {
       onDeath: (text) => log.error({}, text),
     })
     const place = { listen: config.listen }
+    // Control's modules are read while those of the edge threads are.
     const { Control } = await import('./control/control.ts')
     control = await Control.open({
       ...{ config, board, edge: supervisor, log, parseStrategy, mirror, synthetic },
@@ -158,6 +150,14 @@ export class Server {
     const port = await supervisor.listen(config.listen)
     const listen = { host: config.listen.host, port }
     place.listen = listen
+    // Its thread takes the longest to load, and customers need nothing of it: so it comes last.
+    const serving = Promise.withResolvers<Server>()
+    const admin = new AdminHost({
+      ...{ board, listen: config.admin, token: config.adminToken },
+      ...{ stateDir: config.stateDir, version: VERSION },
+      answer: async (command, signal) => (await serving.promise).#answer(command, signal),
+      onDeath: (text) => log.error({}, text),
+    })
     const parts = { control, supervisor, mirror, synthetic, admin, log, listen, faults }
     const server = new Server(config, parts)
     serving.resolve(server)
