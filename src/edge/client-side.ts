@@ -12,9 +12,6 @@ export interface ClientSide {
   writeText(text: string): boolean
   /** Writes body bytes, which belong to the client side from now on. False asks for a pause. */
   writeBytes(bytes: Buffer): boolean
-  /** Keeps the writes between the two calls in one packet where possible. */
-  cork(): void
-  uncork(): void
   /** The target cannot take more of the request's body now … and now it can again. */
   pauseRequest(): void
   resumeRequest(): void

@@ -284,14 +284,6 @@ export class ClientConnection extends Timed implements ClientSide {
     return this.#sink.write(bytes)
   }
 
-  cork(): void {
-    this.#socket.cork()
-  }
-
-  uncork(): void {
-    this.#socket.uncork()
-  }
-
   pauseRequest(): void {
     this.#pauses.add(HELD)
   }
@@ -318,6 +310,7 @@ export class ClientConnection extends Timed implements ClientSide {
   #becomeReady(): void {
     this.#state = HEAD
     this.#pauses.lift(AHEAD | HELD)
+    // A time that is a tick old will do for this, and costs nothing.
     this.#edge.wheel.arm(this, this.#edge.tickedMs + this.#edge.settings.timeouts.keepAliveMs)
     if (this.#pending !== null) this.#readHeads()
     else if (this.#ended && !this.#behind) this.#linger()
