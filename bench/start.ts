@@ -3,11 +3,12 @@
 // directory. The client tries to connect every millisecond from the moment on at which the process
 // was started, and the time is that of the last byte of the first answer.
 
-import { execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { monotonicMs, sleep } from './lab/clock.ts'
 import { endChild, onExit, track } from './lab/children.ts'
@@ -46,6 +47,8 @@ function ask(port: number): Promise<boolean> {
       answer += text
     })
     socket.on('error', () => resolve(false)) // nobody listens yet
+    socket.on('close', () => resolve(false))
+    socket.setTimeout(GIVE_UP_MS, () => socket.destroy())
     socket.on('end', () => {
       socket.destroy()
       resolve(answer.startsWith('HTTP/1.1 200 '))
@@ -61,7 +64,14 @@ async function firstAnswer(port: number): Promise<void> {
   }
 }
 
-async function startOnce(door: string, originUrl: string): Promise<number> {
+interface Started {
+  /** Until the last byte of the first answer. */
+  readonly servedMs: number
+  /** Until it says that it is ready: the admin API comes behind the customers. */
+  readonly readyMs: number
+}
+
+async function startOnce(door: string, originUrl: string): Promise<Started> {
   const folder = mkdtempSync(path.join(tmpdir(), 'vertex-start-'))
   const port = await freePort()
   const config = labConfig({
@@ -71,12 +81,28 @@ async function startOnce(door: string, originUrl: string): Promise<number> {
   const file = path.join(folder, 'vertex.yaml')
   writeFileSync(file, JSON.stringify(config))
   const at = monotonicMs()
-  const child = track(spawn(process.execPath, [door, 'run', '-c', file], { stdio: 'ignore' }))
+  const child = track(
+    spawn(process.execPath, [door, 'run', '-c', file], { stdio: ['ignore', 'pipe', 'ignore'] }),
+  )
+  const ready = untilReady(child)
   await firstAnswer(port)
-  const tookMs = monotonicMs() - at
+  const servedMs = monotonicMs() - at
+  await ready
+  const readyMs = monotonicMs() - at
   await endChild(child)
   rmSync(folder, { recursive: true, force: true })
-  return tookMs
+  return { servedMs, readyMs }
+}
+
+function untilReady({ stdout }: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (stdout === null) throw new Error('its output is not read')
+    const lines = createInterface({ input: stdout })
+    lines.on('line', (line) => {
+      if (line.includes('"msg":"ready"')) resolve()
+    })
+    lines.on('close', () => reject(new Error('Vertex ended before it was ready')))
+  })
 }
 
 await bench(
@@ -92,12 +118,14 @@ await bench(
     for (const door of Object.values(doors)) await startOnce(door, origin.url) // files are cached
     for (let run = 1; run <= runs; run++) {
       for (const [name, door] of Object.entries(doors)) {
-        add(series, `${name}, ms`, await startOnce(door, origin.url))
+        const { readyMs, servedMs } = await startOnce(door, origin.url)
+        add(series, `${name}, ms`, servedMs)
+        add(series, `${name}: ready, ms`, readyMs)
       }
       progress(
         `run ${run}: ${Object.values(series)
           .map((all) => all.at(-1)?.toFixed(0))
-          .join(' and ')} ms`,
+          .join(', ')} ms`,
       )
     }
     await origin.end()

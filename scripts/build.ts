@@ -5,8 +5,9 @@
 // the compiler, and everything else below src (the dashboard's page) is copied as it is. The old
 // dist is removed first, so that nothing that was renamed lives on in the package.
 //
-// A module that looks for a file beside itself (`import.meta.url`) must stay where it is: each of
-// them is a file of its own, at its own place.
+// A module that looks for a file beside itself (`import.meta`) must stay where it is: each of them
+// is a file of its own, at its own place. Of the packages pino would look for files beside itself
+// for a transport, which is never asked for.
 
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -32,7 +33,7 @@ const anchored = files
   .filter((name) => !entries.includes(name))
 
 function isAnchored(file: string): boolean {
-  return readFileSync(file, 'utf8').includes('import.meta.url')
+  return /import\.meta\.(url|dirname|filename)/.test(readFileSync(file, 'utf8'))
 }
 
 /** Packages that stand between a start and its first request. */
@@ -106,7 +107,8 @@ function check({ fileName, moduleIds }: OutputChunk): void {
 /** What looks for files beside itself would not find them from elsewhere. */
 function checkPlace(id: string, fileName: string): void {
   // To require a package is the same from everywhere below the package's own folder.
-  const looks = /new URL\([^)]*import\.meta\.url/.test(readFileSync(id, 'utf8'))
+  const text = readFileSync(id, 'utf8').replaceAll('createRequire(import.meta.url)', '')
+  const looks = /import\.meta\.(url|dirname|filename)/.test(text)
   if (!looks || dirname(relative(source, id)) === dirname(fileName)) return
   throw new Error(`Cannot build ${fileName} as ${id} looks for files beside itself`)
 }

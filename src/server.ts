@@ -12,7 +12,7 @@ import type { FleetPort } from './control/fleet-port.ts'
 import type { Log } from './control/options.ts'
 import type { Answer, Command, NodeView } from './core/command.ts'
 import type { EdgeSettings } from './edge/edge-data.ts'
-import { Supervisor } from './edge/supervisor.ts'
+import { isTaken, Supervisor } from './edge/supervisor.ts'
 import { MirrorHost } from './mirror/host.ts'
 import { SyntheticHost } from './synthetic/host.ts'
 
@@ -110,7 +110,10 @@ export class Server {
     this.#faults = parts.faults
   }
 
-  /** Starts a node; throws with one sentence when an address or the state directory is taken. */
+  /**
+   * Starts a node, which serves customers then and no operators yet (`openAdmin`); throws with one
+   * sentence when an address or the state directory is taken.
+   */
   static async start(config: Config, log: Log): Promise<Server> {
     const board = boardFor(config)
     let control: Control | null = null
@@ -147,23 +150,33 @@ export class Server {
       mirrorTo: (service, mirrored) => mirror.follow(service, mirrored),
       fleet: await fleetOf(config, { log, place }),
     })
+    await refuseTaken(config.admin)
     const port = await supervisor.listen(config.listen)
     const listen = { host: config.listen.host, port }
     place.listen = listen
-    // Its thread takes the longest to load, and customers need nothing of it: so it comes last.
-    const serving = Promise.withResolvers<Server>()
-    const admin = new AdminHost({
-      ...{ board, listen: config.admin, token: config.adminToken },
-      ...{ stateDir: config.stateDir, version: VERSION },
-      answer: async (command, signal) => (await serving.promise).#answer(command, signal),
-      onDeath: (text) => log.error({}, text),
+    const server: Server = new Server(config, {
+      ...{ control, supervisor, mirror, synthetic, log, listen, faults },
+      admin: new AdminHost({
+        ...{ board, listen: config.admin, token: config.adminToken },
+        ...{ stateDir: config.stateDir, version: VERSION },
+        answer: (command, signal) => server.#answer(command, signal),
+        onDeath: (text) => log.error({}, text),
+      }),
     })
-    const parts = { control, supervisor, mirror, synthetic, admin, log, listen, faults }
-    const server = new Server(config, parts)
-    serving.resolve(server)
-    await admin.listen()
-    control.onJournal((entry) => admin.tell(entry))
     return server
+  }
+
+  /**
+   * Serves the admin API, of which customers need nothing: so it comes behind them. Throws with one
+   * sentence when its address cannot be listened on, or when the node is stopped meanwhile.
+   */
+  async openAdmin(): Promise<void> {
+    await this.#admin.listen()
+    this.#control.onJournal((entry) => this.#admin.tell(entry))
+  }
+
+  get draining(): boolean {
+    return this.#draining
   }
 
   get listen(): Address {
@@ -230,6 +243,13 @@ export class Server {
     await this.#synthetic.stop()
     await this.#admin.stop()
   }
+}
+
+/** No customer is to come to a node that will have to end for want of its admin API. */
+async function refuseTaken(admin: Address): Promise<void> {
+  if (!(await isTaken(admin))) return
+  const address = `${admin.host}:${admin.port}`
+  throw new Error(`Cannot serve the admin API: another process listens on ${address}`)
 }
 
 /** Says what a closing listener costs on this system, see OPERATING.md. */

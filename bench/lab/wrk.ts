@@ -15,8 +15,6 @@ import { isInstalled } from './rivals.ts'
 const run = promisify(execFile)
 /** wrk ends by itself; once in hundreds of runs it was seen not to. */
 const LATE_MS = 10_000
-/** Once in hundreds of runs it was seen to read nothing either: then it is started again. */
-const ATTEMPTS = 3
 
 /** Sends requests to a port of loopback, each connection as fast as it is answered. */
 export interface Closed {
@@ -83,18 +81,14 @@ async function runWrk(
   const { connections, seconds } = at.how
   const wrk = ['wrk', '-t1', `-c${connections}`, `-d${seconds}s`, '-s', at.file]
   const command = ['-c', String(at.core), ...wrk, `http://127.0.0.1:${port}/`]
-  for (let attempt = 1; ; attempt++) {
-    const { stdout } = await run('taskset', command, {
-      timeout: seconds * 1000 + LATE_MS,
-      killSignal: 'SIGKILL',
-    })
-    const said = /^DONE (\d+) (\d+) (\d+) (\d+)$/m.exec(stdout)
-    const [requests = 0, bytes = 0, us = 0, failed = 1] = said?.slice(1).map(Number) ?? []
-    if (failed > 0) throw new Error(`Cannot measure as requests failed: ${stdout}`)
-    if (requests > 0) return { requests, bytes, seconds: us / 1e6 }
-    if (attempt === ATTEMPTS) throw new Error(`Cannot measure as nothing is answered: ${stdout}`)
-    process.stderr.write(`  nothing is answered on port ${port} for ${seconds} s: once more\n`)
-  }
+  const { stdout } = await run('taskset', command, {
+    timeout: seconds * 1000 + LATE_MS,
+    killSignal: 'SIGKILL',
+  })
+  const said = /^DONE (\d+) (\d+) (\d+) (\d+)$/m.exec(stdout)
+  const [requests = 0, bytes = 0, us = 0, failed = 1] = said?.slice(1).map(Number) ?? []
+  if (failed > 0 || requests === 0) throw new Error(`Cannot measure as requests failed: ${stdout}`)
+  return { requests, bytes, seconds: us / 1e6 }
 }
 
 async function runAutocannon(

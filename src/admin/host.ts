@@ -1,6 +1,6 @@
-// The main thread's end of the admin API: starts its thread, which loads its modules while the node
-// gets ready and listens when it is told to; answers its questions, passes the journal on to it,
-// and starts it again when it dies. Its death costs operators an answer, never a request.
+// The main thread's end of the admin API: starts its thread when customers are served, as loading
+// its modules takes a core for a while; answers its questions, passes the journal on to it, and
+// starts it again when it dies. Its death costs operators an answer, never a request.
 
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { type Board, shareBoard } from '../board/board.ts'
@@ -30,21 +30,20 @@ export class AdminHost {
   #worker: Worker | null = null
   #stopping = false
   #started = false
-  /** The one that the first thread listens on, once it does. */
-  readonly #firstPort: Promise<number>
 
-  /** Starts the thread, which does not listen yet. */
   constructor(options: AdminHostOptions) {
     this.#options = options
     this.#listen = options.listen
-    this.#firstPort = this.#start()
-    this.#firstPort.catch(() => undefined) // who tells it to listen hears of it
   }
 
-  /** Serves the API; throws with one sentence when its address cannot be listened on. */
+  /**
+   * Starts the thread and serves the API; throws with one sentence when its address cannot be
+   * listened on, or when it is stopped meanwhile.
+   */
   async listen(): Promise<void> {
+    const listening = this.#start()
     this.#tell({ tell: 'listen' })
-    const port = await this.#firstPort
+    const port = await listening
     this.#started = true
     this.#listen = { host: this.#options.listen.host, port }
   }

@@ -36,10 +36,9 @@ export async function run(options: { readonly config: string }): Promise<number>
   if (server === null) return FAILED
   watchFaults(server, log)
   process.on('SIGHUP', () => void reload(options.config, server, log))
+  // From the first customer on a signal drains, also while the admin API is being opened.
   const ended = stopped(server, log)
-  // Who has read it may send a signal at once.
-  announce(server, log)
-  const code = await ended
+  const code = (await openAdmin(server, log)) ? await ended : FAILED
   await sink.close(LAST_LINES_MS)
   return code
 }
@@ -61,13 +60,31 @@ function neverWaiting(sink: LineSink): { write(line: string): void } {
   }
 }
 
+/** Opens the admin API; a node that cannot have it drains and ends, and this is false. */
+async function openAdmin(server: Server, log: pino.Logger): Promise<boolean> {
+  try {
+    await server.openAdmin()
+    if (!server.draining) announce(server, log)
+  } catch (error) {
+    if (server.draining) return true // it was told to stop meanwhile
+    tell(error, log)
+    await server.stop()
+    return false
+  }
+  return true
+}
+
+function tell(error: unknown, log: pino.Logger): void {
+  const reason = error instanceof Error ? error.message : String(error)
+  log.fatal({ err: error }, reason)
+  process.stderr.write(`${reason}\n`)
+}
+
 async function start(config: Config, log: pino.Logger): Promise<Server | null> {
   try {
     return await Server.start(config, log)
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    log.fatal({ err: error }, reason)
-    process.stderr.write(`${reason}\n`)
+    tell(error, log)
     // Threads that were started already would keep the process alive.
     setTimeout(() => process.exit(FAILED), 200)
     return null

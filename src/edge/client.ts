@@ -310,8 +310,7 @@ export class ClientConnection extends Timed implements ClientSide {
   #becomeReady(): void {
     this.#state = HEAD
     this.#pauses.lift(AHEAD | HELD)
-    // A time that is a tick old will do for this, and costs nothing.
-    this.#edge.wheel.arm(this, this.#edge.tickedMs + this.#edge.settings.timeouts.keepAliveMs)
+    this.#edge.wheel.arm(this, this.#edge.now() + this.#edge.settings.timeouts.keepAliveMs)
     if (this.#pending !== null) this.#readHeads()
     else if (this.#ended && !this.#behind) this.#linger()
   }

@@ -324,7 +324,7 @@ function hasExited(worker: Worker): boolean {
  * Whether somebody listens there already. Listening itself would not tell: ports that are reused,
  * as ours are between threads and in a handover, are shared without a word.
  */
-function isTaken({ host, port }: Address): Promise<boolean> {
+export function isTaken({ host, port }: Address): Promise<boolean> {
   if (port === 0) return Promise.resolve(false)
   return new Promise((resolve) => {
     const probe = createServer()

@@ -77,8 +77,9 @@ export class Hosts {
   isHost(text: string): boolean {
     if (text === this.#last) return text !== ''
     if (!isHost(text)) return false
-    this.#last = text
-    this.#matched = matchHost(text)
+    // A text of its own, or it would keep alive the head that it is a part of.
+    this.#last = Buffer.from(text, 'latin1').toString('latin1')
+    this.#matched = matchHost(this.#last)
     return true
   }
 

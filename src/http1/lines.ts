@@ -48,7 +48,10 @@ export class FieldLines {
     this.#textStart = from
   }
 
-  /** The bytes at [from, to), one character each (latin1). */
+  /**
+   * The bytes at [from, to), one character each (latin1). It may keep the text of the whole head
+   * alive: what outlives its request is copied.
+   */
   part(from: number, to: number): string {
     const start = from - this.#textStart
     if (start < 0 || to - this.#textStart > this.#text.length) {

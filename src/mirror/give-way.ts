@@ -18,16 +18,22 @@ const LIMIT_MS = 5000
 /**
  * Makes this very thread give way.
  *
- * @param onRefused called with a sentence when it is only nicer
+ * @param onRefused called with a sentence when it cannot, or is only nicer
  */
 export function giveWay(onRefused: (text: string) => void): void {
   // Elsewhere these would be about the whole process.
   if (process.platform !== 'linux') return
-  setPriority(0, Math.min(NICEST, getPriority(0) + NICER_BY))
-  const thread = readlinkSync('/proc/thread-self').split('/').at(-1) ?? ''
-  execFile('chrt', ['-b', '-p', '0', thread], { timeout: LIMIT_MS }, (error) => {
-    if (error === null) return
-    const why = error.message.trim().replaceAll(/\s+/g, ' ')
-    onRefused(`The mirror thread is nicer than the others, but may interrupt them: ${why}`)
-  })
+  const refuse = (error: unknown): void => {
+    const why = String(error instanceof Error ? error.message : error).replaceAll(/\s+/g, ' ')
+    onRefused(`The mirror thread may interrupt the others: ${why.trim()}`)
+  }
+  try {
+    setPriority(0, Math.min(NICEST, getPriority(0) + NICER_BY))
+    const thread = readlinkSync('/proc/thread-self').split('/').at(-1) ?? ''
+    execFile('chrt', ['-b', '-p', '0', thread], { timeout: LIMIT_MS }, (error) => {
+      if (error !== null) refuse(error)
+    })
+  } catch (error) {
+    refuse(error) // there may be no /proc; it mirrors all the same
+  }
 }

@@ -12,7 +12,7 @@ const RESTART_MS = 500
 /**
  * What candidates answer must not take the customers' memory: a thread that wants more is ended,
  * and started again. Collecting its garbage takes time from the others, as V8's helper threads give
- * way to nobody: with half of this young generation they took four times as long.
+ * way to nobody, and is done the less often the larger the young generation (bench/NOTES.md).
  */
 const MEMORY = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 32 } as const
 

@@ -64,7 +64,8 @@ export class Shadow {
     const waiting = this.#waiting
     this.#waiting = []
     for (const doubted of waiting) this.#done(doubted)
-    for (const sending of [...this.#sendings]) sending.halt()
+    // The newest first: who waits for an older one to be let in is not sent any more.
+    for (const sending of [...this.#sendings].toReversed()) sending.halt()
     const targets = order === null ? [] : [...order.candidate, ...order.stable]
     for (const [url, target] of this.#targets) {
       if (targets.includes(url)) continue
@@ -95,10 +96,12 @@ export class Shadow {
   /** Gives up what has taken too long. */
   sweep(nowMs: number): void {
     const limitMs = this.#order?.rules.timeoutMs ?? 0
-    for (const sending of [...this.#sendings]) {
-      if (nowMs - sending.startedMs < limitMs) return
-      sending.expire()
+    const due: Sending[] = []
+    for (const sending of this.#sendings) {
+      if (nowMs - sending.startedMs < limitMs) break
+      due.push(sending)
     }
+    for (const sending of due.toReversed()) sending.expire()
   }
 
   // --- the steps of a copy ---------------------------------------------------------------------

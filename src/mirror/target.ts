@@ -12,6 +12,8 @@ import type { Sending, Sent } from './sending.ts'
 
 /** So many refusals without anything else between them are not chance. */
 const CERTAIN = 8
+/** A refusal comes at once; who knocks for longer than this is not waited for. */
+const KNOCK_MS = 100
 /** Connections wait no longer than this: no server closes them sooner, so no reset is a race. */
 const IDLE_MS = 1000
 
@@ -42,24 +44,34 @@ export class MirrorTarget {
 
   /** Sends a request; what cannot be sent at all ends at once, perhaps during the call. */
   send(sending: Sending, request: CopiedRequest): void {
-    if (this.#knocking !== null) {
+    const knocking = this.#knocking
+    if (knocking !== null && performance.now() - knocking.startedMs < KNOCK_MS) {
       this.#waiting.push({ sending, request })
       return
     }
+    if (knocking !== null) this.#letGo(false)
     if (this.#refused >= CERTAIN) this.#knocking = sending
+    this.#begin(sending, request)
+  }
+
+  #begin(sending: Sending, request: CopiedRequest): void {
     sending.begin(this.#pool, request, (what) => this.#note(sending, what))
   }
 
   #note(sending: Sending, what: Sent): void {
     if (what === 'refused') this.#refused++
     else if (what === 'started') this.#refused = 0
-    if (this.#knocking !== sending) return
+    if (this.#knocking === sending) this.#letGo(what === 'refused')
+  }
+
+  /** Those that have waited are refused too, or each is sent now. */
+  #letGo(areRefused: boolean): void {
     this.#knocking = null
     const waiting = this.#waiting
     this.#waiting = []
-    for (const each of waiting) {
-      if (what === 'refused') each.sending.refuse()
-      else if (!each.sending.isOver) this.send(each.sending, each.request)
+    for (const { request, sending } of waiting) {
+      if (areRefused) sending.refuse()
+      else if (!sending.isOver) this.#begin(sending, request)
     }
   }
 

@@ -117,3 +117,36 @@ await t.test('one that waits for another to knock keeps its own time', async (t)
   t.same(ended, ['waits: timeout', 'knocks: void', 'stays: refused'])
   t.same(how(last.ended), ['refused'])
 })
+
+await t.test('nobody waits for one that knocks and is not heard', async (t) => {
+  const port = await freePort()
+  const target = new MirrorTarget(`http://127.0.0.1:${port}`, 5000)
+  t.teardown(() => target.destroy())
+  await send(target, 8)
+  const ended: string[] = []
+  const note = (name: string) => (): void => void ended.push(name)
+  const old = new Sending(note('old'))
+  const waits = new Sending(note('waits'))
+  target.send(old, GET)
+  target.send(waits, GET)
+  // As if it had knocked for longer; a real one would take the system's time-outs.
+  Object.defineProperty(old, 'startedMs', { value: performance.now() - 101 })
+  const fresh = await send(target, 1)
+  t.same(how(fresh.ended), ['refused'])
+  t.equal(fresh.sockets, 2, 'for the one that waited, and for this')
+  t.ok(ended.includes('waits'))
+})
+
+await t.test('what is given up, the newest first, is not sent any more', async (t) => {
+  const target = new MirrorTarget(`http://127.0.0.1:${await freePort()}`, 1000)
+  t.teardown(() => target.destroy())
+  await send(target, 8)
+  let sockets = 0
+  const count = (): void => void sockets++
+  subscribe('net.client.socket', count)
+  const sendings = Array.from({ length: 20 }, () => new Sending(() => undefined))
+  for (const sending of sendings) target.send(sending, GET)
+  for (const sending of sendings.toReversed()) sending.halt()
+  unsubscribe('net.client.socket', count)
+  t.ok(sockets <= 1, `${sockets} sockets`)
+})
