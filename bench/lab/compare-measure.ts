@@ -94,7 +94,9 @@ async function saturate(
   for (let n = 0; n < plan.rounds; n++) {
     const said: string[] = []
     for (const peer of turned(cast.peers, n)) {
-      const one = await round(peer, { seconds: SLICE_SECONDS, load })
+      const one = await round(peer, { seconds: SLICE_SECONDS, load }).catch((error: unknown) => {
+        throw new Error(`${peer.name} cannot be measured in round ${n + 1}`, { cause: error })
+      })
       add(slices.us, peer.name, one.us)
       add(slices.perSecond, peer.name, one.perSecond)
       add(slices.bytesPerSecond, peer.name, one.bytesPerSecond)

@@ -4,7 +4,7 @@
 // control thread (assignments, limits, shares). Only the bitmaps of buckets are written by all.
 // Counters wrap at 2^32; readers take differences.
 //
-//   header        wake
+//   header        wake, changes of latency limits
 //   threads       heartbeat, acknowledged table revision, connections  one row a thread
 //   services      number of the current assignment row, mirror order,  one row a service
 //                 ring of rows
@@ -86,6 +86,7 @@ export interface BoardSize {
 
 export interface BoardLayout extends BoardSize {
   readonly wake: number
+  readonly limitChanges: number
   readonly threadsAt: number
   readonly servicesAt: number
   readonly bucketsAt: number
@@ -113,6 +114,7 @@ export function layOut(size: BoardSize): BoardLayout {
   return {
     ...size,
     wake: 0,
+    limitChanges: 1,
     threadsAt: take(size.threads * THREAD.cells),
     servicesAt: take(size.services * SERVICE_CELLS),
     bucketsAt: take(size.services * BUCKETS.cells),

@@ -102,10 +102,16 @@ export function latencyLimitUs(board: Board, slot: number): number {
   return Atomics.load(board.cells, board.layout.slotsAt + slot * SLOT.cells + SLOT.limitUs)
 }
 
+/** Grows whenever a limit is set, so that nobody need look at those of all slots. */
+export function latencyLimitChanges(board: Board): number {
+  return Atomics.load(board.cells, board.layout.limitChanges)
+}
+
 // --- the control thread's side ----------------------------------------------------------------
 
 export function setLatencyLimitUs(board: Board, slot: number, limitUs: number): void {
   Atomics.store(board.cells, board.layout.slotsAt + slot * SLOT.cells + SLOT.limitUs, limitUs)
+  Atomics.add(board.cells, board.layout.limitChanges, 1) // behind it, so that who sees this sees it
 }
 
 export function setTargetShare(board: Board, target: number, share: number): void {

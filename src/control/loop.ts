@@ -27,8 +27,14 @@ const SECOND_MS = 1000
 const LOOK_MS = 5
 /** A service in which nothing happens is looked at in one second of so many. */
 const RESTING_LOOKS = 16
-/** So long may counts wait on the board while nothing is judged and nothing fails. */
+/** So long may counts wait on the board while nothing is judged and nothing fails … */
 const RESTING_MS = 100
+/** … and so long where many services count, that reading them takes a half percent of the time. */
+const RESTING_MOST_MS = 5000
+/** What the counts of a version cost to be read, and a look at a service (`bench:scale`). */
+const READ_MS = 0.004
+const SERVICE_LOOK_MS = 0.015
+const RESTING_SHARE = 0.005
 
 export interface LoopParts {
   readonly board: Board
@@ -71,6 +77,14 @@ export class Loop {
   readonly #suspects = new Set<ResidentVersion>()
   #lastTickMs = Number.NEGATIVE_INFINITY
   #lastReadMs = Number.NEGATIVE_INFINITY
+  /** How long counts may wait after the last reading. */
+  #restingMs = RESTING_MS
+  /** Whether a service had a rollout when all were last looked through, and when that was. */
+  #rollsOut = false
+  #lookedThroughMs = Number.NEGATIVE_INFINITY
+  /** The calm services with requests that the present look and the last one have met. */
+  #calm = 0
+  #calmBefore = 0
   /** The wake-ups up to the last pass. */
   #seen = -1
   /** Whether this pass is a tick, or only one of the many that a storm of errors wakes. */
@@ -131,17 +145,23 @@ export class Loop {
       this.#due = [...this.#parts.keepers.values()]
       this.#looked = 0
       this.#looks++
+      this.#calmBefore = this.#calm
+      this.#calm = 0
     }
     this.#lookAround(now)
   }
 
   /** Whether counts are to be read at this tick: always, unless all services rest. */
   #isDue(now: number): boolean {
-    if (now - this.#lastReadMs >= RESTING_MS) return true
-    for (const keeper of this.#parts.keepers.values()) {
-      if (keeper.document.state.rollout !== null) return true
+    if (now - this.#lastReadMs >= this.#restingMs) return true
+    if (this.#rollsOut || now - this.#lookedThroughMs >= RESTING_MS) {
+      this.#lookedThroughMs = now
+      this.#rollsOut = false
+      for (const { document } of this.#parts.keepers.values()) {
+        if (document.state.rollout !== null) this.#rollsOut = true
+      }
     }
-    return false
+    return this.#rollsOut
   }
 
   #judgeCounted(now: number, reason: 'asked' | 'woken' | 'tick'): void {
@@ -189,19 +209,30 @@ export class Loop {
       if (keeper === undefined) continue
       // A reload may have taken it away meanwhile.
       if (keepers.get(keeper.config.name) !== keeper) continue
-      const isTurn = (at + this.#looks) % RESTING_LOOKS === 0
-      if (!isTurn && this.#rests(keeper)) continue
+      if (this.#isCalm(keeper) && (at + this.#looks) % this.#looksOf(keeper) !== 0) continue
       this.#counted.delete(keeper.config.name)
       this.#guarded(keeper, () => this.#second(keeper, clock.now()))
       if (clock.now() - now >= LOOK_MS) return
     }
   }
 
-  /** Whether a look would find nothing: no requests, no rollout, and all targets as they should. */
-  #rests({ config, document, isServing, unsaved }: Keeper): boolean {
+  /**
+   * A calm service is looked at in one second of so many. One that has requests in each of them, as
+   * long as there are not so many such services that this takes more than a half percent of the
+   * time; their windows are then filled the more coarsely. Who asks for one has it looked at.
+   */
+  #looksOf({ config }: Keeper): number {
+    if (!this.#counted.has(config.name)) return RESTING_LOOKS
+    this.#calm++
+    const lookMs = this.#calmBefore * SERVICE_LOOK_MS
+    const looks = Math.ceil(lookMs / (SECOND_MS * RESTING_SHARE))
+    return Math.min(2 * RESTING_LOOKS, Math.max(1, looks))
+  }
+
+  /** Whether a look finds nothing but counts: no rollout, and all targets as they should. */
+  #isCalm({ config, document, isServing, unsaved }: Keeper): boolean {
     const { previous, rollout } = document.state
     if (rollout !== null || previous !== null || unsaved !== null || !isServing) return false
-    if (this.#counted.has(config.name)) return false
     for (const { gauge } of this.#parts.residency.versionsOf(config.name)) {
       if (!gauge.isSteady) return false
     }
@@ -298,7 +329,10 @@ export class Loop {
   #readTallies(now: number): Map<string, Arms> {
     const counted = new Map<string, Arms>()
     const { keepers, residency } = this.#parts
-    for (const slot of this.#reader.dirtySlots()) {
+    const slots = this.#reader.dirtySlots()
+    const restingMs = (slots.length * READ_MS) / RESTING_SHARE
+    this.#restingMs = Math.min(RESTING_MOST_MS, Math.max(RESTING_MS, restingMs))
+    for (const slot of slots) {
       const delta = this.#reader.read(slot)
       const version = residency.inSlot(slot)
       if (version === undefined) continue // what a version that has left still counted

@@ -189,7 +189,7 @@ export class Edge {
     const now = this.now()
     this.turns.timersRan()
     beat(this.board, this.thread)
-    this.latencyLimits.look(this.routes.bySlot.keys(), now)
+    this.latencyLimits.look(this.routes.bySlot, now)
     this.#lookAtWaiting(now)
     // After a standstill the answers that have come meanwhile are read before anything is overdue.
     if (now - this.tickedMs > STANDSTILL_MS) setImmediate(() => this.wheel.advance(now))

@@ -3,7 +3,7 @@
 // may have been drawn at any weight, and would count at once and against whoever had more of them.
 
 import type { Board } from '../board/board.ts'
-import { latencyLimitUs } from '../board/tallies.ts'
+import { latencyLimitChanges, latencyLimitUs } from '../board/tallies.ts'
 
 interface Known {
   readonly limitUs: number
@@ -13,14 +13,27 @@ interface Known {
 export class LatencyLimits {
   readonly #board: Board
   readonly #known = new Map<number, Known>()
+  /** The changes of limits up to the last look, and the slots that it was at. */
+  #changes = -1
+  #slots: ReadonlyMap<number, unknown> | null = null
 
   constructor(board: Board) {
     this.#board = board
   }
 
-  /** Notices which limits have changed, at each tick. */
-  look(slots: Iterable<number>, nowMs: number): void {
-    for (const slot of slots) this.#notice(slot, latencyLimitUs(this.#board, slot), nowMs)
+  /**
+   * Notices which limits have changed, at each tick: nothing to do as a rule.
+   *
+   * @param slots of a table; another one for each table
+   */
+  look(slots: ReadonlyMap<number, unknown>, nowMs: number): void {
+    const changes = latencyLimitChanges(this.#board)
+    if (changes === this.#changes && slots === this.#slots) return
+    this.#changes = changes
+    this.#slots = slots
+    for (const slot of slots.keys()) {
+      this.#notice(slot, latencyLimitUs(this.#board, slot), nowMs)
+    }
   }
 
   /** Whether the slot's latency is judged now. */

@@ -81,7 +81,10 @@ function ownTallies(watch: Watch, slots: readonly number[]): void {
     }
   }
   for (const slot of slots) {
-    watch.own(`limit ${slot}`, 1, () => setLatencyLimitUs(board, slot, 5))
+    watch.own(`limit ${slot}`, 1, () => {
+      setLatencyLimitUs(board, slot, 5)
+      board.cells[board.layout.limitChanges] = 0 // the changes of all slots are counted in one cell
+    })
   }
 }
 
