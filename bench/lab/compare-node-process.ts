@@ -48,7 +48,9 @@ function chooser({ targets, split, cookie, prefixes }: Way): Choose {
 type Web = (request: IncomingMessage, response: ServerResponse, target: string) => void
 
 function webOf(name: 'http-proxy' | 'httpxy'): Web {
-  const agent = new http.Agent({ keepAlive: true, maxSockets: 256 })
+  // Without a cap: http-proxy leaves the request to the app server open when its client leaves in
+  // the middle of an answer, as wrk does at the end of each slice, and would soon have none left.
+  const agent = new http.Agent({ keepAlive: true })
   const fail = (response: ServerResponse): void => void response.destroy()
   if (name === 'http-proxy') {
     const proxy = httpProxy.createProxyServer({ agent, xfwd: true })

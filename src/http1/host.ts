@@ -77,9 +77,8 @@ export class Hosts {
   isHost(text: string): boolean {
     if (text === this.#last) return text !== ''
     if (!isHost(text)) return false
-    // A text of its own, or it would keep alive the head that it is a part of.
-    this.#last = Buffer.from(text, 'latin1').toString('latin1')
-    this.#matched = matchHost(this.#last)
+    this.#last = text // it keeps alive the one head that it is a part of
+    this.#matched = matchHost(text)
     return true
   }
 
