@@ -47,6 +47,8 @@ export class Lane implements Dispatcher.DispatchHandler {
   readonly #plan: LanePlan
   readonly #client: Client
   readonly #captured = new Map<string, Json>()
+  readonly #onOpened: () => void
+  #isOpening = true
   #step: PreparedStep | null = null
   #trace = ''
   #dueMs = 0
@@ -57,9 +59,11 @@ export class Lane implements Dispatcher.DispatchHandler {
   #chunks: Buffer[] = []
   #readBytes = 0
 
-  constructor(target: string, plan: LanePlan) {
+  /** @param onOpened it has its connection, or will never have it */
+  constructor(target: string, plan: LanePlan, onOpened: () => void) {
     this.target = target
     this.#plan = plan
+    this.#onOpened = onOpened
     this.#client = new Client(target, {
       pipelining: 1,
       // The lane watches the time itself.
@@ -117,8 +121,15 @@ export class Lane implements Dispatcher.DispatchHandler {
 
   destroy(): void {
     this.#step = null
+    this.#opened()
     // Whether it closes well interests nobody any more.
     this.#client.destroy().catch(() => undefined)
+  }
+
+  #opened(): void {
+    if (!this.#isOpening) return
+    this.#isOpening = false
+    this.#onOpened()
   }
 
   #fail(text: string, { isBroken = false, found = NONE }: Failure = {}): void {
@@ -142,7 +153,9 @@ export class Lane implements Dispatcher.DispatchHandler {
 
   // --- what undici calls -----------------------------------------------------------------------
 
-  onRequestStart(): void {}
+  onRequestStart(): void {
+    this.#opened()
+  }
 
   onResponseStart(
     _: Dispatcher.DispatchController,

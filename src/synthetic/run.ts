@@ -5,7 +5,8 @@
 // Targets take turns: transaction k goes to target k mod n. The k-th is due at k / rate, so what
 // waits needs no memory: it is the numbers from `next` to the one that is due now. What waits
 // longer than the time limit has failed, without having been sent. Connections are opened as they
-// are needed, up to the scenario's bound.
+// are needed, up to the scenario's bound, a few at a time: one costs as much as five requests, and
+// to open hundreds at once after a moment in which this machine stood still would make it longer.
 
 import type { Checking, RunOrder } from './messages.ts'
 import { Lane, type LanePlan } from './lane.ts'
@@ -17,6 +18,8 @@ import type { SyntheticReport } from '../core/synthetic.ts'
 /** Timers of Node are no finer. What became due since the last turn is sent in one. */
 const TURN_MS = 1
 const LOOK_MS = 20
+/** So many connections to a target are opened at the same time. */
+const OPENING_MOST = 16
 
 /** One target, with the transactions that are its turn. */
 interface Queue {
@@ -25,6 +28,8 @@ interface Queue {
   /** The one that was used last is taken first: its connection is warm. */
   readonly free: Lane[]
   readonly most: number
+  /** Lanes that have no connection yet. */
+  opening: number
   /** The number of its next transaction. */
   next: number
 }
@@ -63,7 +68,7 @@ export class Run {
     }
     const most = Math.max(1, Math.floor(connections / targets.length))
     this.#queues = targets.map((target, index) => {
-      return { target, lanes: new Set(), free: [], most, next: index }
+      return { target, lanes: new Set(), free: [], most, opening: 0, next: index }
     })
     this.#turnedMs = this.#startMs
     this.#takeTurn()
@@ -129,13 +134,16 @@ export class Run {
       queue.lanes.delete(lane)
       lane.destroy()
     }
-    if (queue.lanes.size >= queue.most) return null
-    const lane = new Lane(queue.target, this.#plan)
+    if (queue.lanes.size >= queue.most || queue.opening >= OPENING_MOST) return null
+    queue.opening++
+    const lane = new Lane(queue.target, this.#plan, () => {
+      queue.opening-- // what waits for it is sent with the next turn
+    })
     queue.lanes.add(lane)
     return lane
   }
 
-  #countUnsent({ most, target }: Queue, waitedMs: number): void {
+  #countUnsent({ most, opening, target }: Queue, waitedMs: number): void {
     const [first] = this.#tally.steps
     this.#tally.transactions++
     this.#tally.failed++
@@ -145,8 +153,11 @@ export class Run {
       first.record(waitedMs)
     }
     const limit = `within ${this.#plan.timeoutMs} ms`
-    const text = `was due and could not be sent to ${target} ${limit}: all ${most} connections were busy`
-    this.#tally.fail(text)
+    const why =
+      opening < OPENING_MOST
+        ? `all ${most} connections were busy`
+        : `${opening} connections were still being opened`
+    this.#tally.fail(`was due and could not be sent to ${target} ${limit}: ${why}`)
   }
 
   #onFree(lane: Lane, isBroken: boolean): void {
