@@ -32,8 +32,10 @@ const anchored = files
   .map((file) => file.slice(0, -3))
   .filter((name) => !entries.includes(name))
 
+/** To require a package is the same from everywhere below the package's own folder. */
 function isAnchored(file: string): boolean {
-  return /import\.meta\.(url|dirname|filename)/.test(readFileSync(file, 'utf8'))
+  const text = readFileSync(file, 'utf8').replaceAll('createRequire(import.meta.url)', '')
+  return /import\.meta\.(url|dirname|filename)/.test(text)
 }
 
 /** Packages that stand between a start and its first request. */
@@ -106,10 +108,7 @@ function check({ fileName, moduleIds }: OutputChunk): void {
 
 /** What looks for files beside itself would not find them from elsewhere. */
 function checkPlace(id: string, fileName: string): void {
-  // To require a package is the same from everywhere below the package's own folder.
-  const text = readFileSync(id, 'utf8').replaceAll('createRequire(import.meta.url)', '')
-  const looks = /import\.meta\.(url|dirname|filename)/.test(text)
-  if (!looks || dirname(relative(source, id)) === dirname(fileName)) return
+  if (!isAnchored(id) || dirname(relative(source, id)) === dirname(fileName)) return
   throw new Error(`Cannot build ${fileName} as ${id} looks for files beside itself`)
 }
 

@@ -10,6 +10,7 @@ import { overdue, type TallyDelta, TallyReader } from '../board/tallies.ts'
 import { NO_COUNTS } from '../core/facts.ts'
 import type { GateReport } from '../core/gate.ts'
 import { blameOf, OUTCOMES } from '../core/outcome.ts'
+import { looksAmong, readAgainMs, RESTING_LOOKS } from '../core/resting.ts'
 import { BucketWindows } from './bucket-windows.ts'
 import { type Arms, CleanCounts } from './clean-counts.ts'
 import type { Clock } from './clock.ts'
@@ -25,16 +26,8 @@ export const TICK_MS = 20
 const SECOND_MS = 1000
 /** So long may a pass look at windows and targets, besides judging. */
 const LOOK_MS = 5
-/** A service in which nothing happens is looked at in one second of so many. */
-const RESTING_LOOKS = 16
-/** So long may counts wait on the board while nothing is judged and nothing fails … */
-const RESTING_MS = 100
-/** … and so long where many services count, that reading them takes a half percent of the time. */
-const RESTING_MOST_MS = 5000
-/** What the counts of a version cost to be read, and a look at a service (`bench:scale`). */
-const READ_MS = 0.004
-const SERVICE_LOOK_MS = 0.015
-const RESTING_SHARE = 0.005
+/** Whether a service rolls out is asked so often while none does. */
+const ROLLS_OUT_MS = 100
 
 export interface LoopParts {
   readonly board: Board
@@ -78,7 +71,7 @@ export class Loop {
   #lastTickMs = Number.NEGATIVE_INFINITY
   #lastReadMs = Number.NEGATIVE_INFINITY
   /** How long counts may wait after the last reading. */
-  #restingMs = RESTING_MS
+  #readAgainMs = readAgainMs(0)
   /** Whether a service had a rollout when all were last looked through, and when that was. */
   #rollsOut = false
   #lookedThroughMs = Number.NEGATIVE_INFINITY
@@ -153,8 +146,8 @@ export class Loop {
 
   /** Whether counts are to be read at this tick: always, unless all services rest. */
   #isDue(now: number): boolean {
-    if (now - this.#lastReadMs >= this.#restingMs) return true
-    if (this.#rollsOut || now - this.#lookedThroughMs >= RESTING_MS) {
+    if (now - this.#lastReadMs >= this.#readAgainMs) return true
+    if (this.#rollsOut || now - this.#lookedThroughMs >= ROLLS_OUT_MS) {
       this.#lookedThroughMs = now
       this.#rollsOut = false
       for (const { document } of this.#parts.keepers.values()) {
@@ -216,17 +209,11 @@ export class Loop {
     }
   }
 
-  /**
-   * A calm service is looked at in one second of so many. One that has requests in each of them, as
-   * long as there are not so many such services that this takes more than a half percent of the
-   * time; their windows are then filled the more coarsely. Who asks for one has it looked at.
-   */
+  /** A calm service is looked at in one second of so many; who asks for one has it looked at. */
   #looksOf({ config }: Keeper): number {
     if (!this.#counted.has(config.name)) return RESTING_LOOKS
     this.#calm++
-    const lookMs = this.#calmBefore * SERVICE_LOOK_MS
-    const looks = Math.ceil(lookMs / (SECOND_MS * RESTING_SHARE))
-    return Math.min(2 * RESTING_LOOKS, Math.max(1, looks))
+    return looksAmong(this.#calmBefore)
   }
 
   /** Whether a look finds nothing but counts: no rollout, and all targets as they should. */
@@ -330,8 +317,7 @@ export class Loop {
     const counted = new Map<string, Arms>()
     const { keepers, residency } = this.#parts
     const slots = this.#reader.dirtySlots()
-    const restingMs = (slots.length * READ_MS) / RESTING_SHARE
-    this.#restingMs = Math.min(RESTING_MOST_MS, Math.max(RESTING_MS, restingMs))
+    this.#readAgainMs = readAgainMs(slots.length)
     for (const slot of slots) {
       const delta = this.#reader.read(slot)
       const version = residency.inSlot(slot)

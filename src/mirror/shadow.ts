@@ -102,6 +102,7 @@ export class Shadow {
       due.push(sending)
     }
     for (const sending of due.toReversed()) sending.expire()
+    for (const target of this.#targets.values()) target.sweep(nowMs)
   }
 
   // --- the steps of a copy ---------------------------------------------------------------------

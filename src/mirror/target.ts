@@ -12,7 +12,7 @@ import type { Sending, Sent } from './sending.ts'
 
 /** So many refusals without anything else between them are not chance. */
 const CERTAIN = 8
-/** A refusal comes at once; who knocks for longer than this is not waited for. */
+/** A refusal comes at once; who knocks for longer than this is waited for no more. */
 const KNOCK_MS = 100
 /** Connections wait no longer than this: no server closes them sooner, so no reset is a race. */
 const IDLE_MS = 1000
@@ -44,14 +44,17 @@ export class MirrorTarget {
 
   /** Sends a request; what cannot be sent at all ends at once, perhaps during the call. */
   send(sending: Sending, request: CopiedRequest): void {
-    const knocking = this.#knocking
-    if (knocking !== null && performance.now() - knocking.startedMs < KNOCK_MS) {
+    if (this.#knocking !== null) {
       this.#waiting.push({ sending, request })
       return
     }
-    if (knocking !== null) this.#letGo(false)
     if (this.#refused >= CERTAIN) this.#knocking = sending
     this.#begin(sending, request)
+  }
+
+  /** Lets those go that have waited for too long. */
+  sweep(nowMs: number): void {
+    if (nowMs - (this.#knocking?.startedMs ?? nowMs) >= KNOCK_MS) this.#letGo(false)
   }
 
   #begin(sending: Sending, request: CopiedRequest): void {

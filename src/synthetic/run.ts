@@ -5,8 +5,8 @@
 // Targets take turns: transaction k goes to target k mod n. The k-th is due at k / rate, so what
 // waits needs no memory: it is the numbers from `next` to the one that is due now. What waits
 // longer than the time limit has failed, without having been sent. Connections are opened as they
-// are needed, up to the scenario's bound, a few at a time: one costs as much as five requests, and
-// to open hundreds at once after a moment in which this machine stood still would make it longer.
+// are needed, up to the scenario's bound, a few at a time: each costs as much as several requests,
+// and hundreds at once, after a moment in which this machine stood still, would make it longer.
 
 import type { Checking, RunOrder } from './messages.ts'
 import { Lane, type LanePlan } from './lane.ts'

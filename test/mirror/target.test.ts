@@ -4,7 +4,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { CopiedRequest } from '../../src/mirror/outgoing.ts'
 import { type Ended, Sending } from '../../src/mirror/sending.ts'
 import { MirrorTarget } from '../../src/mirror/target.ts'
@@ -34,22 +34,40 @@ async function freePort(): Promise<number> {
   return port
 }
 
+/** How many sockets this takes. */
+async function socketsOf(act: () => unknown): Promise<number> {
+  let sockets = 0
+  const count = (): void => void sockets++
+  subscribe('net.client.socket', count)
+  await act()
+  unsubscribe('net.client.socket', count)
+  return sockets
+}
+
 /** Sends so many at one moment; how each has ended, and how many sockets that took. */
 async function send(
   target: MirrorTarget,
   times: number,
 ): Promise<{ ended: Ended[]; sockets: number }> {
-  let sockets = 0
-  const count = (): void => void sockets++
-  subscribe('net.client.socket', count)
-  const ended = await Promise.all(
-    Array.from(
-      { length: times },
-      () => new Promise<Ended>((resolve) => target.send(new Sending(resolve), GET)),
-    ),
-  )
-  unsubscribe('net.client.socket', count)
+  const ended: Ended[] = []
+  const sockets = await socketsOf(() => {
+    const all = Array.from({ length: times }, () => {
+      return new Promise<void>((resolve) => {
+        const sending = new Sending((one) => resolve(void ended.push(one)))
+        target.send(sending, GET)
+      })
+    })
+    return Promise.all(all)
+  })
   return { ended, sockets }
+}
+
+/** A target where nobody listens, which has refused often enough to be known for it. */
+async function refusing(t: Test): Promise<MirrorTarget> {
+  const target = new MirrorTarget(`http://127.0.0.1:${await freePort()}`, 1000)
+  t.teardown(() => target.destroy())
+  await send(target, 8)
+  return target
 }
 
 const how = (ended: readonly Ended[]): string[] => [
@@ -68,9 +86,7 @@ await t.test('refusals are each tried for themselves until they are no chance', 
 })
 
 await t.test('those of one moment share an attempt then, and none is left out', async (t) => {
-  const target = new MirrorTarget(`http://127.0.0.1:${await freePort()}`, 1000)
-  t.teardown(() => target.destroy())
-  await send(target, 8)
+  const target = await refusing(t)
   const many = await send(target, 100)
   t.same([how(many.ended), many.ended.length, many.sockets], [['refused'], 100, 1])
   const again = await send(target, 1)
@@ -97,10 +113,7 @@ await t.test('who is let in lets all in', async (t) => {
 })
 
 await t.test('one that waits for another to knock keeps its own time', async (t) => {
-  const port = await freePort()
-  const target = new MirrorTarget(`http://127.0.0.1:${port}`, 1000)
-  t.teardown(() => target.destroy())
-  await send(target, 8)
+  const target = await refusing(t)
   const ended: string[] = []
   const note =
     (name: string) =>
@@ -118,35 +131,28 @@ await t.test('one that waits for another to knock keeps its own time', async (t)
   t.same(how(last.ended), ['refused'])
 })
 
-await t.test('nobody waits for one that knocks and is not heard', async (t) => {
-  const port = await freePort()
-  const target = new MirrorTarget(`http://127.0.0.1:${port}`, 5000)
-  t.teardown(() => target.destroy())
-  await send(target, 8)
+await t.test('nobody waits for long for one that knocks and is not heard', async (t) => {
+  const target = await refusing(t)
   const ended: string[] = []
   const note = (name: string) => (): void => void ended.push(name)
-  const old = new Sending(note('old'))
-  const waits = new Sending(note('waits'))
-  target.send(old, GET)
-  target.send(waits, GET)
-  // As if it had knocked for longer; a real one would take the system's time-outs.
-  Object.defineProperty(old, 'startedMs', { value: performance.now() - 101 })
-  const fresh = await send(target, 1)
-  t.same(how(fresh.ended), ['refused'])
-  t.equal(fresh.sockets, 2, 'for the one that waited, and for this')
-  t.ok(ended.includes('waits'))
+  const knocks = new Sending(note('knocks'))
+  target.send(knocks, GET)
+  target.send(new Sending(note('waits')), GET)
+  const sockets = await socketsOf(() => {
+    target.sweep(knocks.startedMs + 99)
+    target.sweep(knocks.startedMs + 100)
+  })
+  t.equal(sockets, 1, 'the one that waited is sent by itself')
+  await send(target, 1)
+  t.same(ended.toSorted(), ['knocks', 'waits'])
 })
 
 await t.test('what is given up, the newest first, is not sent any more', async (t) => {
-  const target = new MirrorTarget(`http://127.0.0.1:${await freePort()}`, 1000)
-  t.teardown(() => target.destroy())
-  await send(target, 8)
-  let sockets = 0
-  const count = (): void => void sockets++
-  subscribe('net.client.socket', count)
+  const target = await refusing(t)
   const sendings = Array.from({ length: 20 }, () => new Sending(() => undefined))
-  for (const sending of sendings) target.send(sending, GET)
-  for (const sending of sendings.toReversed()) sending.halt()
-  unsubscribe('net.client.socket', count)
+  const sockets = await socketsOf(() => {
+    for (const sending of sendings) target.send(sending, GET)
+    for (const sending of sendings.toReversed()) sending.halt()
+  })
   t.ok(sockets <= 1, `${sockets} sockets`)
 })
