@@ -38,7 +38,7 @@ interface Running {
 async function start(size: Size, originUrl: string): Promise<Running> {
   const began = performance.now()
   const config = sizeConfig(size, originUrl)
-  const vertex = await startVertex(config, { core: PROXY_CORE, startMs: START_MS })
+  const vertex = await startVertex(config, { core: PROXY_CORE, built: true, startMs: START_MS })
   const startMs = performance.now() - began
   const { pid, port } = vertex
   const asks: readonly Ask[] = sizeAsks(size)

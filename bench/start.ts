@@ -3,15 +3,16 @@
 // directory. The client tries to connect every millisecond from the moment on at which the process
 // was started, and the time is that of the last byte of the first answer.
 
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { builtDoor } from './lab/built.ts'
 import { monotonicMs, sleep } from './lab/clock.ts'
-import { endChild, onExit, track } from './lab/children.ts'
+import { endChild, track } from './lab/children.ts'
 import { freePort } from './lab/free-port.ts'
 import { startOrigin } from './lab/origin.ts'
 import { bench, progress } from './lab/report.ts'
@@ -21,19 +22,6 @@ import { labConfig } from './lab/vertex.ts'
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const START_MAX_MS = 300
 const GIVE_UP_MS = 20_000
-
-/** A folder that holds what a package holds: without sources the door starts what was built. */
-function installed(): string {
-  execFileSync('npm', ['run', '-s', 'build'], { cwd: ROOT, stdio: 'inherit' })
-  const folder = mkdtempSync(path.join(tmpdir(), 'vertex-built-'))
-  onExit(() => rmSync(folder, { recursive: true, force: true }))
-  for (const name of ['dist', 'config', 'package.json', 'node_modules']) {
-    symlinkSync(path.join(ROOT, name), path.join(folder, name))
-  }
-  // A link would be followed to the checkout, and the door would start its sources.
-  cpSync(path.join(ROOT, 'bin'), path.join(folder, 'bin'), { recursive: true })
-  return folder
-}
 
 const REQUEST = 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
 
@@ -111,7 +99,7 @@ await bench(
   async (runs) => {
     const origin = await startOrigin({ version: 'v1', record: false })
     const doors = {
-      built: path.join(installed(), 'bin', 'vertex.js'),
+      built: builtDoor(),
       sources: path.join(ROOT, 'bin', 'vertex.js'),
     }
     const series: Record<string, number[]> = {}

@@ -52,7 +52,8 @@ async function startOwn(scenario: Scenario, way: Way): Promise<Vertex> {
       ...(sticks ? { affinity: { cookie: way.cookie } } : {}),
     },
   })
-  const vertex = await startVertex(match ? withServices(config, match) : config, pin)
+  const started = { ...pin, built: true }
+  const vertex = await startVertex(match ? withServices(config, match) : config, started)
   if (scenario.rollout) {
     await vertex.deploy('v2', [candidate])
     const probe = async (): Promise<true | null> =>

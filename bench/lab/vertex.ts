@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url'
 import type { ServiceView } from '../../src/core/command.ts'
 import { type JournalEntry, readJournal } from '../../src/core/journal.ts'
 import { monotonicMs, until } from './clock.ts'
+import { builtDoor } from './built.ts'
 import { endChild, onExit, type Pin, startProgram } from './children.ts'
 
 const BIN = fileURLToPath(new URL('../../bin/vertex.js', import.meta.url))
@@ -39,6 +40,8 @@ interface Running {
 export interface Starting extends Pin {
   /** How long it may take until it is ready, in milliseconds; 20 s unless it has a lot to read. */
   readonly startMs?: number
+  /** Whether it is the built program, as users get it, and not the sources. */
+  readonly built?: boolean
   /** Arguments of Node before the program. */
   readonly nodeArgs?: readonly string[]
   /** Hears all that the process prints. */
@@ -104,8 +107,9 @@ export class Vertex {
   }
 
   async start(): Promise<void> {
-    const { core, nodeArgs = [], onLine = () => {}, startMs = START_MS } = this.#options
-    const command = [process.execPath, ...nodeArgs, BIN, 'run', '-c', this.configFile]
+    const { built, core, nodeArgs = [], onLine = () => {}, startMs = START_MS } = this.#options
+    const door = built === true ? builtDoor() : BIN
+    const command = [process.execPath, ...nodeArgs, door, 'run', '-c', this.configFile]
     const child = startProgram(command, { core })
     this.#running = await whenReady(child, { log: this.log, onLine, startMs })
   }
