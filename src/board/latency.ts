@@ -50,7 +50,7 @@ export function setLatencyStripe(board: Board, slot: number, stripe: number | nu
 
 /** Counts one latency of a slot; does nothing while the slot has no stripe. */
 export function recordLatency(board: Board, thread: number, slot: number, us: number): void {
-  const stripe = Atomics.load(board.cells, stripeCell(board, slot))
+  const stripe = board.cells[stripeCell(board, slot)] as number
   if (stripe === NO_STRIPE) return
   const { latencyAt, latencyStripes } = board.layout
   const at = latencyAt + (thread * latencyStripes + stripe - 1) * LATENCY_CELLS

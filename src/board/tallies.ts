@@ -1,10 +1,13 @@
 // Counting. An edge thread counts into its own stripe; the control thread sums the stripes of a
-// slot. `TallyReader` remembers what it saw last and hands out differences, which are right across
-// the wrap of a counter and across the replacement of a thread (a stripe is never reset).
+// slot. A cell that one thread alone writes needs no atomic addition, which costs as much as
+// parsing a header line and is one of a dozen a request: who reads it sees this count or the one
+// before, never a torn one. What others must see in order with the rest, such as claims, stays
+// atomic. `TallyReader` remembers what it saw last and hands out differences, which are right
+// across the wrap of a counter and across the replacement of a thread (a stripe is never reset).
 
 import { OUT, WHOLE } from '../core/choose.ts'
 import { OUTCOMES } from '../core/outcome.ts'
-import type { Board } from './board.ts'
+import type { Board, Cells } from './board.ts'
 import { SLOT, TALLY, TARGET, TARGET_TALLY } from './layout.ts'
 
 function tallyAt(board: Board, thread: number, slot: number): number {
@@ -22,10 +25,27 @@ function targetTallyAt(board: Board, thread: number, target: number): number {
 /** Adds one to a cell of TALLY (or an outcome's index) and marks the slot as changed. */
 export function count(board: Board, thread: number, slot: number, cell: number): void {
   const { cells, layout } = board
-  Atomics.add(cells, tallyAt(board, thread, slot) + cell, 1)
+  addToOwn(cells, tallyAt(board, thread, slot) + cell, 1)
   const word = layout.dirtyAt + thread * layout.dirtyWords + (slot >>> 5)
   const bit = 1 << (slot & 31)
-  if ((Atomics.load(cells, word) & bit) === 0) Atomics.or(cells, word, bit)
+  // Behind the count and whatever the mark was before: who clears it reads the count after that.
+  Atomics.or(cells, word, bit)
+}
+
+/** The same for two cells of the slot. */
+export function countBoth(
+  board: Board,
+  thread: number,
+  slot: number,
+  first: number,
+  second: number,
+): void {
+  addToOwn(board.cells, tallyAt(board, thread, slot) + first, 1)
+  count(board, thread, slot, second)
+}
+
+function addToOwn(cells: Cells, at: number, by: number): void {
+  cells[at] = (cells[at] as number) + by
 }
 
 export function raiseClaim(board: Board, thread: number, slot: number): void {
@@ -38,7 +58,7 @@ export function releaseClaim(board: Board, thread: number, slot: number): void {
 
 /** Adds `by` (1 or −1) to the thread's in-flight requests of a target. */
 export function addInFlight(board: Board, thread: number, target: number, by: number): void {
-  Atomics.add(board.cells, targetTallyAt(board, thread, target) + TARGET_TALLY.inFlight, by)
+  addToOwn(board.cells, targetTallyAt(board, thread, target) + TARGET_TALLY.inFlight, by)
 }
 
 /** Requests in flight at a target, over all threads. */
@@ -48,12 +68,12 @@ export function targetInFlight(board: Board, target: number): number {
 
 /** Adds `by` (1 or −1) to the thread's connections to a target. */
 export function addConnections(board: Board, thread: number, target: number, by: number): void {
-  Atomics.add(board.cells, targetTallyAt(board, thread, target) + TARGET_TALLY.connections, by)
+  addToOwn(board.cells, targetTallyAt(board, thread, target) + TARGET_TALLY.connections, by)
 }
 
 /** Adds `by` (1 or −1) to the thread's requests that wait for a connection to a target. */
 export function addWaiting(board: Board, thread: number, target: number, by: number): void {
-  Atomics.add(board.cells, targetTallyAt(board, thread, target) + TARGET_TALLY.waiting, by)
+  addToOwn(board.cells, targetTallyAt(board, thread, target) + TARGET_TALLY.waiting, by)
 }
 
 /** Connections to a target, over all threads, those that wait in a pool included. */
@@ -69,7 +89,7 @@ export function targetWaiting(board: Board, target: number): number {
 function sumOverThreads(board: Board, target: number, cell: number): number {
   let sum = 0
   for (let thread = 0; thread < board.layout.threads; thread++) {
-    sum += Atomics.load(board.cells, targetTallyAt(board, thread, target) + cell)
+    sum += board.cells[targetTallyAt(board, thread, target) + cell] as number
   }
   return sum
 }
@@ -78,19 +98,18 @@ function sumOverThreads(board: Board, target: number, cell: number): number {
  * Records that a target answered (`good`) or failed. Returns the failures in a row of this thread.
  */
 export function countTarget(board: Board, thread: number, target: number, good: boolean): number {
+  const { cells } = board
   const at = targetTallyAt(board, thread, target)
-  Atomics.add(board.cells, at + TARGET_TALLY.served, 1)
-  const streak = at + TARGET_TALLY.failuresInARow
-  if (good) {
-    if (Atomics.load(board.cells, streak) !== 0) Atomics.store(board.cells, streak, 0)
-    return 0
-  }
-  return Atomics.add(board.cells, streak, 1) + 1
+  addToOwn(cells, at + TARGET_TALLY.served, 1)
+  const streak = at + TARGET_TALLY.failuresInARow // control clears it too
+  if (!good) return Atomics.add(cells, streak, 1) + 1
+  if (cells[streak] !== 0) Atomics.store(cells, streak, 0)
+  return 0
 }
 
 /** The share of a target: `OUT`, `WHOLE`, or thousandths of what is fair; see core/choose.ts. */
 export function targetShare(board: Board, target: number): number {
-  return Atomics.load(board.cells, board.layout.targetsAt + target * TARGET.cells + TARGET.share)
+  return board.cells[board.layout.targetsAt + target * TARGET.cells + TARGET.share] as number
 }
 
 export function isEjected(board: Board, target: number): boolean {
@@ -99,7 +118,7 @@ export function isEjected(board: Board, target: number): boolean {
 
 /** The latency limit of a slot in microseconds; 0 when latency is not judged now. */
 export function latencyLimitUs(board: Board, slot: number): number {
-  return Atomics.load(board.cells, board.layout.slotsAt + slot * SLOT.cells + SLOT.limitUs)
+  return board.cells[board.layout.slotsAt + slot * SLOT.cells + SLOT.limitUs] as number
 }
 
 /** Grows whenever a limit is set, so that nobody need look at those of all slots. */
@@ -163,7 +182,7 @@ export function claims(board: Board, slot: number): number {
 
 /** Adds `by` (1 or −1) to the thread's requests of a version that are slow and still in flight. */
 export function addOverdue(board: Board, thread: number, slot: number, by: number): void {
-  Atomics.add(board.cells, tallyAt(board, thread, slot) + TALLY.overdue, by)
+  addToOwn(board.cells, tallyAt(board, thread, slot) + TALLY.overdue, by)
 }
 
 /** Requests of a version in flight that are slower than their limit, over all threads. */

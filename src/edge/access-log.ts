@@ -8,7 +8,6 @@ import type { Logger } from 'pino'
 import type { AccessLogConfig } from '../config/config.ts'
 import type { Fault } from '../http1/fault.ts'
 import { FAULTS } from '../http1/fault.ts'
-import type { ForwardedBy } from '../http1/forward.ts'
 import { type AccessEntry, type AccessLine, accessLine, secretNames } from './access-line.ts'
 import { LineSink } from './line-sink.ts'
 
@@ -22,6 +21,11 @@ export interface AccessStart {
   readonly method: string
   readonly host: string
   readonly target: string
+}
+
+/** Whom it came from. */
+interface From {
+  readonly address: string
 }
 
 export interface AccessLogOptions {
@@ -59,9 +63,9 @@ export class AccessLog {
     this.#log = loggerTo(this.#sink)
   }
 
-  begin(start: AccessStart, by: ForwardedBy, nowMs: number): AccessEntry {
+  begin(start: AccessStart, from: From, nowMs: number): AccessEntry {
     return {
-      client: by.address,
+      client: from.address,
       method: start.method,
       host: start.host,
       target: start.target,
@@ -84,10 +88,10 @@ export class AccessLog {
   }
 
   /** Writes what was refused before it became a request; the head may be there in part. */
-  refused(fault: Fault, head: AccessStart, by: ForwardedBy): void {
+  refused(fault: Fault, head: AccessStart, from: From): void {
     const nowMs = performance.now()
     // A head that did not arrive in time has not been read: what is there is another client's.
-    const entry = this.begin(fault === 'request-timeout' ? NOTHING : head, by, nowMs)
+    const entry = this.begin(fault === 'request-timeout' ? NOTHING : head, from, nowMs)
     entry.fault = fault
     entry.status = FAULTS[fault].status
     this.#line(entry, nowMs)

@@ -38,3 +38,10 @@ export class BodySink {
     this.#held = []
   }
 }
+
+/** A copy in memory of its own, which a sink can give back. */
+export function copyOf(bytes: Buffer, from: number, to: number): Buffer {
+  const copy = Buffer.allocUnsafeSlow(to - from)
+  bytes.copy(copy, 0, from, to)
+  return copy
+}

@@ -8,7 +8,7 @@ import { addConnection } from '../board/liveness.ts'
 import { faultAnswer, readinessAnswer, wantsProblemJson } from '../http1/answer.ts'
 import { CR } from '../http1/bytes.ts'
 import type { Fault } from '../http1/fault.ts'
-import type { ForwardedBy } from '../http1/forward.ts'
+import { ForwardedBy } from '../http1/forward.ts'
 import { MORE, REFUSED } from '../http1/lines.ts'
 import { type RequestHead, readRequestHead } from '../http1/request-head.ts'
 import { BodySink } from './body-sink.ts'
@@ -67,7 +67,7 @@ export class ClientConnection extends Timed implements ClientSide {
     this.#pauses = new Pauses(socket)
     const remote = socket.remoteAddress ?? ''
     const address = remote.startsWith('::ffff:') ? remote.slice(7) : remote
-    this.by = { address, proto: 'http', trusted: edge.isTrusted(address) }
+    this.by = new ForwardedBy(address, 'http', edge.isTrusted(address))
     edge.connections.add(this)
     addConnection(edge.board, edge.thread, 1)
     edge.turns.socketOpened()
@@ -186,7 +186,7 @@ export class ClientConnection extends Timed implements ClientSide {
 
   #begin(head: RequestHead, bytes: Buffer, end: number): void {
     const trusted = this.#edge.isTrusted(this.by.address) // a reload may have changed it
-    if (trusted !== this.by.trusted) this.by = { ...this.by, trusted }
+    if (trusted !== this.by.trusted) this.by = new ForwardedBy(this.by.address, 'http', trusted)
     const exchange = new Exchange(this.#edge, this, head)
     this.#exchange = exchange
     exchange.start(head)
@@ -310,7 +310,7 @@ export class ClientConnection extends Timed implements ClientSide {
   #becomeReady(): void {
     this.#state = HEAD
     this.#pauses.lift(AHEAD | HELD)
-    this.#edge.wheel.arm(this, this.#edge.now() + this.#edge.settings.timeouts.keepAliveMs)
+    this.#edge.wheel.arm(this, this.#edge.recentMs + this.#edge.settings.timeouts.keepAliveMs)
     if (this.#pending !== null) this.#readHeads()
     else if (this.#ended && !this.#behind) this.#linger()
   }

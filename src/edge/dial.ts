@@ -11,8 +11,8 @@ export interface Dialled {
   readonly port: number
 }
 
-/** @param onData its bytes are valid during the call only */
-export function dial(to: Dialled, buffer: Buffer, onData: (bytes: Buffer) => void): Socket {
+/** @param onData called with how many bytes have been read into the buffer */
+export function dial(to: Dialled, buffer: Buffer, onData: (length: number) => void): Socket {
   return connect({
     host: to.host,
     port: to.port,
@@ -21,7 +21,7 @@ export function dial(to: Dialled, buffer: Buffer, onData: (bytes: Buffer) => voi
     onread: {
       buffer,
       callback: (length) => {
-        onData(buffer.subarray(0, length))
+        onData(length)
         return true
       },
     },

@@ -3,16 +3,17 @@
 // request.
 
 import { BlockList, isIPv6 } from 'node:net'
-import { randomBytes } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
 import type { MessagePort } from 'node:worker_threads'
 import type { Board } from '../board/board.ts'
 import { acknowledgeTable, beat } from '../board/liveness.ts'
-import { count } from '../board/tallies.ts'
+import { count, countBoth } from '../board/tallies.ts'
 import { requestMemoryMs } from '../core/facts.ts'
 import type { Table } from '../core/table.ts'
 import { type ForwardingRules, forwardingRules } from '../http1/forward.ts'
 import { RequestHead, type RequestLimits } from '../http1/request-head.ts'
 import { ResponseHead } from '../http1/response-head.ts'
+import { inOnePiece } from '../http1/values.ts'
 import { AccessLog } from './access-log.ts'
 import type { ClientConnection } from './client.ts'
 import type { EdgeSettings, FromEdge } from './edge-data.ts'
@@ -20,6 +21,7 @@ import { FailedRequests } from './failed-requests.ts'
 import { LatencyLimits } from './latency-limits.ts'
 import { MirrorLine } from './mirror-line.ts'
 import type { Judgement } from './record.ts'
+import { RequestIds } from './request-ids.ts'
 import { buildRoutes, NO_ROUTES, type Routes, type Target } from './routes.ts'
 import type { Tunnel } from './tunnel.ts'
 import { Turns } from './turns.ts'
@@ -64,16 +66,19 @@ export class Edge {
   readonly rescuesInFlight = new Map<number, number>()
   /** The value of a Date field, renewed every second. */
   date = new Date().toUTCString()
+  /** The field as a line. */
+  dateLine = inOnePiece(`Date: ${this.date}\r\n`)
   /** When the last tick was: a time that costs nothing to read, and is a tick old at most. */
   tickedMs: number
+  /** When somebody last looked at the clock: the same, but newer while there is traffic. */
+  recentMs = 0
   readonly latencyLimits: LatencyLimits
 
   // Exchanges that wait for a response head, the oldest first.
   #oldest: Judgement | null = null
   #newest: Judgement | null = null
   readonly #targets = new Map<number, Target>()
-  readonly #idPrefix = `${randomBytes(6).toString('hex')}-`
-  #ids = 0
+  readonly #requestIds = new RequestIds()
   #trusted: BlockList
   #dribbling = new Set<ClientConnection>()
   #dateMs = 0
@@ -93,12 +98,14 @@ export class Edge {
 
   /** Milliseconds of a clock that never goes back. */
   now(): number {
-    return performance.now()
+    const nowMs = performance.now()
+    this.recentMs = nowMs
+    return nowMs
   }
 
   /** An id that is unique over threads and restarts. */
   nextRequestId(): string {
-    return this.#idPrefix + (this.#ids++).toString(36)
+    return this.#requestIds.next()
   }
 
   isTrusted(address: string): boolean {
@@ -143,6 +150,10 @@ export class Edge {
 
   count(slot: number, cell: number): void {
     count(this.board, this.thread, slot, cell)
+  }
+
+  countBoth(slot: number, first: number, second: number): void {
+    countBoth(this.board, this.thread, slot, first, second)
   }
 
   /** A target sent what nobody had asked for: see upstream.ts. */
@@ -200,6 +211,7 @@ export class Edge {
     if (now - this.#dateMs >= 500) {
       this.#dateMs = now
       this.date = new Date().toUTCString()
+      this.dateLine = inOnePiece(`Date: ${this.date}\r\n`)
       this.accessLog?.tick(now)
     }
   }

@@ -167,10 +167,13 @@ export class Judgement {
   judge(outcome: Outcome, status = 0): void {
     if (this.outcome !== '' || this.slot < 0) return
     this.outcome = outcome
-    this.edge.count(this.slot, outcomeIndex(outcome))
-    if (!this.isEvidence || !isJudged(outcome)) return
-    if (this.isError(outcome)) this.#countError(outcome, status)
-    else this.edge.count(this.slot, TALLY.evidenceGood)
+    const { edge, slot } = this
+    const cell = outcomeIndex(outcome)
+    if (this.isEvidence && isJudged(outcome)) {
+      if (!this.isError(outcome)) return edge.countBoth(slot, cell, TALLY.evidenceGood)
+      edge.count(slot, cell)
+      this.#countError(outcome, status)
+    } else edge.count(slot, cell)
   }
 
   #countError(outcome: Outcome, status: number): void {

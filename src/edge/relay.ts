@@ -8,6 +8,7 @@ import { interimHeadOut, responseHeadOut } from '../http1/forward.ts'
 import { CHUNKED, type RequestHead, UNTIL_CLOSE } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import { passingTrailers } from '../http1/trailers.ts'
+import { copyOf } from './body-sink.ts'
 import type { ClientSide } from './client-side.ts'
 import type { Edge } from './edge.ts'
 import { Mirrored } from './mirrored.ts'
@@ -68,7 +69,7 @@ export class Relay extends Mirrored {
       framing: chunked ? 'chunked' : closes ? 'close' : 'length',
       keepAlive: open,
       oldClient: this.#oldClient,
-      date: this.edge.date,
+      dateLine: this.edge.dateLine,
       extra: this.answerExtra,
       trailers: head.framing === CHUNKED && this.trailersOut,
     })
@@ -150,11 +151,4 @@ export class Relay extends Mirrored {
   get #staysOpen(): boolean {
     return this.#keepAlive && !this.edge.draining && this.client.canFollow
   }
-}
-
-/** A copy in memory of its own, which the sink can give back. */
-function copyOf(bytes: Buffer, from: number, to: number): Buffer {
-  const copy = Buffer.allocUnsafeSlow(to - from)
-  bytes.copy(copy, 0, from, to)
-  return copy
 }

@@ -15,7 +15,7 @@ import { addInFlight, countTarget, releaseClaim } from '../board/tallies.ts'
 import { type Outcome, outcomeOfStatus } from '../core/outcome.ts'
 import { FAULTS, type Fault } from '../http1/fault.ts'
 import { requestHeadOut, switchingHeadOut, timesInVia } from '../http1/forward.ts'
-import { normalisePath } from '../http1/path.ts'
+import { pathOf } from '../http1/path.ts'
 import { NO_BODY, type RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import { isOfOneTarget, otherTargetIn, shun, targetIn } from './choose-target.ts'
@@ -64,7 +64,7 @@ export class Exchange extends Relay {
   // --- match ---------------------------------------------------------------------------------
 
   start(head: RequestHead): void {
-    const path = head.target === '*' ? '/' : normalisePath(head.target)
+    const path = pathOf(head)
     if (path === null) return this.#answer('bad-path')
     if (timesInVia(head, this.edge.forwarding) > 1) return this.#answer('loop')
     const service = this.edge.routes.router.find(head.matchedHost, path)

@@ -14,7 +14,7 @@ import { MORE, REFUSED } from '../http1/lines.ts'
 import { BY_LENGTH, CHUNKED, type Framing, NO_BODY, UNTIL_CLOSE } from '../http1/request-head.ts'
 import { readResponseHead } from '../http1/response-head.ts'
 import { addConnections, addWaiting } from '../board/tallies.ts'
-import { BodySink } from './body-sink.ts'
+import { BodySink, copyOf } from './body-sink.ts'
 import { dial, isExhausted, readOnAfterWriteErrors } from './dial.ts'
 import type { Edge } from './edge.ts'
 import type { Exchange } from './request.ts'
@@ -41,6 +41,7 @@ export class UpstreamConnection extends Timed {
   /** Whether a byte of the present answer has come. */
   answered = false
   idleSinceMs = 0
+  destroyed = false
 
   readonly #edge: Edge
   readonly #sink: BodySink
@@ -68,7 +69,6 @@ export class UpstreamConnection extends Timed {
   #held = false
   /** Whether this system, not the target, is why there is no connection. */
   #exhausted = false
-  #destroyed = false
 
   constructor(edge: Edge, target: Target) {
     super()
@@ -76,7 +76,7 @@ export class UpstreamConnection extends Timed {
     this.target = target
     this.#idleLimitMs = edge.settings.timeouts.upstreamIdleMs
     this.#pass = (from, to) => this.#exchange?.onBody(this.#bytes, from, to)
-    const socket = dial(target, edge.readBuffer, (bytes) => this.#onData(bytes))
+    const socket = dial(target, edge.readBuffer, (length) => this.#onData(length))
     this.socket = socket
     this.#sink = new BodySink(socket)
     socket.on('connect', () => this.#onConnect())
@@ -90,10 +90,6 @@ export class UpstreamConnection extends Timed {
     edge.wheel.arm(this, edge.now() + edge.settings.timeouts.connectMs)
     addConnections(edge.board, edge.thread, target.index, 1)
     edge.turns.socketOpened()
-  }
-
-  get destroyed(): boolean {
-    return this.#destroyed
   }
 
   /** Begins a request. The head is held back for a moment, so that a small body can join it. */
@@ -172,27 +168,31 @@ export class UpstreamConnection extends Timed {
     this.#exchange?.onUpstreamDrain()
   }
 
-  /** @param chunk valid during the call only */
-  #onData(chunk: Buffer): void {
+  /** @param length of what has been read into the thread's buffer; it stays there for the call */
+  #onData(length: number): void {
     const exchange = this.#exchange
-    this.#edge.turns.serving()
+    const { readBuffer, responseHead, turns } = this.#edge
+    turns.serving()
+    responseHead.lines.forget() // its text is of what the buffer held before
     if (exchange === null) return this.#onUnasked()
     if (this.#turn >= 0) {
-      if (!this.#edge.turns.isLater(this.#turn)) return this.#onUnasked()
+      if (!turns.isLater(this.#turn)) return this.#onUnasked()
       this.#turn = -1
     }
     this.answered = true
-    if (this.#state === TUNNEL) return exchange.tunnel?.fromUpstream(Buffer.from(chunk))
-    const bytes = this.#pending === null ? chunk : Buffer.concat([this.#pending, chunk])
+    if (this.#state === TUNNEL) return exchange.tunnel?.fromUpstream(copyOf(readBuffer, 0, length))
+    const pending = this.#pending
+    const bytes = pending === null ? readBuffer : joined(pending, readBuffer, length)
+    const to = pending === null ? length : bytes.length
     this.#pending = null
     let at = 0
     while (this.#state === HEAD) {
-      const end = this.#readHead(exchange, bytes, at)
-      if (end === MORE) this.#pending = Buffer.from(bytes.subarray(at))
+      const end = this.#readHead(exchange, bytes, at, to)
+      if (end === MORE) this.#pending = copyOf(bytes, at, to)
       if (end < 0 || this.#exchange !== exchange) return
       at = end
     }
-    this.#readBody(exchange, bytes, at)
+    this.#readBody(exchange, bytes, at, to)
   }
 
   /**
@@ -209,10 +209,11 @@ export class UpstreamConnection extends Timed {
   /**
    * Reads one head; returns the offset after it, MORE, or REFUSED when the connection is done for.
    */
-  #readHead(exchange: Exchange, bytes: Buffer, from: number): number {
+  #readHead(exchange: Exchange, bytes: Buffer, from: number, to: number): number {
     const edge = this.#edge
     const head = edge.responseHead
-    const end = readResponseHead(head, bytes, from, exchange.isHead, edge.settings.limits)
+    head.toHead = exchange.isHead
+    const end = readResponseHead(head, bytes, from, to, edge.settings.limits)
     if (end === MORE) return MORE
     if (end === REFUSED) {
       this.#fail('upstream-malformed')
@@ -224,7 +225,7 @@ export class UpstreamConnection extends Timed {
       else {
         this.#state = TUNNEL
         this.touchTunnel()
-        exchange.onSwitch(head, Buffer.from(bytes.subarray(end)))
+        exchange.onSwitch(head, copyOf(bytes, end, to))
       }
       return REFUSED
     }
@@ -250,26 +251,25 @@ export class UpstreamConnection extends Timed {
     return end
   }
 
-  #readBody(exchange: Exchange, bytes: Buffer, from: number): void {
-    const { length } = bytes
-    if (this.#framing === NO_BODY) return this.#complete(exchange, from < length)
+  #readBody(exchange: Exchange, bytes: Buffer, from: number, to: number): void {
+    if (this.#framing === NO_BODY) return this.#complete(exchange, from < to)
     if (this.#framing === BY_LENGTH) {
-      const take = Math.min(this.#remaining, length - from)
+      const take = Math.min(this.#remaining, to - from)
       this.#remaining -= take
       if (take > 0) exchange.onBody(bytes, from, from + take)
       if (this.#exchange !== exchange) return
-      if (this.#remaining === 0) return this.#complete(exchange, from + take < length)
+      if (this.#remaining === 0) return this.#complete(exchange, from + take < to)
     } else if (this.#framing === CHUNKED) {
       this.#bytes = bytes
-      const end = this.#decoder.decode(bytes, from, length, exchange.framedOut, this.#pass)
+      const end = this.#decoder.decode(bytes, from, to, exchange.framedOut, this.#pass)
       this.#bytes = NOTHING
       if (this.#exchange !== exchange) return
       if (this.#decoder.broken) return this.#fail('upstream-malformed')
       if (this.#decoder.done) {
         if (exchange.trailersOut) exchange.onTrailers(this.#decoder.trailers)
-        return this.#complete(exchange, end < length)
+        return this.#complete(exchange, end < to)
       }
-    } else if (from < length) exchange.onBody(bytes, from, length)
+    } else if (from < to) exchange.onBody(bytes, from, to)
     if (this.#exchange !== exchange) return
     this.#edge.wheel.arm(this, this.#edge.now() + this.#edge.settings.timeouts.responseIdleMs)
     exchange.flush()
@@ -283,7 +283,7 @@ export class UpstreamConnection extends Timed {
     this.#edge.wheel.disarm(this)
     if (extra) this.#edge.distrust(this.target)
     this.resume() // a connection that is not read would hide poison, and the next answer
-    if (this.#reusable && !extra && this.#requestSent && !this.#destroyed) {
+    if (this.#reusable && !extra && this.#requestSent && !this.destroyed) {
       this.uses++
       this.#edge.turns.atEnd(this)
     } else this.destroy()
@@ -292,9 +292,9 @@ export class UpstreamConnection extends Timed {
 
   /** Joins the target's pool. */
   onTurnEnd(): void {
-    if (this.#destroyed || this.#exchange !== null) return
+    if (this.destroyed || this.#exchange !== null) return
     if (this.target.gone || this.#idleLimitMs <= 0) return this.destroy()
-    this.idleSinceMs = this.#edge.now()
+    this.idleSinceMs = this.#edge.recentMs
     if (this.idleSinceMs < this.target.distrustedUntilMs) return this.destroy()
     // Threads share the cap: one must not fill it with connections that only wait.
     const share = this.#edge.settings.limits.connectionsPerTarget / this.#edge.board.layout.threads
@@ -381,8 +381,8 @@ export class UpstreamConnection extends Timed {
 
   /** Ends the connection without a word to its exchange. */
   destroy(): void {
-    if (this.#destroyed) return
-    this.#destroyed = true
+    if (this.destroyed) return
+    this.destroyed = true
     this.#exchange = null
     this.#wait(false)
     addConnections(this.#edge.board, this.#edge.thread, this.target.index, -1)
@@ -394,3 +394,7 @@ export class UpstreamConnection extends Timed {
 }
 
 const NOTHING = Buffer.alloc(0)
+
+function joined(before: Buffer, bytes: Buffer, length: number): Buffer {
+  return Buffer.concat([before, bytes.subarray(0, length)])
+}

@@ -20,9 +20,14 @@ export const HOST = 8
 export const METHOD = 16
 /** Bytes outside ASCII, which an option lets into a target. */
 export const HIGH = 32
+// What may make a path need work (path.ts); SLASH and DOT stand side by side, see request-line.ts.
+export const SLASH = 64
+export const DOT = 128
+export const PERCENT = 256
+export const QUERY = 512
 
-function buildClasses(): Uint8Array {
-  const classes = new Uint8Array(256)
+function buildClasses(): Uint16Array {
+  const classes = new Uint16Array(256)
   const mark = (bits: number, bytes: string): void => {
     for (let i = 0; i < bytes.length; i++) {
       const byte = bytes.charCodeAt(i)
@@ -37,13 +42,17 @@ function buildClasses(): Uint8Array {
     classes[byte] = (classes[byte] as number) | VALUE | (byte === 0x23 ? 0 : TARGET)
   }
   for (let byte = 0x80; byte <= 0xff; byte++) classes[byte] = VALUE | HIGH
+  mark(SLASH, '/')
+  mark(DOT, '.')
+  mark(PERCENT, '%')
+  mark(QUERY, '?')
   classes[HTAB] = VALUE
   classes[SP] = VALUE
   return classes
 }
 
 /** The classes of each byte, as a sum of the constants above. */
-export const CLASSES: Uint8Array = buildClasses()
+export const CLASSES: Uint16Array = buildClasses()
 
 /** The value of a hex digit, or −1. */
 export function hexValue(byte: number): number {

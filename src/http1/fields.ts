@@ -41,28 +41,49 @@ export const OTHER = 0
  * A known name spelled with underscores. CGI and its heirs (WSGI, Rack, PHP) make one variable of
  * `X_Forwarded_For` and `X-Forwarded-For`, so it could pass for a field that we set or strip.
  */
-export const LOOKALIKE = 63
+export const LOOKALIKE = 31
+
+/** A set of fields: the bit of each one's number. */
+export type FieldSet = number
+
+export function fieldSet(fields: readonly number[]): FieldSet {
+  let set = 0
+  for (const field of fields) set |= 1 << field
+  return set
+}
+
+export function isIn(set: FieldSet, field: number): boolean {
+  return ((set >>> field) & 1) === 1
+}
 
 interface Known {
   readonly id: number
   readonly bytes: Uint8Array
 }
 
-function buildByLength(): Known[][] {
-  const byLength: Known[][] = Array.from({ length: 32 }, () => [])
+/** Names of up to 31 bytes, by length and the five bits of the first letter that its case keeps. */
+function buildKnown(): (Known[] | null)[] {
+  const rows = Array.from<Known[] | null>({ length: 1024 }).fill(null)
   for (const name of NAMES) {
     const bytes = Uint8Array.from(name, (char) => char.charCodeAt(0))
-    byLength[name.length]?.push({ id: FIELD[name], bytes })
+    const at = name.length * 32 + (name.charCodeAt(0) & 31)
+    const row = rows[at] ?? []
+    row.push({ id: FIELD[name], bytes })
+    rows[at] = row
   }
-  return byLength
+  return rows
 }
 
-const BY_LENGTH = buildByLength()
+const KNOWN = buildKnown()
 
 /** The number of the field whose name stands at [from, to), LOOKALIKE, or OTHER. */
 export function fieldAt(bytes: Uint8Array, from: number, to: number): number {
-  const known = BY_LENGTH[to - from]
-  if (known === undefined) return OTHER
+  if (to - from > 31) return OTHER
+  const known = KNOWN[(to - from) * 32 + ((bytes[from] as number) & 31)]
+  return known ? fieldAmong(known, bytes, from, to) : OTHER
+}
+
+function fieldAmong(known: readonly Known[], bytes: Uint8Array, from: number, to: number): number {
   const table = FOLDED // see request-head.ts
   for (let k = 0; k < known.length; k++) {
     const row = known[k] as Known

@@ -2,6 +2,8 @@
 // address or a bracketed IPv6 address. No user information, no path, no list, never empty.
 
 import { CLASSES, HOST, hexValue } from './bytes.ts'
+import type { FieldLines } from './lines.ts'
+import { inOnePiece } from './values.ts'
 
 const MAX_HOST_CHARS = 255
 
@@ -74,11 +76,22 @@ export class Hosts {
   #last = ''
   #matched = ''
 
+  /** The host at [from, to) of the bytes of a head. */
+  read(lines: FieldLines, from: number, to: number): string {
+    const last = this.#last
+    if (to - from !== last.length) return lines.part(from, to)
+    const { bytes } = lines
+    for (let at = 0; at < last.length; at++) {
+      if (bytes[from + at] !== last.charCodeAt(at)) return lines.part(from, to)
+    }
+    return last
+  }
+
   isHost(text: string): boolean {
     if (text === this.#last) return text !== ''
     if (!isHost(text)) return false
-    this.#last = text // it keeps alive the one head that it is a part of
-    this.#matched = matchHost(text)
+    this.#last = inOnePiece(text)
+    this.#matched = inOnePiece(matchHost(text))
     return true
   }
 

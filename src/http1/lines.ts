@@ -7,13 +7,15 @@
 
 import { CLASSES, COLON, CR, HTAB, LF, SP, TOKEN, VALUE } from './bytes.ts'
 import type { Fault } from './fault.ts'
-import { fieldAt } from './fields.ts'
+import { type FieldSet, fieldAt, isIn } from './fields.ts'
 
 /** Offsets per line: line start, name end, value start, value end, line end, field number. */
 export const LINE_CELLS = 6
 
 /** Of so many bytes one text is made, as most heads and small answers are. */
 const TEXT_BYTES = 4096
+
+const NOTHING = Buffer.alloc(0)
 
 /** More bytes are needed. */
 export const MORE = -1
@@ -22,10 +24,14 @@ export const REFUSED = -2
 
 export class FieldLines {
   /** The bytes that the offsets point into. */
-  bytes: Buffer = Buffer.alloc(0)
+  bytes: Buffer = NOTHING
   offsets = new Int32Array(LINE_CELLS * 128)
   count = 0
   fault: Fault = 'bad-field-name'
+  /** Which fields there are, so that most questions need no look at the lines. */
+  seen: FieldSet = 0
+  /** Whether every line is `Name: value`, with one space and no more white space around it. */
+  tidy = true
   /**
    * After MORE: the class of bytes (bytes.ts) that may follow without changing what was said, since
    * the bytes end within a run of that class; 0 when they end elsewhere.
@@ -44,8 +50,15 @@ export class FieldLines {
     this.bytes = bytes
     this.count = 0
     this.open = 0
+    this.seen = 0
+    this.tidy = true
     this.#text = to - from > TEXT_BYTES ? '' : bytes.toString('latin1', from, to)
     this.#textStart = from
+  }
+
+  /** The bytes are about to be others: no part of the text stands for them any more. */
+  forget(): void {
+    this.bytes = NOTHING
   }
 
   /**
@@ -87,6 +100,7 @@ export class FieldLines {
 
   /** The first line of a known field, or −1. */
   find(field: number): number {
+    if (!isIn(this.seen, field)) return -1
     for (let line = 0; line < this.count; line++) if (this.field(line) === field) return line
     return -1
   }
@@ -110,6 +124,30 @@ export class FieldLines {
     return null
   }
 
+  /** Adds a line by its offsets. */
+  add(start: number, nameEnd: number, valueStart: number, valueEnd: number, end: number): void {
+    const { bytes } = this
+    const index = this.count * LINE_CELLS
+    if (index + LINE_CELLS > this.offsets.length) {
+      const wider = new Int32Array(this.offsets.length * 2)
+      wider.set(this.offsets)
+      this.offsets = wider
+    }
+    const field = fieldAt(bytes, start, nameEnd)
+    if (valueStart !== nameEnd + 2 || bytes[nameEnd + 1] !== SP || valueEnd !== end - 2) {
+      this.tidy = false
+    }
+    const { offsets } = this
+    offsets[index] = start
+    offsets[index + 1] = nameEnd
+    offsets[index + 2] = valueStart
+    offsets[index + 3] = valueEnd
+    offsets[index + 4] = end
+    offsets[index + 5] = field
+    this.seen |= 1 << field
+    this.count++
+  }
+
   refuse(fault: Fault): typeof REFUSED {
     this.fault = fault
     return REFUSED
@@ -122,7 +160,8 @@ export class FieldLines {
 }
 
 /**
- * Reads field lines from `from` up to and including the empty line.
+ * Reads field lines from `from` up to and including the empty line. One function for all lines, as
+ * what it works with then stays in registers.
  *
  * @param to the end of the bytes that may be looked at; the caller cuts it at the head's limit
  * @param maxLines more lines than this are refused
@@ -135,58 +174,40 @@ export function readFieldLines(
   maxLines: number,
 ): number {
   const { bytes } = lines
-  let at = from
-  for (;;) {
-    if (at >= to) return MORE
-    const first = bytes[at] as number
-    if (first === CR) {
-      if (at + 1 >= to) return MORE
-      return bytes[at + 1] === LF ? at + 2 : lines.refuse('bad-line-end')
-    }
-    if (first === SP || first === HTAB) return lines.refuse('folded-field')
-    if (lines.count >= maxLines) return lines.refuse('too-many-fields')
-    at = readLine(lines, at, to)
-    if (at < 0) return at
-  }
-}
-
-/** Reads one line; returns the offset after it, MORE or REFUSED. */
-function readLine(lines: FieldLines, start: number, to: number): number {
-  const { bytes } = lines
   const table = CLASSES // reading an imported constant in a loop doubles the time it takes
-  let at = start
-  while (at < to && ((table[bytes[at] as number] as number) & TOKEN) !== 0) at++
-  if (at >= to) return lines.endWithin(TOKEN)
-  if (bytes[at] !== COLON || at === start) {
-    return lines.refuse(bytes[at] === LF ? 'bad-line-end' : 'bad-field-name')
+  let at = from
+  while (at < to) {
+    const start = at
+    while (at < to && ((table[bytes[at] as number] as number) & TOKEN) !== 0) at++
+    if (at === start) {
+      const first = bytes[at]
+      if (first === CR) {
+        if (at + 1 >= to) return MORE
+        return bytes[at + 1] === LF ? at + 2 : lines.refuse('bad-line-end')
+      }
+      if (first === SP || first === HTAB) return lines.refuse('folded-field')
+    }
+    if (lines.count >= maxLines) return lines.refuse('too-many-fields')
+    if (at >= to) return lines.endWithin(TOKEN)
+    if (at === start || bytes[at] !== COLON) {
+      return lines.refuse(bytes[at] === LF ? 'bad-line-end' : 'bad-field-name')
+    }
+    const nameEnd = at++
+    while (at < to && (bytes[at] === SP || bytes[at] === HTAB)) at++
+    const valueStart = at
+    while (at < to && ((table[bytes[at] as number] as number) & VALUE) !== 0) at++
+    if (at >= to) return lines.endWithin(VALUE)
+    if (bytes[at] !== CR) {
+      return lines.refuse(bytes[at] === LF ? 'bad-line-end' : 'bad-field-value')
+    }
+    if (at + 1 >= to) return MORE
+    if (bytes[at + 1] !== LF) return lines.refuse('bad-line-end')
+    let valueEnd = at
+    while (valueEnd > valueStart && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HTAB)) {
+      valueEnd--
+    }
+    at += 2
+    lines.add(start, nameEnd, valueStart, valueEnd, at)
   }
-  const nameEnd = at++
-  while (at < to && (bytes[at] === SP || bytes[at] === HTAB)) at++
-  const valueStart = at
-  while (at < to && ((table[bytes[at] as number] as number) & VALUE) !== 0) at++
-  if (at >= to) return lines.endWithin(VALUE)
-  if (bytes[at] !== CR) {
-    return lines.refuse(bytes[at] === LF ? 'bad-line-end' : 'bad-field-value')
-  }
-  if (at + 1 >= to) return MORE
-  if (bytes[at + 1] !== LF) return lines.refuse('bad-line-end')
-  let valueEnd = at
-  while (valueEnd > valueStart && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HTAB)) {
-    valueEnd--
-  }
-  const index = lines.count * LINE_CELLS
-  if (index + LINE_CELLS > lines.offsets.length) {
-    const wider = new Int32Array(lines.offsets.length * 2)
-    wider.set(lines.offsets)
-    lines.offsets = wider
-  }
-  const { offsets } = lines
-  offsets[index] = start
-  offsets[index + 1] = nameEnd
-  offsets[index + 2] = valueStart
-  offsets[index + 3] = valueEnd
-  offsets[index + 4] = at + 2
-  offsets[index + 5] = fieldAt(bytes, start, nameEnd)
-  lines.count++
-  return at + 2
+  return MORE
 }

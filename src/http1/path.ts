@@ -8,10 +8,17 @@
 // the root or hides NUL, CR or LF is refused.
 
 import { hexValue } from './bytes.ts'
+import type { RequestHead } from './request-head.ts'
 
 /** `%`, `//`, `/.` and bytes outside ASCII are the only beginnings of something to normalise. */
 const NEEDS_WORK = /%|\/\/|\/\.|[\x80-\xff]/
 const ENCODED = /[%\x80-\xff]/
+
+/** The path that the routes of a request are looked up by, or null when it must be refused. */
+export function pathOf(head: RequestHead): string | null {
+  if (head.plainPath !== '') return head.plainPath
+  return head.target === '*' ? '/' : normalisePath(head.target)
+}
 
 /** The normalised path of an origin-form target, or null when it must be refused. */
 export function normalisePath(target: string): string | null {

@@ -5,12 +5,13 @@
 //
 // A RequestHead is scratch memory of the thread: what outlives the event that brought it is copied.
 
-import { CLASSES, CR, HIGH, LF, METHOD, SP, TARGET, TOKEN } from './bytes.ts'
+import { CLASSES, CR, LF, TARGET } from './bytes.ts'
 import type { Fault } from './fault.ts'
-import { equalsIgnoringCase, FIELD, LOOKALIKE } from './fields.ts'
+import { equalsIgnoringCase, FIELD, fieldSet, isIn, LOOKALIKE } from './fields.ts'
 import { Hosts, isHost } from './host.ts'
 import { FieldLines, MORE, REFUSED, readFieldLines } from './lines.ts'
-import { listTokens, wholeNumberAt } from './values.ts'
+import { readRequestLine } from './request-line.ts'
+import { isPlainAt, listTokens, wholeNumberAt } from './values.ts'
 
 export interface RequestLimits {
   readonly headBytes: number
@@ -29,7 +30,6 @@ export const CHUNKED = 2
 export const UNTIL_CLOSE = 3
 export type Framing = typeof NO_BODY | typeof BY_LENGTH | typeof CHUNKED | typeof UNTIL_CLOSE
 
-const MAX_METHOD_BYTES = 64
 /** Each name costs a comparison a line, and no honest client names more than a few. */
 export const MAX_NAMED = 16
 
@@ -39,6 +39,8 @@ export class RequestHead {
   method = ''
   /** The target in origin-form or `*`, as it came (absolute-form is taken apart). */
   target = ''
+  /** The path of the target where it is normalised as it is (path.ts), else ''. */
+  plainPath = ''
   /** The Host field, or the authority of an absolute-form target; empty in HTTP/1.0 without one. */
   host = ''
   /** The version is HTTP/1.<minor>; 1 for any minor above 0. */
@@ -46,6 +48,12 @@ export class RequestHead {
   framing: Framing = NO_BODY
   /** With BY_LENGTH. */
   contentLength = 0
+  /** Where the request line begins in `lines.bytes`. */
+  start = 0
+  /** Whether the request line can go on as it came. */
+  asItCame = false
+  /** Whether the Content-Length line, if there is one, can go on as it came. */
+  plainLength = true
   /** Whether the client wants to use the connection again. */
   keepAlive = true
   /** What the Connection field offers to upgrade to (lower case, perhaps a list), or ''. */
@@ -57,6 +65,11 @@ export class RequestHead {
   /** Names in the Connection field that are to be removed besides the usual ones, lower case. */
   named: readonly string[] = NO_NAMES
   readonly #hosts = new Hosts()
+
+  readHost(line: number): void {
+    const { lines } = this
+    this.host = this.#hosts.read(lines, lines.valueStart(line), lines.valueEnd(line))
+  }
 
   /** Whether `host` is one valid host, with or without a port. */
   hasHost(): boolean {
@@ -137,101 +150,24 @@ function readWithin(
   return interpret(head) ? at : REFUSED
 }
 
-function readRequestLine(
-  head: RequestHead,
-  from: number,
-  to: number,
-  limits: RequestLimits,
-): number {
-  const { bytes } = head.lines
-  const table = CLASSES // reading an imported constant in a loop doubles the time it takes
-  let at = from
-  let classes = METHOD
-  while (at < to) {
-    const bits = table[bytes[at] as number] as number
-    if ((bits & TOKEN) === 0) break
-    if (at - from >= MAX_METHOD_BYTES) return head.refuse('bad-method')
-    classes &= bits
-    at++
-  }
-  if (at >= to) return MORE
-  if (at === from || bytes[at] !== SP) return head.refuse('bad-method')
-  // A lenient origin could read `get` as GET although methods are case-sensitive.
-  if (classes === 0) return head.refuse('method-unknown')
-  head.method = methodAt(bytes, from, at)
-  const targetStart = ++at
-  const allowed = limits.nonAsciiTarget === true ? TARGET | HIGH : TARGET
-  while (at < to && ((table[bytes[at] as number] as number) & allowed) !== 0) {
-    if (at - targetStart >= limits.targetBytes) return head.refuse('target-too-long')
-    at++
-  }
-  if (at >= to) return head.lines.endWithin(TARGET)
-  if (at === targetStart) return head.refuse('bad-target')
-  if (bytes[at] !== SP) {
-    return head.refuse(bytes[at] === CR || bytes[at] === LF ? 'bad-version' : 'bad-target')
-  }
-  const target = head.lines.part(targetStart, at)
-  if (limits.doubleQuestionMark !== true && hasDoubleQuestionMark(target)) {
-    return head.refuse('bad-target')
-  }
-  head.target = target
-  return readVersion(head, at + 1, to)
-}
-
-/**
- * Whether the query itself begins with `?`. URLSearchParams (WHATWG URL) drops that one, while
- * other readers take it for the first letter of the first parameter's name: a filter and the
- * application behind it would see different parameters.
- */
-function hasDoubleQuestionMark(target: string): boolean {
-  const query = target.indexOf('?')
-  return query >= 0 && target.charCodeAt(query + 1) === 0x3f
-}
-
-const HTTP = Uint8Array.from('HTTP/', (char) => char.charCodeAt(0))
-
-function readVersion(head: RequestHead, from: number, to: number): number {
-  const { bytes } = head.lines
-  for (let i = 0; i < HTTP.length; i++) {
-    if (from + i >= to) return MORE
-    if (bytes[from + i] !== HTTP[i]) return head.refuse('bad-version')
-  }
-  if (from + 5 >= to) return MORE
-  const major = (bytes[from + 5] as number) - 0x30
-  if (major < 0 || major > 9) return head.refuse('bad-version')
-  if (from + 6 >= to) return MORE
-  if (bytes[from + 6] !== 0x2e) return head.refuse('bad-version')
-  if (from + 7 >= to) return MORE
-  const minor = (bytes[from + 7] as number) - 0x30
-  if (minor < 0 || minor > 9) return head.refuse('bad-version')
-  if (from + 8 >= to) return MORE
-  if (bytes[from + 8] !== CR) {
-    return head.refuse(bytes[from + 8] === LF ? 'bad-line-end' : 'bad-version')
-  }
-  if (from + 9 >= to) return MORE
-  if (bytes[from + 9] !== LF) return head.refuse('bad-line-end')
-  if (major !== 1) return head.refuse('version-unsupported')
-  head.minor = minor === 0 ? 0 : 1
-  return from + 10
-}
-
-/** The common methods without making a new string. */
-function methodAt(bytes: Buffer, from: number, to: number): string {
-  if (
-    to - from === 3 &&
-    bytes[from] === 0x47 &&
-    bytes[from + 1] === 0x45 &&
-    bytes[from + 2] === 0x54
-  )
-    return 'GET'
-  return bytes.toString('latin1', from, to)
-}
+/** The fields that mean something here. */
+const READ = fieldSet([
+  FIELD.host,
+  FIELD['content-length'],
+  FIELD['transfer-encoding'],
+  FIELD.connection,
+  FIELD.te,
+  FIELD.expect,
+  FIELD['max-forwards'],
+  LOOKALIKE,
+])
 
 /** Reads the meaning of the field lines; false when the head is refused. */
 function interpret(head: RequestHead): boolean {
   const { lines } = head
   head.framing = NO_BODY
   head.contentLength = 0
+  head.plainLength = true
   head.keepAlive = head.minor === 1
   head.upgrade = ''
   head.expectsContinue = false
@@ -245,11 +181,11 @@ function interpret(head: RequestHead): boolean {
   let connection = false
   for (let line = 0; line < lines.count; line++) {
     const field = lines.field(line)
-    if (field === 0) continue
+    if (!isIn(READ, field)) continue
     if (field === LOOKALIKE) return refuse(head, 'lookalike-field')
     if (field === FIELD.host) {
       hosts++
-      head.host = lines.value(line)
+      head.readHost(line)
     } else if (field === FIELD['content-length']) {
       lengths++
       if (!readLength(head, line)) return false
@@ -278,6 +214,7 @@ function readLength(head: RequestHead, line: number): boolean {
   const length = wholeNumberAt(lines.bytes, lines.valueStart(line), lines.valueEnd(line))
   if (length < 0) return refuse(head, 'bad-content-length')
   head.contentLength = length
+  head.plainLength = isPlainAt(lines.bytes, lines.valueStart(line), lines.valueEnd(line))
   head.framing = BY_LENGTH
   return true
 }
@@ -391,6 +328,7 @@ function readAbsoluteForm(head: RequestHead): boolean {
   const authority = match[1] as string
   if (!isHost(authority)) return refuse(head, 'bad-target')
   const rest = match[2] as string
+  head.asItCame = false
   head.host = authority // it replaces the Host field (RFC 9112 section 3.2.2)
   if (rest === '' && head.method === 'OPTIONS') head.target = '*'
   else head.target = rest.charCodeAt(0) === 0x2f ? rest : `/${rest}`

@@ -5,7 +5,7 @@
 // copied.
 
 import { CLASSES, CR, LF, SP, VALUE } from './bytes.ts'
-import { equalsIgnoringCase, FIELD } from './fields.ts'
+import { equalsIgnoringCase, FIELD, fieldSet, isIn } from './fields.ts'
 import { FieldLines, MORE, REFUSED, readFieldLines } from './lines.ts'
 import {
   BY_LENGTH,
@@ -15,7 +15,7 @@ import {
   NO_BODY,
   UNTIL_CLOSE,
 } from './request-head.ts'
-import { listTokens, wholeNumberAt } from './values.ts'
+import { isPlainAt, listTokens, wholeNumberAt } from './values.ts'
 
 export interface ResponseLimits {
   readonly responseHeadBytes: number
@@ -24,12 +24,20 @@ export interface ResponseLimits {
 
 export class ResponseHead {
   readonly lines = new FieldLines()
+  /** Whether it answers a HEAD, and so has no body; set it before reading. */
+  toHead = false
   status = 0
   reason = ''
   minor: 0 | 1 = 1
   framing: Framing = NO_BODY
   /** With BY_LENGTH; with a bodiless answer the length as information, or −1 without one. */
   contentLength = -1
+  /** Where the status line begins in `lines.bytes`. */
+  start = 0
+  /** Whether the status line can go on as it came. */
+  asItCame = false
+  /** Whether the Content-Length line, if there is one, can go on as it came. */
+  plainLength = true
   /** Whether the target lets the connection be used again. */
   keepAlive = true
   /** Seconds that the target promises to keep an idle connection, or −1. */
@@ -43,28 +51,28 @@ const NO_NAMES: readonly string[] = Object.freeze([])
 const HTTP1 = Uint8Array.from('HTTP/1.', (char) => char.charCodeAt(0))
 
 /**
- * Reads a response head from `bytes`, beginning at `from`.
+ * Reads a response head from the bytes at [from, end).
  *
- * @param toHead whether the request was a HEAD, whose answer never has a body
  * @returns the offset of the first byte after the head, MORE, or REFUSED
  */
 export function readResponseHead(
   head: ResponseHead,
   bytes: Buffer,
   from: number,
-  toHead: boolean,
+  end: number,
   limits: ResponseLimits,
 ): number {
-  const to = Math.min(bytes.length, from + limits.responseHeadBytes)
+  const to = Math.min(end, from + limits.responseHeadBytes)
   head.lines.begin(bytes, from, to)
   let at = readStatusLine(head, bytes, from, to)
   if (at >= 0) at = readFieldLines(head.lines, at, to, limits.responseHeaderLines)
   if (at === MORE && to === from + limits.responseHeadBytes) return REFUSED
   if (at < 0) return at
-  return interpret(head, toHead) ? at : REFUSED
+  return interpret(head) ? at : REFUSED
 }
 
 function readStatusLine(head: ResponseHead, bytes: Buffer, from: number, to: number): number {
+  head.start = from
   for (let i = 0; i < HTTP1.length; i++) {
     if (from + i >= to) return MORE
     if (bytes[from + i] !== HTTP1[i]) return REFUSED
@@ -78,8 +86,10 @@ function readStatusLine(head: ResponseHead, bytes: Buffer, from: number, to: num
       continue
     }
     if (byte < 0x30 || byte > 0x39) return REFUSED
-    if (i === 7) head.minor = byte === 0x30 ? 0 : 1
-    else status = status * 10 + byte - 0x30
+    if (i === 7) {
+      head.minor = byte === 0x30 ? 0 : 1
+      head.asItCame = byte === 0x31
+    } else status = status * 10 + byte - 0x30
   }
   if (status < 100 || status > 599) return REFUSED
   head.status = status
@@ -88,6 +98,7 @@ function readStatusLine(head: ResponseHead, bytes: Buffer, from: number, to: num
   // RFC 9112 asks for a space even before an empty reason; many servers leave both out.
   if (bytes[at] !== SP && bytes[at] !== CR) return REFUSED
   if (bytes[at] === SP) at++
+  else head.asItCame = false // it gets its space
   const reasonStart = at
   const table = CLASSES // see request-head.ts
   while (at < to && ((table[bytes[at] as number] as number) & VALUE) !== 0) at++
@@ -99,20 +110,30 @@ function readStatusLine(head: ResponseHead, bytes: Buffer, from: number, to: num
   return at + 2
 }
 
-function interpret(head: ResponseHead, toHead: boolean): boolean {
+/** The fields that mean something here. */
+const READ = fieldSet([
+  FIELD['content-length'],
+  FIELD['transfer-encoding'],
+  FIELD.connection,
+  FIELD['keep-alive'],
+  FIELD.upgrade,
+])
+
+function interpret(head: ResponseHead): boolean {
   const { lines } = head
   head.keepAlive = head.minor === 1
   head.keepAliveSeconds = -1
   head.upgrade = ''
   head.named = NO_NAMES
   head.contentLength = -1
+  head.plainLength = true
   let lengths = 0
   let codings = 0
   let connection = false
   let upgrade = false
   for (let line = 0; line < lines.count; line++) {
     const field = lines.field(line)
-    if (field === 0) continue
+    if (!isIn(READ, field)) continue
     if (field === FIELD['content-length']) {
       lengths++
       if (!readLength(head, line)) return false
@@ -127,16 +148,16 @@ function interpret(head: ResponseHead, toHead: boolean): boolean {
   if (lengths > 1 || codings > 1 || (lengths > 0 && codings > 0)) return false
   if (codings > 0 && head.minor === 0) return false
   if (connection && !readConnection(head, upgrade)) return false
-  return frame(head, toHead, codings > 0)
+  return frame(head, codings > 0)
 }
 
 /** How the body ends (RFC 9112 section 6.3); false where a framing field is not allowed. */
-function frame(head: ResponseHead, toHead: boolean, chunked: boolean): boolean {
+function frame(head: ResponseHead, chunked: boolean): boolean {
   const { status } = head
   const bodiless = status < 200 || status === 204
   if (bodiless && chunked) return false
   if (bodiless && head.contentLength > 0) return false
-  if (bodiless || toHead || status === 304) head.framing = NO_BODY
+  if (bodiless || head.toHead || status === 304) head.framing = NO_BODY
   else if (chunked) head.framing = CHUNKED
   else if (head.contentLength >= 0) head.framing = BY_LENGTH
   else head.framing = UNTIL_CLOSE
@@ -146,7 +167,9 @@ function frame(head: ResponseHead, toHead: boolean, chunked: boolean): boolean {
 
 function readLength(head: ResponseHead, line: number): boolean {
   const { lines } = head
-  head.contentLength = wholeNumberAt(lines.bytes, lines.valueStart(line), lines.valueEnd(line))
+  const from = lines.valueStart(line)
+  head.contentLength = wholeNumberAt(lines.bytes, from, lines.valueEnd(line))
+  head.plainLength = isPlainAt(lines.bytes, from, lines.valueEnd(line))
   return head.contentLength >= 0
 }
 

@@ -15,6 +15,11 @@ export function wholeNumberAt(bytes: Uint8Array, from: number, to: number): numb
   return number
 }
 
+/** Whether such digits are written as everybody writes the number: without zeros before it. */
+export function isPlainAt(bytes: Uint8Array, from: number, to: number): boolean {
+  return to - from === 1 || bytes[from] !== 0x30
+}
+
 /** The members of a list like `close, TE`: trimmed, lower case, without empty ones. */
 export function listTokens(value: string): string[] {
   const tokens: string[] = []
@@ -36,4 +41,14 @@ export function trimmed(text: string): string {
 
 function isBlank(code: number): boolean {
   return code === SP || code === HTAB
+}
+
+/**
+ * The same text in one piece of memory. One that was put together is kept as its parts, which are
+ * gathered anew each time it is written; and a part keeps the text alive that it was cut from.
+ *
+ * @param text latin1
+ */
+export function inOnePiece(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1')
 }

@@ -58,7 +58,8 @@ class AnswerEngine {
   read(view: Buffer): AnswerEnd | null {
     while (!this.#final) {
       const { limits, toHead } = this.#settings
-      const end = readResponseHead(this.#head, view, this.used, toHead, limits)
+      this.#head.toHead = toHead
+      const end = readResponseHead(this.#head, view, this.used, view.length, limits)
       if (end === MORE) return null
       if (end === REFUSED) return 'malformed'
       const ends = this.#onHead(end)
@@ -97,7 +98,7 @@ class AnswerEngine {
       framing: !unsized ? 'length' : oldClient ? 'close' : 'chunked',
       keepAlive: !(unsized && oldClient),
       oldClient,
-      date: 'now',
+      dateLine: 'Date: now\r\n',
       extra: '',
       trailers: trailers && !oldClient && head.framing === CHUNKED,
     })

@@ -1,7 +1,7 @@
 // One message of the fuzzer: its bytes, and the settings under which it is read. Everything follows
 // from a seed and a number.
 
-import { type ForwardingRules, forwardingRules } from '../../src/http1/forward.ts'
+import { ForwardedBy, type ForwardingRules, forwardingRules } from '../../src/http1/forward.ts'
 import type { AnswerSettings } from './answer-engine.ts'
 import type { Peer } from './model.ts'
 import { randomAnswer, randomRequests } from './mutate.ts'
@@ -73,7 +73,8 @@ function cutsOf(random: Random): number[] {
 export function requestCase(random: Random): RequestCase {
   const { peer, rules } = random.pick(CIRCUMSTANCES)
   const limits = random.pick(REQUEST_LIMITS)
-  const by = { ...peer, proto: peer.proto === 'https' ? ('https' as const) : ('http' as const) }
+  const proto = peer.proto === 'https' ? 'https' : 'http'
+  const by = new ForwardedBy(peer.address, proto, peer.trusted)
   const settings = { limits, by, rules }
   return { kind: 'request', settings, peer, text: randomRequests(random), cuts: cutsOf(random) }
 }

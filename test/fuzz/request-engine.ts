@@ -12,7 +12,7 @@ import {
 } from '../../src/http1/forward.ts'
 import { matchHost } from '../../src/http1/host.ts'
 import { MORE, REFUSED } from '../../src/http1/lines.ts'
-import { normalisePath } from '../../src/http1/path.ts'
+import { pathOf } from '../../src/http1/path.ts'
 import {
   CHUNKED,
   NO_BODY,
@@ -115,14 +115,14 @@ export function forwardRequests(
 
 /** What request.ts looks at before it forwards. */
 function refusal(head: RequestHead, rules: ForwardingRules): Fault | 'answered' | null {
-  if (head.target !== '*' && normalisePath(head.target) === null) return 'bad-path'
+  if (pathOf(head) === null) return 'bad-path'
   if (timesInVia(head, rules) > 1) return 'loop'
   return head.maxForwards === 0 ? 'answered' : null
 }
 
 function begun(head: RequestHead, from: number, { by, rules }: RequestSettings): Passed {
   const upgrade = head.upgrade === 'websocket' && head.method === 'GET' && head.framing === NO_BODY
-  const path = head.target === '*' ? '/' : normalisePath(head.target)
+  const path = pathOf(head)
   const open = head.keepAlive ? 'open' : 'last'
   return {
     from,

@@ -5,7 +5,7 @@
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { forwardingRules } from '../../src/http1/forward.ts'
+import { ForwardedBy, forwardingRules } from '../../src/http1/forward.ts'
 import { SETTINGS, startEdge, type TestEdge } from '../edge/harness.ts'
 import { NODE_METHODS, type ReadMessage } from '../http1/node-parser.ts'
 import { caseOf, piecesOf, type RequestCase } from './case.ts'
@@ -186,7 +186,7 @@ function onWire(seed: number, index: number, lane: number): RequestCase | null {
   const address = `127.0.1.${lane + 1}`
   const peer = { ...made.peer, address, proto: 'http', trusted: false, via: 'vertex' }
   const { limits } = SETTINGS
-  const by = { address, proto: 'http' as const, trusted: false }
+  const by = new ForwardedBy(address, 'http', false)
   return {
     ...made,
     peer: { ...peer, forwarded: false, proxyAuthorization: false },

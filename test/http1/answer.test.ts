@@ -18,7 +18,7 @@ const OPTIONS = {
 function read(text: string): { head: ResponseHead; body: string } {
   const head = new ResponseHead()
   const bytes = Buffer.from(text, 'latin1')
-  const end = readResponseHead(head, bytes, 0, false, LIMITS)
+  const end = readResponseHead(head, bytes, 0, bytes.length, LIMITS)
   if (end < 0) throw new Error('not an answer')
   return { head, body: bytes.toString('latin1', end) }
 }

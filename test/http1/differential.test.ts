@@ -6,13 +6,13 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { MORE, REFUSED } from '../../src/http1/lines.ts'
-import { requestHeadOut } from '../../src/http1/forward.ts'
+import { ForwardedBy, requestHeadOut } from '../../src/http1/forward.ts'
 import { BY_LENGTH, CHUNKED, RequestHead, readRequestHead } from '../../src/http1/request-head.ts'
 import { type ReadMessage, readByNode } from './node-parser.ts'
 import { LIMITS, REQUEST_CASES } from './request-cases.ts'
 
-const STRANGER = { address: '192.0.2.7', proto: 'http', trusted: false } as const
-const FRIEND = { ...STRANGER, trusted: true }
+const STRANGER = new ForwardedBy('192.0.2.7', 'http', false)
+const FRIEND = new ForwardedBy('192.0.2.7', 'http', true)
 const NEXT = 'GET /next HTTP/1.1\r\nHost: next\r\n\r\n'
 
 /** Names that do not pass by themselves: hop-by-hop, framing, or written by us. */

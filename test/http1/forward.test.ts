@@ -3,7 +3,7 @@
 import t from 'tap'
 import { FIELD } from '../../src/http1/fields.ts'
 import {
-  type ForwardedBy,
+  ForwardedBy,
   interimHeadOut,
   requestHeadOut,
   responseHeadOut,
@@ -14,8 +14,8 @@ import { RequestHead, readRequestHead } from '../../src/http1/request-head.ts'
 import { ResponseHead, readResponseHead } from '../../src/http1/response-head.ts'
 import { LIMITS } from './request-cases.ts'
 
-const STRANGER: ForwardedBy = { address: '192.0.2.7', proto: 'http', trusted: false }
-const FRIEND: ForwardedBy = { ...STRANGER, proto: 'https', trusted: true }
+const STRANGER = new ForwardedBy('192.0.2.7', 'http', false)
+const FRIEND = new ForwardedBy('192.0.2.7', 'https', true)
 
 function parse(lines: readonly string[]): RequestHead {
   const head = new RequestHead()
@@ -100,7 +100,8 @@ await t.test('hop-by-hop fields go, and all that Connection names', async (t) =>
 await t.test('the framing is chosen here', async (t) => {
   const post = 'POST / HTTP/1.1'
   t.same(forward([post, 'CONTENT-LENGTH: 005', HOST]), [post, HOST, ...OURS, 'Content-Length: 5'])
-  t.same(forward([post, 'content-length:0', HOST]), [post, HOST, ...OURS, 'Content-Length: 0'])
+  t.same(forward([post, 'content-length:0', HOST]), [post, HOST, 'content-length: 0', ...OURS])
+  t.same(forward([post, HOST, 'Content-Length: 0']), [post, HOST, 'Content-Length: 0', ...OURS])
   const chunked = [post, HOST, ...OURS, 'Transfer-Encoding: chunked']
   t.same(forward([post, 'transfer-encoding: ChUnKeD', HOST]), chunked)
   t.same(forward([post, HOST]), [post, HOST, ...OURS])
@@ -196,7 +197,9 @@ function answer(lines: readonly string[], toHead = false): ResponseHead {
   const head = new ResponseHead()
   const bytes = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
   const limits = { responseHeadBytes: 65_536, responseHeaderLines: 256 }
-  if (readResponseHead(head, bytes, 0, toHead, limits) !== bytes.length) throw new Error('not read')
+  head.toHead = toHead
+  const end = readResponseHead(head, bytes, 0, bytes.length, limits)
+  if (end !== bytes.length) throw new Error('not read')
   return head
 }
 
@@ -204,7 +207,7 @@ const OPEN = {
   framing: 'length',
   keepAlive: true,
   oldClient: false,
-  date: 'now',
+  dateLine: 'Date: now\r\n',
   extra: '',
   trailers: false,
 } as const
@@ -243,12 +246,35 @@ await t.test('an answer loses its hop-by-hop fields and keeps the rest', async (
   )
 })
 
+await t.test(
+  'a length that may pass as it came does so only where it is ours to say',
+  async (t) => {
+    const date = 'Date: d'
+    const named = [OK, date, 'Connection: content-length', 'Content-Length: 3']
+    t.same(relay(named), [OK, date, 'Content-Length: 3'], 'a target may not have it removed')
+    t.same(relay([OK, date, 'Content-Length: 03']), [OK, date, 'Content-Length: 3'])
+    t.same(relay([OK, 'content-length:3', date]), [OK, 'content-length: 3', date])
+  },
+)
+
+await t.test('a first line goes on as it came only if it says what we would', async (t) => {
+  t.same(forward(['GET / HTTP/1.7', HOST]), [GET, HOST, ...OURS])
+  t.same(forward(['GET http://a/ HTTP/1.1', 'Host: b']), [GET, HOST, ...OURS])
+  t.same(forward([GET, 'X: 1', HOST]), [GET, HOST, 'X: 1', ...OURS], 'Host comes first')
+  t.same(forward([GET, 'host:   a', 'X: 1']), [GET, 'host: a', 'X: 1', ...OURS])
+  const answers = ['HTTP/1.1 200', 'HTTP/1.7 200 OK', 'HTTP/1.0 200 OK', 'HTTP/1.1 200 OK']
+  for (const first of answers) {
+    const reason = first.endsWith('OK') ? OK : 'HTTP/1.1 200 '
+    t.same(relay([first, 'Date: d', 'Content-Length: 3']), [reason, 'Date: d', 'Content-Length: 3'])
+  }
+})
+
 await t.test('Date is added when the target sent none, and what the edge adds', async (t) => {
   t.same(relay([OK, 'Content-Length: 0'], { extra: 'Set-Cookie: k=v\r\n' }), [
     OK,
+    'Content-Length: 0',
     'Date: now',
     'Set-Cookie: k=v',
-    'Content-Length: 0',
   ])
 })
 

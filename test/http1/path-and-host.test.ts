@@ -3,7 +3,8 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { Hosts, isHost, matchHost } from '../../src/http1/host.ts'
-import { normalisePath } from '../../src/http1/path.ts'
+import { normalisePath, pathOf } from '../../src/http1/path.ts'
+import { RequestHead, readRequestHead } from '../../src/http1/request-head.ts'
 
 await t.test('paths', async (t) => {
   const rows: [target: string, normal: string | null][] = [
@@ -91,6 +92,23 @@ await t.test('spelling a path differently does not change its normal form', asyn
     { numRuns: 5000, seed: 2026 },
   )
   t.pass('5,000 paths')
+})
+
+await t.test('the path of a request is that of its target', async (t) => {
+  const limits = { headBytes: 4096, targetBytes: 2048, headerLines: 4, nonAsciiTarget: true }
+  const head = new RequestHead()
+  const rest = fc.constantFrom('', '', '?', '?a=/../b', '?//', '?%', '..x', 'x..', '.?.', '\xe9')
+  let plain = 0
+  fc.assert(
+    fc.property(target, rest, (path, tail) => {
+      const bytes = Buffer.from(`GET ${path}${tail} HTTP/1.1\r\nHost: a\r\n\r\n`, 'latin1')
+      if (readRequestHead(head, bytes, 0, limits) !== bytes.length) return false
+      if (head.plainPath !== '') plain++
+      return pathOf(head) === normalisePath(head.target)
+    }),
+    { numRuns: 5000, seed: 2026 },
+  )
+  t.ok(plain > 100, `${plain} of 5,000 were read off the request line`)
 })
 
 await t.test('a long path takes a bounded time', async (t) => {
