@@ -2,23 +2,20 @@
 // that a connection needs is in the Edge object; everything that the main thread wants to know is
 // on the board, except for a few words (FromEdge).
 
-import { createServer, type Server } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
 import { serves } from '../board/assignment.ts'
 import { openBoard } from '../board/board.ts'
 import { ClientConnection } from './client.ts'
 import { Edge, TICK_MS } from './edge.ts'
 import type { EdgeData, FromEdge, ToEdge } from './edge-data.ts'
+import { type Listen, Listeners } from './listeners.ts'
 
 const { board, settings, thread } = workerData as EdgeData
 const edge = new Edge(openBoard(board), thread, settings)
-const BACKLOG = 4096
 /** The last lines of the access log get so long. */
 const LOG_FLUSH_MS = 500
 /** Who has connected before the door closed, and said nothing yet, has so long to say it. */
 const FIRST_REQUEST_MS = 1000
-/** In a turn that takes longer many may have come to the queue meanwhile. */
-const QUIET_TURN_MS = 0.1
 
 function say(message: FromEdge): void {
   parentPort?.postMessage(message)
@@ -28,11 +25,7 @@ process.on('exit', () => edge.accessLog?.closeNow())
 
 // --- accept -----------------------------------------------------------------------------------
 
-/** Connections that were accepted so far. */
-let accepted = 0
-
-const server: Server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-  accepted++
+const listeners = new Listeners((socket) => {
   if (edge.connections.size >= edge.settings.limits.connections) {
     socket.resetAndDestroy() // a refusal costs less than an answer, which is the point of the limit
     return
@@ -41,13 +34,14 @@ const server: Server = createServer({ allowHalfOpen: true, noDelay: true }, (soc
   if (socket.remoteAddress === undefined) socket.destroy()
   else new ClientConnection(edge, socket)
 })
-server.on('error', (error) => say({ say: 'refused', reason: error.message }))
-server.on('listening', () => {
-  const address = server.address()
-  if (address !== null && typeof address === 'object') {
-    say({ say: 'listening', port: address.port })
+
+async function listen(where: Listen): Promise<void> {
+  try {
+    say({ say: 'listening', port: await listeners.listen(where) })
+  } catch (error) {
+    say({ say: 'refused', reason: (error as Error).message })
   }
-})
+}
 
 setInterval(() => edge.tick(), TICK_MS)
 
@@ -61,11 +55,9 @@ parentPort?.on('message', (message: ToEdge) => {
       return edge.useSettings(message.settings)
     case 'mirror':
       return edge.useMirror(message.port)
-    case 'listen': {
-      const { host, port } = message.address
-      server.listen({ host, port, backlog: BACKLOG, reusePort: message.reusePort })
+    case 'listen':
+      void listen({ ...message.address, reusePort: message.reusePort })
       return
-    }
     case 'closeTunnels': {
       // Of requests that have come by now: later the slot may be another version's.
       const { exchanges } = edge
@@ -90,7 +82,7 @@ function closeTunnels(slot: number, before: number): void {
 /** Ends the thread's work: no new connections, what is in flight gets its time, then all close. */
 function finish(drainMs: number, tunnelDrainMs: number): void {
   edge.draining = true
-  closeListener()
+  listeners.close()
   const until = edge.now() + drainMs
   const firstUntil = edge.now() + FIRST_REQUEST_MS
   const tunnelsUntil = edge.now() + tunnelDrainMs
@@ -107,7 +99,7 @@ function finish(drainMs: number, tunnelDrainMs: number): void {
     for (const connection of edge.connections) {
       if (!connection.tunnelled && (over || !busy)) connection.destroy()
     }
-    if (server.listening || edge.connections.size > 0) return
+    if (listeners.listening || edge.connections.size > 0) return
     clearInterval(timer)
     void letGo()
   }, TICK_MS)
@@ -117,21 +109,4 @@ function finish(drainMs: number, tunnelDrainMs: number): void {
 async function letGo(): Promise<void> {
   await edge.accessLog?.close(LOG_FLUSH_MS)
   say({ say: 'drained' })
-}
-
-/**
- * Closes the listener when nobody waits in its queue: the kernel resets who does. The loop accepts
- * one connection a turn (libuv 1.52), so it is closed behind a whole turn that accepted none and
- * was short; and after as many turns as the queue has places, since all who waited at first are in
- * then.
- */
-function closeListener(): void {
-  let turns = 0
-  const turn = (before: number, sinceMs: number): void => {
-    const now = edge.now()
-    const quiet = accepted === before && now - sinceMs < QUIET_TURN_MS
-    if (quiet || ++turns > BACKLOG) server.close()
-    else setImmediate(turn, accepted, now)
-  }
-  setImmediate(turn, -1, 0)
 }
