@@ -14,7 +14,7 @@ const SHUN_MS = 250
 
 /** A target of the version, or the fault that there is none to give. */
 export function targetIn(edge: Edge, version: Version): Target | 'no-target' | 'overload' {
-  const index = chooseTarget(version, Math.random())
+  const index = chooseTarget(version, version.count === 1 ? 0 : Math.random())
   let target = index < 0 ? undefined : version.targets[index]
   if (target === undefined) return 'no-target'
   if (isShunned(edge, target)) target = otherTargetIn(edge, version, target) ?? target

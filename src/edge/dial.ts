@@ -11,9 +11,13 @@ export interface Dialled {
   readonly port: number
 }
 
-/** @param onData called with how many bytes have been read into the buffer */
+/**
+ * Texts that are written to the socket are latin1.
+ *
+ * @param onData called with how many bytes have been read into the buffer
+ */
 export function dial(to: Dialled, buffer: Buffer, onData: (length: number) => void): Socket {
-  return connect({
+  const socket = connect({
     host: to.host,
     port: to.port,
     noDelay: true,
@@ -26,6 +30,7 @@ export function dial(to: Dialled, buffer: Buffer, onData: (length: number) => vo
       },
     },
   })
+  return socket
 }
 
 const CLOSED = new Set(['ECONNRESET', 'EPIPE'])

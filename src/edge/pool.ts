@@ -22,17 +22,17 @@ export function takeConnection(
   target: Target,
   freshness: Freshness,
 ): UpstreamConnection | null {
-  const { idle } = target
-  while (freshness !== 'new' && idle.length > 0) {
-    const connection = idle.pop() as UpstreamConnection
-    if (connection.destroyed) continue
-    if (freshness === 'recent' && edge.now() - connection.idleSinceMs > RECENT_MS) {
-      idle.push(connection)
-      break
-    }
-    return connection
+  const waiting = freshness === 'new' ? null : target.idle.newest
+  const isOld = freshness === 'recent' && waiting !== null && restsFor(edge, waiting) > RECENT_MS
+  if (waiting !== null && !isOld) {
+    target.idle.remove(waiting)
+    return waiting
   }
   return mayConnect(edge, target) ? new UpstreamConnection(edge, target) : null
+}
+
+function restsFor(edge: Edge, { idleSinceMs }: UpstreamConnection): number {
+  return edge.now() - idleSinceMs
 }
 
 function mayConnect({ board, settings }: Edge, target: Target): boolean {
@@ -40,7 +40,7 @@ function mayConnect({ board, settings }: Edge, target: Target): boolean {
   if (targetWaiting(board, target.index) >= waitingPerTarget) return false
   if (targetConnections(board, target.index) < connectionsPerTarget) return true
   // One that has waited too long for this request makes room for its own successor.
-  const oldest = target.idle[0]
+  const { oldest } = target.idle
   oldest?.destroy()
-  return oldest !== undefined
+  return oldest !== null
 }

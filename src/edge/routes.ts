@@ -8,7 +8,7 @@ import { Router } from '../core/match.ts'
 import { type MirrorRules, rulesKey } from '../core/mirror/order.ts'
 import type { Affinity, Replay, RescueBudget, Table, TableTarget } from '../core/table.ts'
 import { normalisePath } from '../http1/path.ts'
-import type { UpstreamConnection } from './upstream.ts'
+import { IdleConnections } from './idle.ts'
 
 /** So long is a target that sent what nobody had asked for not trusted with a second request. */
 const DISTRUST_MS = 60_000
@@ -19,7 +19,7 @@ export class Target {
   readonly port: number
   readonly authority: string
   /** Connections that wait for a request; the one used last is used first. */
-  readonly idle: UpstreamConnection[] = []
+  readonly idle = new IdleConnections()
   /** Until then no connection is used twice: it was caught sending what nobody had asked for. */
   distrustedUntilMs = 0
   /** It did not accept a connection a moment ago: others come first until then. 0: it did. */
@@ -41,7 +41,7 @@ export class Target {
   distrust(nowMs: number): boolean {
     const isNews = nowMs >= this.distrustedUntilMs
     this.distrustedUntilMs = nowMs + DISTRUST_MS
-    for (const connection of this.idle.splice(0)) connection.destroy()
+    this.idle.destroy()
     return isNews
   }
 }
@@ -172,7 +172,7 @@ function retire(known: Map<number, Target>, kept: ReadonlyMap<number, Target>): 
   for (const [index, target] of known) {
     if (kept.get(index) === target) continue
     target.gone = true
-    for (const connection of target.idle.splice(0)) connection.destroy()
+    target.idle.destroy()
   }
   known.clear()
   for (const [index, target] of kept) known.set(index, target)

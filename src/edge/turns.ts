@@ -63,10 +63,10 @@ export class Turns {
 
   #arm(): void {
     this.#armed = true
-    setImmediate(() => this.#end())
+    setImmediate(this.#onEnd)
   }
 
-  #end(): void {
+  readonly #onEnd = (): void => {
     this.#armed = false
     this.#serving = false
     this.#turn++

@@ -17,9 +17,9 @@ import { addConnections, addWaiting } from '../board/tallies.ts'
 import { BodySink, copyOf } from './body-sink.ts'
 import { dial, isExhausted, readOnAfterWriteErrors } from './dial.ts'
 import type { Edge } from './edge.ts'
+import { Idle } from './idle.ts'
 import type { Exchange } from './request.ts'
 import type { Target } from './routes.ts'
-import { Timed } from './wheel.ts'
 
 const HEAD = 0
 const BODY = 1
@@ -33,7 +33,7 @@ const UNASKED_MS = 1000
 /** What is still to be written when a tunnel has ended gets so long. */
 const LET_GO_MS = 2000
 
-export class UpstreamConnection extends Timed {
+export class UpstreamConnection extends Idle {
   readonly target: Target
   readonly socket: Socket
   /** Requests that this connection carried before the present one. */
@@ -298,7 +298,7 @@ export class UpstreamConnection extends Timed {
     if (this.idleSinceMs < this.target.distrustedUntilMs) return this.destroy()
     // Threads share the cap: one must not fill it with connections that only wait.
     const share = this.#edge.settings.limits.connectionsPerTarget / this.#edge.board.layout.threads
-    if (this.target.idle.length >= Math.floor(share)) return this.destroy()
+    if (this.target.idle.size >= Math.floor(share)) return this.destroy()
     this.target.idle.push(this)
     this.#edge.wheel.arm(this, this.idleSinceMs + this.#idleLimitMs)
   }
@@ -387,8 +387,7 @@ export class UpstreamConnection extends Timed {
     this.#wait(false)
     addConnections(this.#edge.board, this.#edge.thread, this.target.index, -1)
     this.#edge.wheel.remove(this)
-    const at = this.target.idle.indexOf(this)
-    if (at >= 0) this.target.idle.splice(at, 1)
+    this.target.idle.remove(this)
     this.socket.destroy()
   }
 }

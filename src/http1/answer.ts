@@ -34,12 +34,15 @@ export interface AnswerOptions {
   readonly date: string
 }
 
-/** Whether the client would rather have a problem document than a line of text (RFC 9457). */
-export function wantsProblemJson(lines: FieldLines): boolean {
+/** What the client accepts, or ''. */
+export function acceptOf(lines: FieldLines): string {
   const accept = lines.find(FIELD.accept)
-  if (accept < 0) return false
-  const chars = lines.valueEnd(accept) - lines.valueStart(accept)
-  return chars >= PROBLEM_JSON.length && lines.value(accept).includes(PROBLEM_JSON)
+  return accept < 0 ? '' : lines.value(accept)
+}
+
+/** Whether who accepts this would rather have a problem document than a line of text (RFC 9457). */
+export function wantsProblemJson(accept: string): boolean {
+  return accept.includes(PROBLEM_JSON)
 }
 
 const PROBLEM_JSON = 'application/problem+json'
