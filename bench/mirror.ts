@@ -1,10 +1,11 @@
-// What does mirroring cost the customers? 1,000 requests a second go through one node, in slices
-// that take turns: nothing is mirrored, or all of it is, to a candidate that never answers,
-// refuses connections, takes half a second, or is well. A slice is held against the plain one
-// before it. The candidate's process gives way to the others, as it stands for one on a machine of
+// What does mirroring cost the customers? 1,000 requests a second go through one of two nodes, in
+// slices that take turns: through one whose config mirrors nothing, or through one that mirrors all
+// of it to a candidate that never answers, refuses connections, takes half a second, or is well. A
+// slice is held against the plain one before it. In both a rollout is going on at weight 0, since
+// that costs something too, with a mirror or without. The candidate's process gives way to the others, as it stands for one on a machine of
 // its own. A p99 is as good as the machine's worst moments, so it is told with and without the
 // requests that the machine's own slowness has hit (lab/pulse.ts). The rollout is brought to
-// weight 0 by hand before the load begins, so that the candidate gets copies and nothing else.
+// weight 0 by hand before the load begins, so that the candidate gets copies or nothing.
 // --only NAME for one kind (hangs, refuses, 'is slow', 'is well').
 
 import { setPriority } from 'node:os'
@@ -63,10 +64,11 @@ function undisturbed({ now, plain }: Both, beats: Beats): number {
   return summarise(now, { without }).p99Ms / summarise(plain, { without }).p99Ms
 }
 
-/** Runs a slice with all of it mirrored to a candidate of this kind; returns what was mirrored. */
-async function mirrored(
+/** Runs a slice while a rollout of the version is at weight 0; what the mirror tells is of it. */
+async function inRollout(
   pair: Pair,
-  { kind, version }: { kind: Kind; version: string },
+  version: string,
+  ready: () => Promise<void> = async () => {},
 ): Promise<Slice & { mirrored: number; dropped: number }> {
   const { candidate, vertex } = pair
   await vertex.deploy(version, [candidate.url])
@@ -75,14 +77,26 @@ async function mirrored(
     withinMs: 20_000,
   })
   await vertex.setWeight(0)
-  await candidate.behave(KINDS[kind])
-  if (kind === 'refuses') await candidate.refuse()
+  await ready()
   const measured = await slice(pair)
   await sleep(300) // tallies are told a few times a second
   const tally = (await vertex.service()).rollout?.mirror
   await vertex.change('POST', '/v1/services/default/rollout/abort')
-  if (kind === 'refuses') await candidate.accept()
   return { ...measured, mirrored: tally?.requests ?? 0, dropped: tally?.dropped ?? 0 }
+}
+
+/** Runs a slice with all of it mirrored to a candidate of this kind; returns what was mirrored. */
+async function mirrored(
+  pair: Pair,
+  { kind, version }: { kind: Kind; version: string },
+): Promise<Slice & { mirrored: number; dropped: number }> {
+  const { candidate } = pair
+  const measured = await inRollout(pair, version, async () => {
+    await candidate.behave(KINDS[kind])
+    if (kind === 'refuses') await candidate.refuse()
+  })
+  if (kind === 'refuses') await candidate.accept()
+  return measured
 }
 
 await bench(
@@ -92,15 +106,16 @@ await bench(
     ...{ runs: 10, limitMs: 1_200_000, names: ALL },
   },
   async (runs, only) => {
-    const pair = await startPair({
-      ...{ behaviour: APP, record: false, latency: false },
-      more: { mirror: { share: '100%', timeout: '2s' } },
-    })
+    const usual = { behaviour: APP, record: false, latency: false }
+    const bare = await startPair(usual)
+    const mirror = { share: '100%', timeout: '2s' }
+    const pair = await startPair({ ...usual, more: { mirror } })
     // The candidate's app runs elsewhere; here it shares two cores with the path of the customers,
     // and its own work is not what mirroring costs them.
     if (pair.candidate.child.pid !== undefined) setPriority(pair.candidate.child.pid, 10)
     // The first mirrored slice starts the mirror's thread and is no measurement.
     await mirrored(pair, { kind: 'is well', version: 'v2-warm' })
+    await inRollout(bare, 'v2-warm')
     const baseline = memoryBytes(pair.vertex.pid).rss
     let highest = baseline
     const timer = setInterval(() => {
@@ -114,8 +129,9 @@ await bench(
     let idle = 0
     for (let run = 1; run <= runs; run++) {
       for (const kind of kinds) {
-        const plain = await slice(pair)
-        const now = await mirrored(pair, { kind, version: `v2-${run}-${kind.replace(' ', '-')}` })
+        const version = `v2-${run}-${kind.replace(' ', '-')}`
+        const plain = await inRollout(bare, version)
+        const now = await mirrored(pair, { kind, version })
         all.push({ kind, plain: plain.load, now: now.load })
         failed += plain.failed + now.failed
         if (now.mirrored === 0) idle++
@@ -132,7 +148,7 @@ await bench(
     }
     clearInterval(timer)
     const beats = await pulse.stop()
-    await pair.end()
+    await Promise.all([pair.end(), bare.end()])
     for (const both of all) add(series, `${both.kind}: undisturbed`, undisturbed(both, beats))
     const growth = (highest - baseline) / MIB
     const ratios = kinds.flatMap((kind) => {

@@ -11,13 +11,12 @@ import { startOrigin } from './lab/origin.ts'
 import { bench, progress } from './lab/report.ts'
 import { add, spread } from './lab/statistics.ts'
 import { labConfig, startVertex, type Vertex } from './lab/vertex.ts'
+import { BUSY_MS, besideEvents, quantile } from './lab/windows.ts'
 
 const KEPT = { rate: 1500, connections: 64 }
 const FRESH = { rate: 200, connections: 32, headers: { connection: 'close' } }
 const THREADS = 2
 const EVERY_MS = 500
-/** How long after a signal a request counts as of a reload; a reload takes a fraction of it. */
-const BUSY_MS = 200
 const LONGER_MAX = 1.25
 const DONE = 'The config was reloaded'
 
@@ -50,27 +49,6 @@ async function reload(vertex: Vertex, config: unknown): Promise<Reload> {
   const probe = (): true | null => (reloadsDone(vertex) > before ? true : null)
   await until(probe, { what: 'the config is reloaded', withinMs: 10_000, everyMs: 2 })
   return { askedMs, tookMs: monotonicMs() - askedMs }
-}
-
-/** A quantile of the latencies of requests sent just after a signal, and of all others. */
-function quantiles(
-  result: LoadResult,
-  at: { reloads: readonly Reload[]; share: number },
-): { busyMs: number; quietMs: number } {
-  const { reloads, share } = at
-  const busy: number[] = []
-  const quiet: number[] = []
-  for (const [n, sentMs] of result.sentMs.entries()) {
-    const ms = result.latencyMs[n] ?? Number.NaN
-    if (Number.isNaN(ms)) continue
-    const after = reloads.some(({ askedMs }) => sentMs >= askedMs && sentMs < askedMs + BUSY_MS)
-    ;(after ? busy : quiet).push(ms)
-  }
-  const quantile = (values: number[]): number => {
-    const sorted = values.toSorted((a, b) => a - b)
-    return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
-  }
-  return { busyMs: quantile(busy), quietMs: quantile(quiet) }
 }
 
 /** What was sent and got no good answer; what never found a connection was not Vertex's to lose. */
@@ -108,8 +86,9 @@ await bench(
     })
     await vertex.end()
     const series: Record<string, number[]> = { 'reload, ms': reloads.map(({ tookMs }) => tookMs) }
+    const { busy, quiet } = besideEvents(kept, { events: reloads.map(({ askedMs }) => askedMs) })
     for (const [name, share] of Object.entries({ p99: 0.99, 'p99.9': 0.999 })) {
-      const { busyMs, quietMs } = quantiles(kept, { reloads, share })
+      const [busyMs, quietMs] = [quantile(busy, share), quantile(quiet, share)]
       add(series, `${name} within ${BUSY_MS} ms of a reload, ms`, busyMs)
       add(series, `${name} at other times, ms`, quietMs)
       add(series, `${name}, reload / other`, busyMs / quietMs)

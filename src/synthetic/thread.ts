@@ -2,24 +2,38 @@
 // runs at a time, and ends when the main thread does.
 
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
-import type { Checking, FromThread, ToThread } from './messages.ts'
+import type { Checking, FromThread, RunOrder, ToThread } from './messages.ts'
+import { rehearse } from './rehearsal.ts'
 import { Run } from './run.ts'
 
-const runs = new Map<string, Run>()
+/** Null before its first request. */
+const runs = new Map<string, Run | null>()
 const checking = workerData as Checking
+const rehearsed = rehearse(checking)
 
-async function carryOut(port: MessagePort, message: ToThread & { do: 'run' }): Promise<void> {
-  const { run } = message.run
-  const running = new Run(message.run, checking)
-  runs.set(run, running)
-  const report = await running.done
-  runs.delete(run)
+async function carryOut(port: MessagePort, order: RunOrder): Promise<void> {
+  const { run } = order
+  runs.set(run, null)
+  await rehearsed
+  let report: FromThread['report'] = null
+  if (runs.has(run)) {
+    const running = new Run(order, checking)
+    runs.set(run, running)
+    report = await running.done
+    runs.delete(run)
+  }
   port.postMessage({ run, report } satisfies FromThread)
+}
+
+function stop(run: string): void {
+  const running = runs.get(run)
+  if (running === null) runs.delete(run)
+  else running?.stop()
 }
 
 const port = parentPort
 if (port === null) throw new Error('this file is the entry of a thread')
 port.on('message', (message: ToThread) => {
-  if (message.do === 'run') void carryOut(port, message)
-  else runs.get(message.run)?.stop()
+  if (message.do === 'run') void carryOut(port, message.run)
+  else stop(message.run)
 })
