@@ -27,6 +27,8 @@ const SAMPLE_MS = 50
 /** An app of 5 ms: what the proxy adds to it shows. */
 const APP: Behaviour = { latency: { kind: 'fixed', floorMs: 5 } }
 
+const USUAL = { behaviour: APP, record: false, latency: false }
+
 const KINDS = {
   hangs: { hangRate: 1 },
   refuses: {},
@@ -106,10 +108,8 @@ await bench(
     ...{ runs: 10, limitMs: 1_200_000, names: ALL },
   },
   async (runs, only) => {
-    const usual = { behaviour: APP, record: false, latency: false }
-    const bare = await startPair(usual)
-    const mirror = { share: '100%', timeout: '2s' }
-    const pair = await startPair({ ...usual, more: { mirror } })
+    const bare = await startPair(USUAL)
+    const pair = await startPair({ ...USUAL, more: { mirror: { share: '100%', timeout: '2s' } } })
     // The candidate's app runs elsewhere; here it shares two cores with the path of the customers,
     // and its own work is not what mirroring costs them.
     if (pair.candidate.child.pid !== undefined) setPriority(pair.candidate.child.pid, 10)
