@@ -7,8 +7,8 @@ import type { Transaction } from '../core/transaction/transaction.ts'
 import type { Checking } from './messages.ts'
 import { Run } from './run.ts'
 
-const RATE = 4000
-const DURATION_MS = 500
+const RATE = 6000
+const DURATION_MS = 1000
 const ANSWER = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 
 const TRANSACTION: Transaction = {
@@ -23,7 +23,7 @@ const TRANSACTION: Transaction = {
 }
 
 /**
- * Runs requests through this thread until its code is compiled; takes half a second.
+ * Runs requests through this thread until its code is compiled; takes a second.
  *
  * @returns how many were answered; 0 where no address of this machine can be listened on
  */
