@@ -2,11 +2,12 @@
 // slices that take turns: through one whose config mirrors nothing, or through one that mirrors all
 // of it to a candidate that never answers, refuses connections, takes half a second, or is well. A
 // slice is held against the plain one before it. In both a rollout is going on at weight 0, since
-// that costs something too, with a mirror or without. The candidate's process gives way to the others, as it stands for one on a machine of
-// its own. A p99 is as good as the machine's worst moments, so it is told with and without the
-// requests that the machine's own slowness has hit (lab/pulse.ts). The rollout is brought to
-// weight 0 by hand before the load begins, so that the candidate gets copies or nothing.
-// --only NAME for one kind (hangs, refuses, 'is slow', 'is well').
+// that costs something too, with a mirror or without. The candidate's process gives way to the
+// others, as it stands for one on a machine of its own. A p99 is as good as the machine's worst
+// moments, so it is told with and without the requests that the machine's own slowness has hit
+// (lab/pulse.ts). The rollout is brought to weight 0 by hand before the load begins, so that the
+// candidate gets copies or nothing. --only NAME for one kind (hangs, refuses, 'is slow', 'is
+// well').
 
 import { setPriority } from 'node:os'
 import { sleep, until } from './lab/clock.ts'

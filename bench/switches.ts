@@ -1,10 +1,10 @@
-// Do customers notice when weights change? Under an open loop of requests each run deploys a version
-// (each edge thread gets another table), changes its weight twice, lets it turn bad and waits for
-// the rollback. The time after each is compared with the quiet times in between: p99.9 must not be
-// more than a quarter longer. A p99.9 is as good as the machine's worst moments, so it is told with
-// and without the requests that the machine's own slowness has hit (lab/pulse.ts).
+// Do customers notice when weights change? Under an open loop of requests each run deploys a
+// version (each edge thread gets another table), changes its weight twice, lets it turn bad and
+// waits for the rollback. The time after each is compared with the quiet times in between: p99.9
+// must not be more than a quarter longer. A p99.9 is as good as the machine's worst moments, so it
+// is told with and without the requests that the machine's own slowness has hit (lab/pulse.ts).
 
-import { monotonicMs, sleep } from './lab/clock.ts'
+import { monotonicMs, sleep, until } from './lab/clock.ts'
 import { type LoadResult, startLoad, summarise } from './lab/load.ts'
 import { deployAt, type Pair, startPair } from './lab/pair.ts'
 import { type Beats, Pulse } from './lab/pulse.ts'
@@ -37,8 +37,14 @@ async function cycle(pair: Pair, { events, run }: { events: Events; run: number 
   await candidate.behave({ errorRate: 1 })
   const view = await vertex.ended(version, 20_000)
   if (view.ended?.ending !== 'rolled-back') throw new Error(`${version} was not rolled back`)
-  const told = vertex.journal().findLast(({ kind }) => kind === 'rolled-back')
-  if (told === undefined) throw new Error(`The journal does not tell of the rollback of ${version}`)
+  // The entry is written after the weight was stored, and after the ledger.
+  const told = await until(
+    () =>
+      vertex.journal().findLast(({ kind, text }) => {
+        return kind === 'rolled-back' && text.startsWith(`${version} `)
+      }) ?? null,
+    { what: `the journal tells of the rollback of ${version}`, withinMs: 5000 },
+  )
   events.rollback.push(monotonicMs() - (Date.now() - Date.parse(told.at)))
   await candidate.behave({})
   await sleep(REST_MS)

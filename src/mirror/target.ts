@@ -1,9 +1,9 @@
 // One target as the mirror sends to it, over a pool of connections of undici. To be refused costs
 // several times what an answer does, since each attempt makes a socket, an error and a new client;
 // a candidate that does not listen would so take more of the machine than one that works. Where a
-// target has refused one attempt after the other, those that want a connection at the same moment
-// therefore wait for one of them that knocks: if it is refused they were refused too, and if it is
-// let in each opens its own. Before that every one is tried for itself, so that a single refusal
+// target has refused one attempt after the other, those that want a connection therefore wait for
+// one of them that knocks, a few times a second: if it is refused they were refused too, and if it
+// is let in each opens its own. Before that every one is tried for itself, so that a single refusal
 // is never counted for more than one request.
 
 import { Pool } from 'undici'
@@ -14,6 +14,8 @@ import type { Sending, Sent } from './sending.ts'
 const CERTAIN = 8
 /** A refusal comes at once; who knocks for longer than this is waited for no more. */
 const KNOCK_MS = 100
+/** So long after one has knocked nobody does; those that come meanwhile wait. */
+const REST_MS = 20
 /** Connections wait no longer than this: no server closes them sooner, so no reset is a race. */
 const IDLE_MS = 1000
 
@@ -27,6 +29,8 @@ export class MirrorTarget {
   /** Refusals since the last connection that was ready to carry a request. */
   #refused = 0
   #knocking: Sending | null = null
+  /** When one knocked last. */
+  #knockedMs = Number.NEGATIVE_INFINITY
   #waiting: Waiting[] = []
 
   /** @param url `http://host:port` */
@@ -44,17 +48,31 @@ export class MirrorTarget {
 
   /** Sends a request; what cannot be sent at all ends at once, perhaps during the call. */
   send(sending: Sending, request: CopiedRequest): void {
-    if (this.#knocking !== null) {
-      this.#waiting.push({ sending, request })
-      return
-    }
-    if (this.#refused >= CERTAIN) this.#knocking = sending
+    if (this.#refused < CERTAIN && this.#waiting.length === 0) this.#begin(sending, request)
+    else if (this.#mayKnock(sending.startedMs)) this.#knock({ sending, request }, sending.startedMs)
+    else this.#waiting.push({ sending, request })
+  }
+
+  #mayKnock(nowMs: number): boolean {
+    return this.#knocking === null && nowMs - this.#knockedMs >= REST_MS
+  }
+
+  #knock({ request, sending }: Waiting, nowMs: number): void {
+    this.#knocking = sending
+    this.#knockedMs = nowMs
     this.#begin(sending, request)
   }
 
-  /** Lets those go that have waited for too long. */
+  /** Lets one knock for those that wait, and those go that have waited for too long. */
   sweep(nowMs: number): void {
-    if (nowMs - (this.#knocking?.startedMs ?? nowMs) >= KNOCK_MS) this.#letGo(false)
+    if (this.#knocking !== null) {
+      if (nowMs - this.#knockedMs >= KNOCK_MS) this.#letGo(false)
+    } else if (this.#refused < CERTAIN) this.#letGo(false)
+    else if (this.#mayKnock(nowMs)) {
+      const at = this.#waiting.findIndex(({ sending }) => !sending.isOver)
+      const [first] = at < 0 ? [] : this.#waiting.splice(at, 1)
+      if (first !== undefined) this.#knock(first, nowMs)
+    }
   }
 
   #begin(sending: Sending, request: CopiedRequest): void {

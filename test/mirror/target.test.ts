@@ -50,6 +50,8 @@ async function send(
   times: number,
 ): Promise<{ ended: Ended[]; sockets: number }> {
   const ended: Ended[] = []
+  // As its thread does, only more often.
+  const sweeps = setInterval(() => target.sweep(performance.now()), 1)
   const sockets = await socketsOf(() => {
     const all = Array.from({ length: times }, () => {
       return new Promise<void>((resolve) => {
@@ -59,6 +61,7 @@ async function send(
     })
     return Promise.all(all)
   })
+  clearInterval(sweeps)
   return { ended, sockets }
 }
 
@@ -92,6 +95,24 @@ await t.test('those of one moment share an attempt then, and none is left out', 
   const again = await send(target, 1)
   t.same([how(again.ended), again.sockets], [['refused'], 1], 'the next moment asks anew')
 })
+
+await t.test(
+  'soon after a knock nobody knocks; who comes then waits for the next one',
+  async (t) => {
+    const target = await refusing(t)
+    const first = new Sending(() => undefined)
+    const knock = new Promise((resolve) => target.send(new Sending(resolve), GET))
+    await knock
+    const ended: Ended[] = []
+    const sockets = await socketsOf(() => {
+      for (let i = 0; i < 50; i++) target.send(new Sending((one) => ended.push(one)), GET)
+      target.sweep(first.startedMs)
+    })
+    t.same([sockets, ended.length], [0, 0])
+    const last = await send(target, 1)
+    t.same([how([...ended, ...last.ended]), ended.length, last.sockets], [['refused'], 50, 1])
+  },
+)
 
 await t.test('who is let in lets all in', async (t) => {
   const port = await freePort()
