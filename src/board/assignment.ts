@@ -6,8 +6,7 @@
 // Rows live in a ring of 16. A reader loads the number, reads the row, raises its claim and loads
 // the number again. The row of number n is overwritten only after n + 15 was published, so when
 // the second load still gives n, nobody touched the row meanwhile, and the publisher of any later
-// row is bound to see the claim (the number and the claims are sequentially consistent; the row
-// itself is read between two looks at the number, and needs no order of its own).
+// row is bound to see the claim (all operations are sequentially consistent).
 
 import { FULL_WEIGHT, type Weight } from '../core/weight.ts'
 import type { Board } from './board.ts'
@@ -50,15 +49,15 @@ export function assignmentNumber(board: Board, service: number): number {
 }
 
 export function assignedStable(board: Board, service: number, number: number): number {
-  return board.cells[rowCell(board, service, number)] as number
+  return Atomics.load(board.cells, rowCell(board, service, number))
 }
 
 export function assignedCandidate(board: Board, service: number, number: number): number {
-  return board.cells[rowCell(board, service, number) + 1] as number
+  return Atomics.load(board.cells, rowCell(board, service, number) + 1)
 }
 
 export function assignedWeight(board: Board, service: number, number: number): Weight {
-  return board.cells[rowCell(board, service, number) + 2] as number
+  return Atomics.load(board.cells, rowCell(board, service, number) + 2)
 }
 
 /** The assignment in force, or null when none was published yet. For the control thread. */

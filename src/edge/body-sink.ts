@@ -39,8 +39,9 @@ export class BodySink {
   }
 }
 
-/** A copy in memory of its own, which a sink can give back. */
+/** A copy; a large one in memory of its own, which a sink can give back. */
 export function copyOf(bytes: Buffer, from: number, to: number): Buffer {
+  if (to - from < WORTH_BYTES) return Buffer.from(bytes.subarray(from, to))
   const copy = Buffer.allocUnsafeSlow(to - from)
   bytes.copy(copy, 0, from, to)
   return copy

@@ -5,7 +5,7 @@
 
 import type { Socket } from 'node:net'
 import { addConnection } from '../board/liveness.ts'
-import { acceptOf, faultAnswer, readinessAnswer, wantsProblemJson } from '../http1/answer.ts'
+import { faultAnswer, readinessAnswer, wantsProblemJson } from '../http1/answer.ts'
 import { CR } from '../http1/bytes.ts'
 import type { Fault } from '../http1/fault.ts'
 import { ForwardedBy } from '../http1/forward.ts'
@@ -166,7 +166,7 @@ export class ClientConnection extends Timed implements ClientSide {
     }
     this.#dribble = null
     if (end === REFUSED) {
-      this.#refuse(head.fault, wantsProblemJson(acceptOf(head.lines)))
+      this.#refuse(head.fault, wantsProblemJson(head.lines))
       return true
     }
     edge.wheel.disarm(this)

@@ -11,13 +11,9 @@ export interface Dialled {
   readonly port: number
 }
 
-/**
- * Texts that are written to the socket are latin1.
- *
- * @param onData called with how many bytes have been read into the buffer
- */
+/** @param onData called with how many bytes have been read into the buffer */
 export function dial(to: Dialled, buffer: Buffer, onData: (length: number) => void): Socket {
-  const socket = connect({
+  return connect({
     host: to.host,
     port: to.port,
     noDelay: true,
@@ -30,7 +26,6 @@ export function dial(to: Dialled, buffer: Buffer, onData: (length: number) => vo
       },
     },
   })
-  return socket
 }
 
 const CLOSED = new Set(['ECONNRESET', 'EPIPE'])

@@ -46,7 +46,7 @@ export class Edge {
   /** What targets send is read into this one buffer, and used up or copied before the next read. */
   readonly readBuffer = Buffer.allocUnsafeSlow(READ_BYTES)
   readonly wheel: Wheel
-  readonly turns = new Turns()
+  readonly turns = new Turns(() => this.now())
   readonly connections = new Set<ClientConnection>()
   readonly tunnels = new Set<Tunnel>()
   settings: EdgeSettings
@@ -70,7 +70,7 @@ export class Edge {
   dateLine = inOnePiece(`Date: ${this.date}\r\n`)
   /** When the last tick was: a time that costs nothing to read, and is a tick old at most. */
   tickedMs: number
-  /** When somebody last looked at the clock: the same, but newer while there is traffic. */
+  /** When somebody last looked at the clock: the same, but at most a turn old under traffic. */
   recentMs = 0
   readonly latencyLimits: LatencyLimits
 

@@ -19,13 +19,22 @@ export interface Listen {
   readonly reusePort: boolean
 }
 
+export interface ListenersOptions {
+  readonly onSocket: (socket: Socket) => void
+  /** Hears a sentence about a listener that does not work while others do. */
+  readonly note: (text: string) => void
+}
+
 export class Listeners {
   readonly #onSocket: (socket: Socket) => void
+  readonly #note: (text: string) => void
   #servers: Server[] = []
+  #isClosing = false
   /** Connections that were accepted so far. */
   #accepted = 0
 
-  constructor(onSocket: (socket: Socket) => void) {
+  constructor({ note, onSocket }: ListenersOptions) {
+    this.#note = note
     this.#onSocket = onSocket
   }
 
@@ -33,8 +42,14 @@ export class Listeners {
     return this.#servers.some((server) => server.listening)
   }
 
+  /** How many there are. */
+  get count(): number {
+    return this.#servers.length
+  }
+
   /**
-   * Listens.
+   * Listens. The first listener must work; where one of the others does not, as there are no file
+   * descriptors left, fewer have to do.
    *
    * @returns the port; the system's choice when it is asked for port 0
    * @throws when one cannot listen there
@@ -43,7 +58,12 @@ export class Listeners {
     const bound = await this.#open({ host, port, reusePort })
     const more = reusePort ? LISTENERS - 1 : 0
     const open = (): Promise<number> => this.#open({ host, port: bound, reusePort })
-    await Promise.all(Array.from({ length: more }, open))
+    const opened = await Promise.allSettled(Array.from({ length: more }, open))
+    const failed = opened.find(({ status }) => status === 'rejected')
+    if (failed !== undefined && !this.#isClosing) {
+      const why = ((failed as PromiseRejectedResult).reason as Error).message
+      this.#note(`${this.count} of ${LISTENERS} listeners of a thread work: ${why}`)
+    }
     return bound
   }
 
@@ -52,10 +72,17 @@ export class Listeners {
       this.#accepted++
       this.#onSocket(socket)
     })
-    this.#servers.push(server)
     return new Promise((resolve, reject) => {
-      server.once('error', reject)
+      server.on('error', (error) => {
+        if (server.listening) this.#note(`A listener failed and goes on: ${error.message}`)
+        else reject(error)
+      })
       server.listen({ ...listen, backlog: BACKLOG }, () => {
+        if (this.#isClosing) {
+          server.close()
+          return reject(new Error('the thread is ending'))
+        }
+        this.#servers.push(server)
         const address = server.address()
         resolve(typeof address === 'object' && address !== null ? address.port : listen.port)
       })
@@ -63,17 +90,21 @@ export class Listeners {
   }
 
   /**
-   * Closes when nobody waits in the queues: the kernel resets who does. That is so behind a whole
-   * turn that accepted none and was short; and after as many turns as a queue has places, since all
-   * who waited at first are in then.
+   * Closes one after the other, each when nobody waits in the queues: the kernel resets who does.
+   * That is so behind a whole turn that accepted none and was short; and after as many turns as a
+   * queue has places, since all who waited at first are in then.
    */
   close(): void {
+    this.#isClosing = true
     let turns = 0
     const turn = (before: number, sinceMs: number): void => {
       const now = performance.now()
       const quiet = this.#accepted === before && now - sinceMs < QUIET_TURN_MS
-      if (quiet || ++turns > BACKLOG) for (const server of this.#servers) server.close()
-      else setImmediate(turn, this.#accepted, now)
+      if (++turns > BACKLOG) for (const server of this.#servers) server.close()
+      else {
+        if (quiet) this.#servers.find((server) => server.listening)?.close()
+        if (this.listening) setImmediate(turn, this.#accepted, now)
+      }
     }
     setImmediate(turn, -1, 0)
   }

@@ -2,7 +2,7 @@
 // stays open behind it, and its bytes. It knows nothing of versions and targets; what an answer
 // means for them is the exchange's business (request.ts).
 
-import { acceptOf, allowAnswer, faultAnswer, wantsProblemJson } from '../http1/answer.ts'
+import { allowAnswer, faultAnswer, wantsProblemJson } from '../http1/answer.ts'
 import { FAULTS, type Fault } from '../http1/fault.ts'
 import { interimHeadOut, responseHeadOut } from '../http1/forward.ts'
 import { CHUNKED, type RequestHead, UNTIL_CLOSE } from '../http1/request-head.ts'
@@ -34,7 +34,7 @@ export class Relay extends Mirrored {
 
   readonly #keepAlive: boolean
   readonly #oldClient: boolean
-  readonly #accept: string
+  readonly #problemJson: boolean
   /** An answer's head that waits for a first piece of body to join it. */
   #out = ''
   #encodeChunks = false
@@ -48,7 +48,7 @@ export class Relay extends Mirrored {
     this.#oldClient = head.minor === 0
     this.framedOut = head.minor === 1
     this.trailersOut = head.minor === 1 && head.acceptsTrailers
-    this.#accept = acceptOf(head.lines)
+    this.#problemJson = wantsProblemJson(head.lines)
   }
 
   onInterim(head: ResponseHead): void {
@@ -135,9 +135,7 @@ export class Relay extends Mirrored {
     const keepAlive = this.#staysOpen && !FAULTS[fault].close
     const { date } = edge
     const options = { keepAlive, oldClient: this.#oldClient, toHead: this.isHead, date }
-    client.writeText(
-      faultAnswer(fault, { ...options, problemJson: wantsProblemJson(this.#accept) }),
-    )
+    client.writeText(faultAnswer(fault, { ...options, problemJson: this.#problemJson }))
     client.finished(keepAlive)
   }
 

@@ -2,6 +2,7 @@
 // that a connection needs is in the Edge object; everything that the main thread wants to know is
 // on the board, except for a few words (FromEdge).
 
+import type { Socket } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
 import { serves } from '../board/assignment.ts'
 import { openBoard } from '../board/board.ts'
@@ -25,7 +26,9 @@ process.on('exit', () => edge.accessLog?.closeNow())
 
 // --- accept -----------------------------------------------------------------------------------
 
-const listeners = new Listeners((socket) => {
+const listeners = new Listeners({ onSocket: accept, note: (text) => say({ say: 'note', text }) })
+
+function accept(socket: Socket): void {
   if (edge.connections.size >= edge.settings.limits.connections) {
     socket.resetAndDestroy() // a refusal costs less than an answer, which is the point of the limit
     return
@@ -33,7 +36,7 @@ const listeners = new Listeners((socket) => {
   // A client that was reset while it waited to be accepted has no address, and nothing to say.
   if (socket.remoteAddress === undefined) socket.destroy()
   else new ClientConnection(edge, socket)
-})
+}
 
 async function listen(where: Listen): Promise<void> {
   try {

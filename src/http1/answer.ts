@@ -34,15 +34,12 @@ export interface AnswerOptions {
   readonly date: string
 }
 
-/** What the client accepts, or ''. */
-export function acceptOf(lines: FieldLines): string {
+/** Whether the client would rather have a problem document than a line of text (RFC 9457). */
+export function wantsProblemJson(lines: FieldLines): boolean {
   const accept = lines.find(FIELD.accept)
-  return accept < 0 ? '' : lines.value(accept)
-}
-
-/** Whether who accepts this would rather have a problem document than a line of text (RFC 9457). */
-export function wantsProblemJson(accept: string): boolean {
-  return accept.includes(PROBLEM_JSON)
+  if (accept < 0) return false
+  const chars = lines.valueEnd(accept) - lines.valueStart(accept)
+  return chars >= PROBLEM_JSON.length && lines.value(accept).includes(PROBLEM_JSON)
 }
 
 const PROBLEM_JSON = 'application/problem+json'

@@ -30,7 +30,7 @@ const NAMES = [
 
 export type FieldName = (typeof NAMES)[number]
 
-/** The number of a known field, from 1. */
+/** The number of a known field, from 1 to 30: a set of them has 32 bits (FieldSet). */
 export const FIELD: Readonly<Record<FieldName, number>> = Object.freeze(
   Object.fromEntries(NAMES.map((name, index) => [name, index + 1])),
 ) as Readonly<Record<FieldName, number>>

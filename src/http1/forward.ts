@@ -159,7 +159,7 @@ export class ForwardedBy {
     if (host === this.#host) return this.#lines
     const forwardedHost = host === '' ? '' : `X-Forwarded-Host: ${host}\r\n`
     const text = `X-Forwarded-For: ${this.address}\r\n${protoLine(this)}${forwardedHost}X-Request-Id: `
-    this.#host = host
+    this.#host = host // in one piece already: see Hosts
     this.#lines = inOnePiece(text)
     return this.#lines
   }

@@ -71,31 +71,54 @@ export function matchHost(text: string): string {
   return host.endsWith('.') ? host.slice(0, -1) : host
 }
 
-/** The same for the hosts of many requests: often the last one, which is not looked at anew. */
+interface Known {
+  /** In one piece, so that it keeps no head alive. */
+  readonly host: string
+  readonly matched: string
+}
+
+/** So many hosts are known at a time; most nodes serve no more, or one of them mostly. */
+const KNOWN_MOST = 8
+
+/** The same for the hosts of many requests: those that were met last are not looked at anew. */
 export class Hosts {
-  #last = ''
-  #matched = ''
+  readonly #known: Known[] = []
+  #last: Known = { host: '', matched: '' }
+  /** The place of the next one. */
+  #next = 0
 
   /** The host at [from, to) of the bytes of a head. */
   read(lines: FieldLines, from: number, to: number): string {
-    const last = this.#last
-    if (to - from !== last.length) return lines.part(from, to)
-    const { bytes } = lines
-    for (let at = 0; at < last.length; at++) {
-      if (bytes[from + at] !== last.charCodeAt(at)) return lines.part(from, to)
+    if (stands(this.#last.host, lines.bytes, from, to)) return this.#last.host
+    for (const known of this.#known) {
+      if (!stands(known.host, lines.bytes, from, to)) continue
+      this.#last = known
+      return known.host
     }
-    return last
+    return lines.part(from, to)
   }
 
-  isHost(text: string): boolean {
-    if (text === this.#last) return text !== ''
-    if (!isHost(text)) return false
-    this.#last = inOnePiece(text)
-    this.#matched = inOnePiece(matchHost(text))
-    return true
+  /** A host as it may be kept for longer than its head, or null when it is none. */
+  keep(text: string): string | null {
+    if (text === this.#last.host && text !== '') return text
+    if (!isHost(text)) return null
+    const host = inOnePiece(text)
+    this.#last = { host, matched: matchHost(host) }
+    this.#known[this.#next] = this.#last
+    this.#next = (this.#next + 1) % KNOWN_MOST
+    return host
   }
 
   matched(text: string): string {
-    return text === this.#last ? this.#matched : matchHost(text)
+    return text === this.#last.host ? this.#last.matched : matchHost(text)
   }
+}
+
+/** Whether the host, which is latin1, stands at [from, to). */
+function stands(host: string, bytes: Uint8Array, from: number, to: number): boolean {
+  if (to - from !== host.length) return false
+  for (let at = 0; at < host.length; at++) {
+    if (bytes[from + at] !== host.charCodeAt(at)) return false
+  }
+  return true
 }

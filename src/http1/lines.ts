@@ -59,6 +59,7 @@ export class FieldLines {
   /** The bytes are about to be others: no part of the text stands for them any more. */
   forget(): void {
     this.bytes = NOTHING
+    this.#text = ''
   }
 
   /**

@@ -8,7 +8,7 @@
 import { CLASSES, CR, LF, TARGET } from './bytes.ts'
 import type { Fault } from './fault.ts'
 import { equalsIgnoringCase, FIELD, fieldSet, isIn, LOOKALIKE } from './fields.ts'
-import { Hosts, isHost } from './host.ts'
+import { Hosts } from './host.ts'
 import { FieldLines, MORE, REFUSED, readFieldLines } from './lines.ts'
 import { readRequestLine } from './request-line.ts'
 import { isPlainAt, listTokens, wholeNumberAt } from './values.ts'
@@ -71,9 +71,11 @@ export class RequestHead {
     this.host = this.#hosts.read(lines, lines.valueStart(line), lines.valueEnd(line))
   }
 
-  /** Whether `host` is one valid host, with or without a port. */
-  hasHost(): boolean {
-    return this.#hosts.isHost(this.host)
+  /** Takes over a host, with or without a port, unless it is none. */
+  takeHost(text: string): boolean {
+    const host = this.#hosts.keep(text)
+    if (host !== null) this.host = host
+    return host !== null
   }
 
   /** What services match against: `host` without its port, in lower case. */
@@ -134,6 +136,7 @@ function readWithin(
   lines.begin(bytes, from, to)
   head.method = '' // what is refused must not show the last head's
   head.target = ''
+  head.plainPath = ''
   head.host = ''
   let at = from
   if (at < to && bytes[at] === CR) {
@@ -316,7 +319,7 @@ function readTarget(head: RequestHead, hosts: number): boolean {
     return refuse(head, 'method-not-allowed')
   }
   if (hosts > 1 || (hosts === 0 && head.minor === 1)) return refuse(head, 'bad-host')
-  if (hosts === 1 && !head.hasHost()) return refuse(head, 'bad-host')
+  if (hosts === 1 && !head.takeHost(head.host)) return refuse(head, 'bad-host')
   if (target.charCodeAt(0) === 0x2f) return true
   if (target === '*') return method === 'OPTIONS' || refuse(head, 'bad-target')
   return readAbsoluteForm(head)
@@ -326,10 +329,10 @@ function readAbsoluteForm(head: RequestHead): boolean {
   const match = /^https?:\/\/([^/?]*)(.*)$/i.exec(head.target)
   if (match === null) return refuse(head, 'bad-target')
   const authority = match[1] as string
-  if (!isHost(authority)) return refuse(head, 'bad-target')
+  // It replaces the Host field (RFC 9112 section 3.2.2).
+  if (!head.takeHost(authority)) return refuse(head, 'bad-target')
   const rest = match[2] as string
   head.asItCame = false
-  head.host = authority // it replaces the Host field (RFC 9112 section 3.2.2)
   if (rest === '' && head.method === 'OPTIONS') head.target = '*'
   else head.target = rest.charCodeAt(0) === 0x2f ? rest : `/${rest}`
   return true

@@ -55,7 +55,7 @@ export async function rehearse(checking: Checking): Promise<number> {
 
 function listen(server: Server): Promise<number | null> {
   return new Promise((resolve) => {
-    server.once('error', () => resolve(null)) // then the first run is as slow as it was
+    server.on('error', () => resolve(null)) // then the first run is as slow as it was
     server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port))
   })
 }

@@ -3,6 +3,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { Hosts, isHost, matchHost } from '../../src/http1/host.ts'
+import { FieldLines } from '../../src/http1/lines.ts'
 import { normalisePath, pathOf } from '../../src/http1/path.ts'
 import { RequestHead, readRequestHead } from '../../src/http1/request-head.ts'
 
@@ -167,15 +168,22 @@ await t.test(
 
 await t.test('whoever was asked for before, a host is what it is', async (t) => {
   const host = fc.constantFrom('a', 'A', 'a.example:80', 'a.example.', '', ':1', 'a b', '[::1]:8')
+  const many = fc.nat(12).map((at) => `host-${at}.example`)
+  const lines = new FieldLines()
   fc.assert(
-    fc.property(fc.array(fc.oneof(host, fc.string()), { maxLength: 12 }), (texts) => {
+    fc.property(fc.array(fc.oneof(host, many, fc.string()), { maxLength: 40 }), (texts) => {
       const hosts = new Hosts()
       for (const text of texts) {
-        if (hosts.isHost(text) !== isHost(text)) return false
-        if (hosts.matched(text) !== matchHost(text)) return false
+        const bytes = Buffer.from(`--${text}--`, 'latin1')
+        lines.begin(bytes, 0, bytes.length)
+        const read = hosts.read(lines, 2, bytes.length - 2)
+        if (read !== bytes.toString('latin1', 2, bytes.length - 2)) return false
+        if (hosts.keep(read) !== (isHost(read) ? read : null)) return false
+        if (hosts.matched(read) !== matchHost(read)) return false
       }
       return true
     }),
+    { numRuns: 2000, seed: 2026 },
   )
   t.pass()
 })
