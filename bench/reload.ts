@@ -86,7 +86,8 @@ await bench(
     })
     await vertex.end()
     const series: Record<string, number[]> = { 'reload, ms': reloads.map(({ tookMs }) => tookMs) }
-    const { busy, quiet } = besideEvents(kept, { events: reloads.map(({ askedMs }) => askedMs) })
+    const events = reloads.map(({ askedMs }) => askedMs)
+    const { busy, quiet } = besideEvents(kept, { events, sinceMs: events[0] ?? 0 })
     for (const [name, share] of Object.entries({ p99: 0.99, 'p99.9': 0.999 })) {
       const [busyMs, quietMs] = [quantile(busy, share), quantile(quiet, share)]
       add(series, `${name} within ${BUSY_MS} ms of a reload, ms`, busyMs)

@@ -67,6 +67,7 @@ await bench(
     const load = await startLoad({ port: pair.vertex.port, ...LOAD })
     const pulse = Pulse.start()
     await sleep(2000) // compile, open connections
+    const sinceMs = monotonicMs()
     const events: Events = { table: [], weight: [], rollback: [] }
     for (let run = 1; run <= runs; run++) {
       await cycle(pair, { events, run })
@@ -82,7 +83,7 @@ await bench(
         { of: kind, load: result },
         { of: `${kind}, undisturbed`, load: undisturbed(result, beats) },
       ].map(({ load, of }) => {
-        const { busy, quiet } = besideEvents(load, { events: events[kind], all })
+        const { busy, quiet } = besideEvents(load, { events: events[kind], all, sinceMs })
         for (const [name, share] of Object.entries({ p99: 0.99, 'p99.9': 0.999 })) {
           add(series, `${of}: ${name} within ${BUSY_MS} ms, ms`, quantile(busy, share))
           add(series, `${of}: ${name} at quiet times, ms`, quantile(quiet, share))

@@ -9,15 +9,22 @@ export const BUSY_MS = 200
 /** The latencies of requests that were sent soon after one of these times, and of all others. */
 export function besideEvents(
   result: LoadResult,
-  { events, all = events }: { events: readonly number[]; all?: readonly number[] },
+  at: {
+    readonly events: readonly number[]
+    /** What else happened, and is neither; the same times when left out. */
+    readonly all?: readonly number[]
+    /** What was sent before is left out. */
+    readonly sinceMs: number
+  },
 ): { busy: number[]; quiet: number[] } {
+  const { events, all = events, sinceMs } = at
   const busy: number[] = []
   const quiet: number[] = []
   const isAfter = (sentMs: number, times: readonly number[]): boolean =>
     times.some((atMs) => sentMs >= atMs && sentMs < atMs + BUSY_MS)
   for (const [n, sentMs] of result.sentMs.entries()) {
     const ms = result.latencyMs[n] ?? Number.NaN
-    if (Number.isNaN(ms)) continue
+    if (Number.isNaN(ms) || sentMs < sinceMs) continue
     if (isAfter(sentMs, events)) busy.push(ms)
     else if (!isAfter(sentMs, all)) quiet.push(ms)
   }
