@@ -7,7 +7,7 @@ import { execFileSync } from 'node:child_process'
 import { smallGets } from './asks.ts'
 import { treeCpuSeconds } from './proc.ts'
 import type { Rival } from './rivals.ts'
-import { type Closed, closedLoad } from './wrk.ts'
+import { type Closed, type ClosedRun, closedLoad } from './wrk.ts'
 
 export const PROXY_CORE = 0
 export const LOAD_CORE = 1
@@ -40,12 +40,12 @@ export function joinLoadCore(): void {
 
 export async function round(
   rival: Rival,
-  options: { seconds: number; load?: Closed; connections?: number },
+  options: { load?: Closed } & Partial<ClosedRun> & Pick<ClosedRun, 'seconds'>,
 ): Promise<Round> {
-  const { seconds, load = usualLoad(), connections = CONNECTIONS } = options
+  const { load = usualLoad(), ...how } = options
   const before = treeCpuSeconds(rival.pid)
   const beganMs = performance.now()
-  const done = await load.run(rival.port, { seconds, connections })
+  const done = await load.run(rival.port, { connections: CONNECTIONS, ...how })
   const tookSeconds = (performance.now() - beganMs) / 1000
   const used = treeCpuSeconds(rival.pid) - before
   return {

@@ -42,9 +42,23 @@ function lengthOf(head: string): number {
   return found === null ? 0 : Number(found[1])
 }
 
+/** The loop accepts one connection of a listener a turn: see src/edge/listeners.ts. */
+const LISTENERS = process.platform === 'linux' ? 32 : 1
+
+function listenOn(server: net.Server, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    const reusePort = LISTENERS > 1
+    server.listen({ host: '127.0.0.1', port, backlog: 4096, reusePort }, () => {
+      server.off('error', reject)
+      resolve((server.address() as net.AddressInfo).port)
+    })
+  })
+}
+
 export class OriginServer {
   readonly #start: OriginStart
-  readonly #server: net.Server
+  readonly #servers: readonly net.Server[]
   readonly #sockets = new Set<net.Socket>()
   readonly #good: Buffer
   readonly #bad: Buffer
@@ -73,25 +87,23 @@ export class OriginServer {
         : chunked(version, { body, chunks })
     this.#bad = response('500 Internal Server Error', { version, body: 'broken' })
     this.#behaviour = start.behaviour ?? {}
-    this.#server = net.createServer((socket) => {
+    const accept = (socket: net.Socket): void => {
       this.#sockets.add(socket)
       socket.on('close', () => this.#sockets.delete(socket))
       new Connection(socket, this)
-    })
+    }
+    this.#servers = Array.from({ length: LISTENERS }, () => net.createServer(accept))
   }
 
-  listen(port: number): Promise<number> {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject)
-      this.#server.listen({ host: '127.0.0.1', port, backlog: 1024 }, () => {
-        resolve((this.#server.address() as net.AddressInfo).port)
-      })
-    })
+  async listen(port: number): Promise<number> {
+    let bound = port
+    for (const server of this.#servers) bound = await listenOn(server, bound)
+    return bound
   }
 
   /** Stops listening and cuts all connections. */
   refuse(): void {
-    this.#server.close()
+    for (const server of this.#servers) server.close()
     for (const socket of this.#sockets) socket.destroy()
   }
 

@@ -27,6 +27,8 @@ export interface Closed {
 export interface ClosedRun {
   readonly seconds: number
   readonly connections: number
+  /** What takes longer counts as failed; 2 s when left out. */
+  readonly timeoutSeconds?: number
 }
 
 export interface ClosedResult {
@@ -78,8 +80,9 @@ async function runWrk(
   port: number,
   at: { file: string; core: number; how: ClosedRun },
 ): Promise<ClosedResult> {
-  const { connections, seconds } = at.how
+  const { connections, seconds, timeoutSeconds = 2 } = at.how
   const wrk = ['wrk', '-t1', `-c${connections}`, `-d${seconds}s`, '-s', at.file]
+  wrk.push('--timeout', `${timeoutSeconds}s`)
   const command = ['-c', String(at.core), ...wrk, `http://127.0.0.1:${port}/`]
   const { stdout } = await run('taskset', command, {
     timeout: seconds * 1000 + LATE_MS,

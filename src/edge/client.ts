@@ -53,6 +53,8 @@ export class ClientConnection extends Timed implements ClientSide {
   #expects = false
   /** The client has ended its side but is still served (`half_close: serve`). */
   #ended = false
+  /** The turn in which the last answer went out. */
+  #readyTurn = -1
   /** Whether bytes stand behind the head that is being read. */
   #behind = false
   readonly #pauses: Pauses
@@ -110,6 +112,10 @@ export class ClientConnection extends Timed implements ClientSide {
     if (this.#state === CLOSED) return
     this.#keep(chunk)
     if (this.#state !== HEAD) return
+    // The connection of its last answer is free when the turn ends, which with thousands of sockets
+    // is long: every request in it would open another one.
+    const { turns } = this.#edge
+    if (this.#readyTurn === turns.present) return turns.atEnd(this)
     // A head that dribbles in is not read anew for each of its bytes.
     const when = this.#dribble?.whenToRead(chunk, this.#edge.requestLimits) ?? 'now'
     if (when === 'now') this.#readHeads()
@@ -123,8 +129,8 @@ export class ClientConnection extends Timed implements ClientSide {
     if (this.#state === BUSY && this.#pending.length > MAX_AHEAD_BYTES) this.#pauses.add(AHEAD)
   }
 
-  /** Looks at a head that has dribbled in since. */
-  readLate(): void {
+  /** Looks at a head that has come in since. */
+  onTurnEnd(): void {
     if (this.#state === HEAD && this.#pending !== null) this.#readHeads()
   }
 
@@ -309,6 +315,7 @@ export class ClientConnection extends Timed implements ClientSide {
 
   #becomeReady(): void {
     this.#state = HEAD
+    this.#readyTurn = this.#edge.turns.present
     this.#pauses.lift(AHEAD | HELD)
     this.#edge.wheel.arm(this, this.#edge.recentMs + this.#edge.settings.timeouts.keepAliveMs)
     if (this.#pending !== null) this.#readHeads()

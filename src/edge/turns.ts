@@ -37,6 +37,11 @@ export class Turns {
     this.#sockets--
   }
 
+  /** The number of the present turn. */
+  get present(): number {
+    return this.#turn
+  }
+
   /** Timers have run in this turn, and may have set buffered bytes free before the loop looked. */
   timersRan(): void {
     this.#most = FEW_SOCKETS
