@@ -12,24 +12,15 @@ import { ForwardedBy } from '../http1/forward.ts'
 import { MORE, REFUSED } from '../http1/lines.ts'
 import { type RequestHead, readRequestHead } from '../http1/request-head.ts'
 import { BodySink } from './body-sink.ts'
+import { BUSY, CLOSED, HEAD, LINGER, REST, TUNNEL } from './client-states.ts'
 import type { ClientSide } from './client-side.ts'
 import type { Edge } from './edge.ts'
-import { AHEAD, HELD, Pauses, UNREAD } from './pauses.ts'
+import { AHEAD, HELD, MAX_AHEAD_BYTES, MAX_UNREAD_BYTES, Pauses, UNREAD } from './pauses.ts'
 import { Dribble } from './dribble.ts'
 import { Exchange } from './request.ts'
 import { RequestBody } from './request-body.ts'
 import { Timed } from './wheel.ts'
 
-const HEAD = 0
-const BUSY = 1
-/** The answer is out; the short rest of its request is read over. */
-const REST = 2
-const LINGER = 3
-const TUNNEL = 4
-const CLOSED = 5
-
-const MAX_AHEAD_BYTES = 65_536
-const MAX_UNREAD_BYTES = 65_536
 /** So much of a request is read over after an early answer, rather than closing the connection. */
 const MAX_REST_BYTES = 65_536
 /** After a refusal we read and discard for so long, so that a reset does not eat the answer. */
@@ -38,7 +29,6 @@ const LINGER_BYTES = 1_048_576
 
 export class ClientConnection extends Timed implements ClientSide {
   by: ForwardedBy
-
   readonly #edge: Edge
   readonly #socket: Socket
   readonly #sink: BodySink
@@ -53,8 +43,9 @@ export class ClientConnection extends Timed implements ClientSide {
   #expects = false
   /** The client has ended its side but is still served (`half_close: serve`). */
   #ended = false
-  /** The turn in which the last answer went out. */
+  /** The turn in which the last answer went out, and the turns that a next request still waits. */
   #readyTurn = -1
+  #turnsToWait = 0
   /** Whether bytes stand behind the head that is being read. */
   #behind = false
   readonly #pauses: Pauses
@@ -67,9 +58,7 @@ export class ClientConnection extends Timed implements ClientSide {
     this.#socket = socket
     this.#sink = new BodySink(socket)
     this.#pauses = new Pauses(socket)
-    const remote = socket.remoteAddress ?? ''
-    const address = remote.startsWith('::ffff:') ? remote.slice(7) : remote
-    this.by = new ForwardedBy(address, 'http', edge.isTrusted(address))
+    this.by = edge.peer(socket.remoteAddress ?? '')
     edge.connections.add(this)
     addConnection(edge.board, edge.thread, 1)
     edge.turns.socketOpened()
@@ -112,10 +101,7 @@ export class ClientConnection extends Timed implements ClientSide {
     if (this.#state === CLOSED) return
     this.#keep(chunk)
     if (this.#state !== HEAD) return
-    // The connection of its last answer is free when the turn ends, which with thousands of sockets
-    // is long: every request in it would open another one.
-    const { turns } = this.#edge
-    if (this.#readyTurn === turns.present) return turns.atEnd(this)
+    if (this.#turnsToWait > 0 || this.#readyTurn === this.#edge.turns.present) return this.#wait()
     // A head that dribbles in is not read anew for each of its bytes.
     const when = this.#dribble?.whenToRead(chunk, this.#edge.requestLimits) ?? 'now'
     if (when === 'now') this.#readHeads()
@@ -126,12 +112,27 @@ export class ClientConnection extends Timed implements ClientSide {
     const pending = this.#pending
     if (pending === null) this.#pending = chunk
     else this.#pending = this.#dribble?.join(pending, chunk) ?? Buffer.concat([pending, chunk])
-    if (this.#state === BUSY && this.#pending.length > MAX_AHEAD_BYTES) this.#pauses.add(AHEAD)
+    const waits = this.#state === BUSY || this.#turnsToWait > 0
+    if (waits && this.#pending.length > MAX_AHEAD_BYTES) this.#pauses.add(AHEAD)
   }
 
-  /** Looks at a head that has come in since. */
+  /**
+   * Lets a request wait that comes in the turn of the last answer, whose connection is free at its
+   * end: with thousands of sockets it is long, and each request in it would open another one. And
+   * one turn more, in which what the target sent behind its answer is read, and is nobody's.
+   */
+  #wait(): void {
+    if (this.#turnsToWait > 0) return
+    this.#turnsToWait = 2
+    this.#edge.turns.atEnd(this)
+  }
+
+  /** Looks at what has come in since. */
   onTurnEnd(): void {
-    if (this.#state === HEAD && this.#pending !== null) this.#readHeads()
+    if (this.#turnsToWait > 0 && --this.#turnsToWait > 0) return this.#edge.turns.atEnd(this)
+    if (this.#state !== HEAD || this.#pending === null || this.#socket.destroyed) return
+    this.#pauses.lift(AHEAD)
+    this.#readHeads()
   }
 
   /** Reads requests as long as there are bytes and no exchange is under way. */
@@ -353,7 +354,7 @@ export class ClientConnection extends Timed implements ClientSide {
     }
     if (this.#edge.settings.halfClose === 'serve') {
       this.#ended = true
-      if (this.#state === BUSY && this.#body.done) return
+      if ((this.#state === BUSY && this.#body.done) || this.#turnsToWait > 0) return
       if (this.#state === HEAD && this.#socket.writableLength > 0) return this.#linger()
     }
     // A FIN after a whole request cannot be told from a close: the client counts as gone.

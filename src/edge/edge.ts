@@ -10,7 +10,7 @@ import { acknowledgeTable, beat } from '../board/liveness.ts'
 import { count, countBoth } from '../board/tallies.ts'
 import { requestMemoryMs } from '../core/facts.ts'
 import type { Table } from '../core/table.ts'
-import { type ForwardingRules, forwardingRules } from '../http1/forward.ts'
+import { ForwardedBy, type ForwardingRules, forwardingRules } from '../http1/forward.ts'
 import { RequestHead, type RequestLimits } from '../http1/request-head.ts'
 import { ResponseHead } from '../http1/response-head.ts'
 import { inOnePiece } from '../http1/values.ts'
@@ -106,6 +106,12 @@ export class Edge {
   /** An id that is unique over threads and restarts. */
   nextRequestId(): string {
     return this.#requestIds.next()
+  }
+
+  /** Who speaks on a connection, by the address that the system knows. */
+  peer(remote: string): ForwardedBy {
+    const address = remote.startsWith('::ffff:') ? remote.slice(7) : remote
+    return new ForwardedBy(address, 'http', this.isTrusted(address))
   }
 
   isTrusted(address: string): boolean {

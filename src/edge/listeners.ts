@@ -11,6 +11,7 @@ const LISTENERS = 32
 const BACKLOG = 4096
 /** In a turn that takes longer many may have come to the queue meanwhile. */
 const QUIET_TURN_MS = 0.1
+const TELL_AGAIN_MS = 60_000
 
 export interface Listen {
   readonly host: string
@@ -30,6 +31,7 @@ export class Listeners {
   readonly #note: (text: string) => void
   #servers: Server[] = []
   #isClosing = false
+  #toldMs = Number.NEGATIVE_INFINITY
   /** Connections that were accepted so far. */
   #accepted = 0
 
@@ -49,7 +51,7 @@ export class Listeners {
 
   /**
    * Listens. The first listener must work; where one of the others does not, as there are no file
-   * descriptors left, fewer have to do.
+   * descriptors left, the first has to do, and leaves what there are to the clients.
    *
    * @returns the port; the system's choice when it is asked for port 0
    * @throws when one cannot listen there
@@ -62,7 +64,8 @@ export class Listeners {
     const failed = opened.find(({ status }) => status === 'rejected')
     if (failed !== undefined && !this.#isClosing) {
       const why = ((failed as PromiseRejectedResult).reason as Error).message
-      this.#note(`${this.count} of ${LISTENERS} listeners of a thread work: ${why}`)
+      for (const server of this.#servers.splice(1)) server.close()
+      this.#note(`A thread has one listener instead of ${LISTENERS}: ${why}`)
     }
     return bound
   }
@@ -74,7 +77,7 @@ export class Listeners {
     })
     return new Promise((resolve, reject) => {
       server.on('error', (error) => {
-        if (server.listening) this.#note(`A listener failed and goes on: ${error.message}`)
+        if (server.listening) this.#failed(error)
         else reject(error)
       })
       server.listen({ ...listen, backlog: BACKLOG }, () => {
@@ -87,6 +90,14 @@ export class Listeners {
         resolve(typeof address === 'object' && address !== null ? address.port : listen.port)
       })
     })
+  }
+
+  /** Tells of it, but not for each of the clients that a node without descriptors cannot accept. */
+  #failed({ message }: Error): void {
+    const now = performance.now()
+    if (now - this.#toldMs < TELL_AGAIN_MS) return
+    this.#toldMs = now
+    this.#note(`A client could not be accepted: ${message}`)
   }
 
   /**

@@ -11,6 +11,9 @@ export const HELD = 2
 /** The client does not read its answers, so it gets no further ones. */
 export const UNREAD = 4
 
+export const MAX_AHEAD_BYTES = 65_536
+export const MAX_UNREAD_BYTES = 65_536
+
 export class Pauses {
   readonly #socket: Socket
   #reasons = 0

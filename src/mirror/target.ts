@@ -48,19 +48,23 @@ export class MirrorTarget {
 
   /** Sends a request; what cannot be sent at all ends at once, perhaps during the call. */
   send(sending: Sending, request: CopiedRequest): void {
-    if (this.#refused < CERTAIN && this.#waiting.length === 0) this.#begin(sending, request)
-    else if (this.#mayKnock(sending.startedMs)) this.#knock({ sending, request }, sending.startedMs)
-    else this.#waiting.push({ sending, request })
+    if (this.#refused < CERTAIN && this.#waiting.length === 0) {
+      this.#begin(sending, request)
+      return
+    }
+    this.#waiting.push({ sending, request })
+    this.#knock(sending.startedMs)
   }
 
-  #mayKnock(nowMs: number): boolean {
-    return this.#knocking === null && nowMs - this.#knockedMs >= REST_MS
-  }
-
-  #knock({ request, sending }: Waiting, nowMs: number): void {
-    this.#knocking = sending
+  /** Lets the oldest of those that wait knock, unless one does or did a moment ago. */
+  #knock(nowMs: number): void {
+    if (this.#knocking !== null || nowMs - this.#knockedMs < REST_MS) return
+    const at = this.#waiting.findIndex(({ sending }) => !sending.isOver)
+    const [first] = this.#waiting.splice(0, at < 0 ? this.#waiting.length : at + 1).slice(-1)
+    if (first === undefined || first.sending.isOver) return
+    this.#knocking = first.sending
     this.#knockedMs = nowMs
-    this.#begin(sending, request)
+    this.#begin(first.sending, first.request)
   }
 
   /** Lets one knock for those that wait, and those go that have waited for too long. */
@@ -68,11 +72,7 @@ export class MirrorTarget {
     if (this.#knocking !== null) {
       if (nowMs - this.#knockedMs >= KNOCK_MS) this.#letGo(false)
     } else if (this.#refused < CERTAIN) this.#letGo(false)
-    else if (this.#mayKnock(nowMs)) {
-      const at = this.#waiting.findIndex(({ sending }) => !sending.isOver)
-      const [first] = at < 0 ? [] : this.#waiting.splice(at, 1)
-      if (first !== undefined) this.#knock(first, nowMs)
-    }
+    else this.#knock(nowMs)
   }
 
   #begin(sending: Sending, request: CopiedRequest): void {
