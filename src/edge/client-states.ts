@@ -2,11 +2,13 @@
 
 /** A head is awaited, or comes in. */
 export const HEAD = 0
+/** A request has come in the turn of the last answer, and waits for the end of the next turn. */
+export const WAIT = 1
 /** A request is under way. */
-export const BUSY = 1
+export const BUSY = 2
 /** The answer is out; the short rest of its request is read over. */
-export const REST = 2
+export const REST = 3
 /** It has been told that it is over, and what it still says is discarded. */
-export const LINGER = 3
-export const TUNNEL = 4
-export const CLOSED = 5
+export const LINGER = 4
+export const TUNNEL = 5
+export const CLOSED = 6

@@ -12,7 +12,7 @@ import { ForwardedBy } from '../http1/forward.ts'
 import { MORE, REFUSED } from '../http1/lines.ts'
 import { type RequestHead, readRequestHead } from '../http1/request-head.ts'
 import { BodySink } from './body-sink.ts'
-import { BUSY, CLOSED, HEAD, LINGER, REST, TUNNEL } from './client-states.ts'
+import { BUSY, CLOSED, HEAD, LINGER, REST, TUNNEL, WAIT } from './client-states.ts'
 import type { ClientSide } from './client-side.ts'
 import type { Edge } from './edge.ts'
 import { AHEAD, HELD, MAX_AHEAD_BYTES, MAX_UNREAD_BYTES, Pauses, UNREAD } from './pauses.ts'
@@ -43,9 +43,8 @@ export class ClientConnection extends Timed implements ClientSide {
   #expects = false
   /** The client has ended its side but is still served (`half_close: serve`). */
   #ended = false
-  /** The turn in which the last answer went out, and the turns that a next request still waits. */
+  /** The turn in which the last answer went out. */
   #readyTurn = -1
-  #turnsToWait = 0
   /** Whether bytes stand behind the head that is being read. */
   #behind = false
   readonly #pauses: Pauses
@@ -101,7 +100,7 @@ export class ClientConnection extends Timed implements ClientSide {
     if (this.#state === CLOSED) return
     this.#keep(chunk)
     if (this.#state !== HEAD) return
-    if (this.#turnsToWait > 0 || this.#readyTurn === this.#edge.turns.present) return this.#wait()
+    if (this.#readyTurn === this.#edge.turns.present) return this.#wait()
     // A head that dribbles in is not read anew for each of its bytes.
     const when = this.#dribble?.whenToRead(chunk, this.#edge.requestLimits) ?? 'now'
     if (when === 'now') this.#readHeads()
@@ -112,8 +111,7 @@ export class ClientConnection extends Timed implements ClientSide {
     const pending = this.#pending
     if (pending === null) this.#pending = chunk
     else this.#pending = this.#dribble?.join(pending, chunk) ?? Buffer.concat([pending, chunk])
-    const waits = this.#state === BUSY || this.#turnsToWait > 0
-    if (waits && this.#pending.length > MAX_AHEAD_BYTES) this.#pauses.add(AHEAD)
+    if (this.#state !== HEAD && this.#pending.length > MAX_AHEAD_BYTES) this.#pauses.add(AHEAD)
   }
 
   /**
@@ -122,17 +120,19 @@ export class ClientConnection extends Timed implements ClientSide {
    * one turn more, in which what the target sent behind its answer is read, and is nobody's.
    */
   #wait(): void {
-    if (this.#turnsToWait > 0) return
-    this.#turnsToWait = 2
+    this.#state = WAIT
     this.#edge.turns.atEnd(this)
   }
 
   /** Looks at what has come in since. */
   onTurnEnd(): void {
-    if (this.#turnsToWait > 0 && --this.#turnsToWait > 0) return this.#edge.turns.atEnd(this)
-    if (this.#state !== HEAD || this.#pending === null || this.#socket.destroyed) return
-    this.#pauses.lift(AHEAD)
-    this.#readHeads()
+    if (this.#socket.destroyed) return
+    if (this.#state === WAIT) {
+      if (this.#edge.turns.present === this.#readyTurn + 1) return this.#edge.turns.atEnd(this)
+      this.#state = HEAD
+      this.#pauses.lift(AHEAD)
+    }
+    if (this.#state === HEAD && this.#pending !== null) this.#readHeads()
   }
 
   /** Reads requests as long as there are bytes and no exchange is under way. */
@@ -354,7 +354,7 @@ export class ClientConnection extends Timed implements ClientSide {
     }
     if (this.#edge.settings.halfClose === 'serve') {
       this.#ended = true
-      if ((this.#state === BUSY && this.#body.done) || this.#turnsToWait > 0) return
+      if (this.#state === WAIT || (this.#state === BUSY && this.#body.done)) return
       if (this.#state === HEAD && this.#socket.writableLength > 0) return this.#linger()
     }
     // A FIN after a whole request cannot be told from a close: the client counts as gone.
