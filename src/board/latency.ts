@@ -50,6 +50,7 @@ export function setLatencyStripe(board: Board, slot: number, stripe: number | nu
 
 /** Counts one latency of a slot; does nothing while the slot has no stripe. */
 export function recordLatency(board: Board, thread: number, slot: number, us: number): void {
+  // A plain look: between it and the count the stripe may be taken away in any case.
   const stripe = board.cells[stripeCell(board, slot)] as number
   if (stripe === NO_STRIPE) return
   const { latencyAt, latencyStripes } = board.layout

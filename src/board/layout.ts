@@ -1,6 +1,6 @@
 // The memory that edge threads and the control thread share, laid out in one place. Everything is
 // an Int32 cell of one SharedArrayBuffer. What must be seen in order with the rest is touched
-// through Atomics; plain additions and looks stand in tallies.ts and say why. Each cell has one
+// through Atomics; plain additions and looks say why (tallies.ts, latency.ts). Each cell has one
 // writer: an edge thread (its stripe of tallies, claims, latency counts and its heartbeat) or the
 // control thread (assignments, limits, shares). Only the bitmaps of buckets are written by all.
 // Counters wrap at 2^32; readers take differences.

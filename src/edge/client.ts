@@ -124,7 +124,7 @@ export class ClientConnection extends Timed implements ClientSide {
     this.#edge.turns.atEnd(this)
   }
 
-  /** Looks at what has come in since. */
+  /** Looks at what has come in since: at the end of a turn, or with a tick when it dribbles. */
   onTurnEnd(): void {
     if (this.#socket.destroyed) return
     if (this.#state === WAIT) {
@@ -316,7 +316,7 @@ export class ClientConnection extends Timed implements ClientSide {
 
   #becomeReady(): void {
     this.#state = HEAD
-    this.#readyTurn = this.#edge.turns.present
+    this.#readyTurn = this.#edge.turns.mark()
     this.#pauses.lift(AHEAD | HELD)
     this.#edge.wheel.arm(this, this.#edge.recentMs + this.#edge.settings.timeouts.keepAliveMs)
     if (this.#pending !== null) this.#readHeads()

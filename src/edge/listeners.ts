@@ -1,5 +1,5 @@
 // Where a thread's connections come in. The loop accepts one connection of a listener in a turn
-// (libuv 1.45 and later), and a turn serves every connection that has something to say. So behind
+// (libuv/libuv#3696), and a turn serves every connection that has something to say. So behind
 // one listener a crowd would wait for as many turns as it has heads, each longer than the one
 // before: a thousand that came at once waited for two seconds. A thread therefore has several
 // listeners on its port; the system shares connections out among them.

@@ -42,6 +42,12 @@ export class Turns {
     return this.#turn
   }
 
+  /** The same for who compares it later: a turn that nobody asks about has no end of its own. */
+  mark(): number {
+    if (!this.#armed) this.#arm()
+    return this.#turn
+  }
+
   /** Timers have run in this turn, and may have set buffered bytes free before the loop looked. */
   timersRan(): void {
     this.#most = FEW_SOCKETS

@@ -41,7 +41,6 @@ export class UpstreamConnection extends Idle {
   /** Whether a byte of the present answer has come. */
   answered = false
   idleSinceMs = 0
-  destroyed = false
 
   readonly #edge: Edge
   readonly #sink: BodySink
@@ -69,6 +68,7 @@ export class UpstreamConnection extends Idle {
   #held = false
   /** Whether this system, not the target, is why there is no connection. */
   #exhausted = false
+  #destroyed = false
 
   constructor(edge: Edge, target: Target) {
     super()
@@ -283,7 +283,7 @@ export class UpstreamConnection extends Idle {
     this.#edge.wheel.disarm(this)
     if (extra) this.#edge.distrust(this.target)
     this.resume() // a connection that is not read would hide poison, and the next answer
-    if (this.#reusable && !extra && this.#requestSent && !this.destroyed) {
+    if (this.#reusable && !extra && this.#requestSent && !this.#destroyed) {
       this.uses++
       this.#edge.turns.atEnd(this)
     } else this.destroy()
@@ -292,7 +292,7 @@ export class UpstreamConnection extends Idle {
 
   /** Joins the target's pool. */
   onTurnEnd(): void {
-    if (this.destroyed || this.#exchange !== null) return
+    if (this.#destroyed || this.#exchange !== null) return
     if (this.target.gone || this.#idleLimitMs <= 0) return this.destroy()
     this.idleSinceMs = this.#edge.recentMs
     if (this.idleSinceMs < this.target.distrustedUntilMs) return this.destroy()
@@ -381,8 +381,8 @@ export class UpstreamConnection extends Idle {
 
   /** Ends the connection without a word to its exchange. */
   destroy(): void {
-    if (this.destroyed) return
-    this.destroyed = true
+    if (this.#destroyed) return
+    this.#destroyed = true
     this.#exchange = null
     this.#wait(false)
     addConnections(this.#edge.board, this.#edge.thread, this.target.index, -1)

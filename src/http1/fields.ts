@@ -84,7 +84,7 @@ export function fieldAt(bytes: Uint8Array, from: number, to: number): number {
 }
 
 function fieldAmong(known: readonly Known[], bytes: Uint8Array, from: number, to: number): number {
-  const table = FOLDED // see request-head.ts
+  const table = FOLDED // see lines.ts
   for (let k = 0; k < known.length; k++) {
     const row = known[k] as Known
     let i = 0

@@ -36,8 +36,8 @@ const RESPONSE = [...HOP_BY_HOP, FIELD['proxy-authenticate']]
 // Trailer announces what only a chunked body can bring.
 const RESPONSE_DROPS = fieldSet([...RESPONSE, FIELD.trailer])
 const RESPONSE_DROPS_WITH_TRAILERS = fieldSet(RESPONSE)
-const HOST = fieldSet([FIELD.host])
-const LENGTH = fieldSet([FIELD['content-length']])
+const HOST_FIELD = fieldSet([FIELD.host])
+const LENGTH_FIELD = fieldSet([FIELD['content-length']])
 
 /** What a node adds to requests, and what it lets through. */
 export interface ForwardingOptions {
@@ -185,10 +185,10 @@ export function requestHeadOut(
   const { lines } = head
   const kind = head.minor === 0 ? 0 : head.framing === CHUNKED ? 2 : 1
   let drops = (by.trusted ? rules.trusted : rules.untrusted)[kind]
-  if (head.plainLength) drops &= ~LENGTH
+  if (head.plainLength) drops &= ~LENGTH_FIELD
   // Clients should send Host first (RFC 9110 section 7.2), and we do.
   const passesWhole = head.asItCame && lines.field(0) === FIELD.host
-  if (passesWhole) drops &= ~HOST
+  if (passesWhole) drops &= ~HOST_FIELD
   // HTTP/1.0 may come without a host; HTTP/1.1 then has an empty field (RFC 9112 section 3.2).
   let out = passesWhole ? '' : `${head.method} ${head.target} HTTP/1.1\r\nHost: ${head.host}\r\n`
   const first = passesWhole ? head.start : -1
@@ -272,7 +272,7 @@ export function responseHeadOut(head: ResponseHead, out: ResponseOut): string {
   let drops = out.trailers ? RESPONSE_DROPS_WITH_TRAILERS : RESPONSE_DROPS
   const hasLength = out.framing !== 'chunked' && head.contentLength >= 0 && head.status !== 204
   const lengthPasses = hasLength && head.plainLength && named.length === 0
-  if (lengthPasses) drops &= ~LENGTH
+  if (lengthPasses) drops &= ~LENGTH_FIELD
   const passesWhole = head.asItCame && lines.count > 0
   let text = passesWhole ? '' : `HTTP/1.1 ${head.status} ${head.reason}\r\n`
   text += passingLines(lines, drops, named, passesWhole ? head.start : -1)

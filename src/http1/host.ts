@@ -15,7 +15,7 @@ export function isHost(text: string): boolean {
     const end = text.indexOf(']')
     return end > 0 && isIpv6(text.slice(1, end)) && portIsValid(text, end + 1)
   }
-  const table = CLASSES // see request-head.ts
+  const table = CLASSES // see lines.ts
   let at = 0
   for (; at < length; at++) {
     const code = text.charCodeAt(at)

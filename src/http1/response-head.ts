@@ -100,7 +100,7 @@ function readStatusLine(head: ResponseHead, bytes: Buffer, from: number, to: num
   if (bytes[at] === SP) at++
   else head.asItCame = false // it gets its space
   const reasonStart = at
-  const table = CLASSES // see request-head.ts
+  const table = CLASSES // see lines.ts
   while (at < to && ((table[bytes[at] as number] as number) & VALUE) !== 0) at++
   if (at >= to) return MORE
   if (bytes[at] !== CR) return REFUSED

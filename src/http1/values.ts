@@ -1,4 +1,5 @@
-// Small readers of field values: whole numbers and comma-separated lists of tokens.
+// Small readers of field values, whole numbers and comma-separated lists of tokens, and what keeps
+// a text for longer than its head.
 
 import { HTAB, SP } from './bytes.ts'
 

@@ -34,7 +34,7 @@ await t.test('it holds what an array would', async (t) => {
           model.push(connection)
         } else if (step.do === 'destroy') {
           list.destroy()
-          if (model.splice(0).some(({ destroyed }) => !destroyed)) return false
+          if (model.splice(0).some((one) => !(one as unknown as One).destroyed)) return false
         } else {
           const at = step.do === 'take' ? model.length - 1 : step.at
           const [connection] = at < 0 ? [] : model.splice(at, 1)
