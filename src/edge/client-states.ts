@@ -2,7 +2,7 @@
 
 /** A head is awaited, or comes in. */
 export const HEAD = 0
-/** A request has come in the turn of the last answer, and waits for the end of the next turn. */
+/** Something has come that is looked at when the turn ends. */
 export const WAIT = 1
 /** A request is under way. */
 export const BUSY = 2

@@ -100,10 +100,9 @@ export class ClientConnection extends Timed implements ClientSide {
     if (this.#state === CLOSED) return
     this.#keep(chunk)
     if (this.#state !== HEAD) return
-    if (this.#readyTurn === this.#edge.turns.present) return this.#wait()
     // A head that dribbles in is not read anew for each of its bytes.
     const when = this.#dribble?.whenToRead(chunk, this.#edge.requestLimits) ?? 'now'
-    if (when === 'now') this.#readHeads()
+    if (when === 'now') this.#wait()
     else if (when === 'soon') this.#edge.readLater(this)
   }
 
@@ -114,25 +113,25 @@ export class ClientConnection extends Timed implements ClientSide {
     if (this.#state !== HEAD && this.#pending.length > MAX_AHEAD_BYTES) this.#pauses.add(AHEAD)
   }
 
-  /**
-   * Lets a request wait that comes in the turn of the last answer, whose connection is free at its
-   * end: with thousands of sockets it is long, and each request in it would open another one. And
-   * one turn more, in which what the target sent behind its answer is read, and is nobody's.
-   */
   #wait(): void {
     this.#state = WAIT
-    this.#edge.turns.atEnd(this)
+    this.#edge.turns.requestRead(this)
   }
 
-  /** Looks at what has come in since: at the end of a turn, or with a tick when it dribbles. */
-  onTurnEnd(): void {
-    if (this.#socket.destroyed) return
-    if (this.#state === WAIT) {
-      if (this.#edge.turns.present === this.#readyTurn + 1) return this.#edge.turns.atEnd(this)
-      this.#state = HEAD
-      this.#pauses.lift(AHEAD)
-    }
-    if (this.#state === HEAD && this.#pending !== null) this.#readHeads()
+  onRequestRead(): void {
+    if (this.#state !== WAIT || this.#socket.destroyed) return
+    const { turns } = this.#edge
+    // It was answered in this turn, too, and the connection of that answer is not free yet: with
+    // thousands of sockets a turn is long, and each request in it would open another one.
+    if (this.#readyTurn === turns.present) return turns.requestRead(this)
+    this.#state = HEAD
+    this.#pauses.lift(AHEAD)
+    this.#readHeads()
+  }
+
+  /** Reads a head that dribbles in. */
+  readDribble(): void {
+    if (this.#state === HEAD && this.#pending !== null && !this.#socket.destroyed) this.#readHeads()
   }
 
   /** Reads requests as long as there are bytes and no exchange is under way. */

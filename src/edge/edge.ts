@@ -232,7 +232,7 @@ export class Edge {
     if (this.#dribbling.size === 0) return
     const dribbling = this.#dribbling
     this.#dribbling = new Set()
-    for (const connection of dribbling) connection.onTurnEnd()
+    for (const connection of dribbling) connection.readDribble()
   }
 }
 

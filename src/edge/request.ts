@@ -132,10 +132,10 @@ export class Exchange extends Relay {
     const { body, bodyLength } = copy // it lets go of them when a ready connection takes the head
     upstream.begin(this, copy.head)
     if (++this.#attempts === 1) return null
-    if (bodyLength > 0) upstream.sendBody(body, 0, bodyLength)
+    if (bodyLength > 0) upstream.out.sendBody(body, 0, bodyLength)
     if (this.#sentWhole) upstream.endRequest()
     else {
-      upstream.flush()
+      upstream.out.flush()
       this.client.resumeRequest() // the last target may have been what held it back
     }
     return null
@@ -152,12 +152,12 @@ export class Exchange extends Relay {
     this.#copy?.keep(bytes, from, to)
     this.logBytesIn(to - from)
     this.copyRequestBody(bytes, from, to)
-    if (this.#upstream?.sendBody(bytes, from, to) === false) this.client.pauseRequest()
+    if (this.#upstream?.out.sendBody(bytes, from, to) === false) this.client.pauseRequest()
   }
 
   /** No more of the body is there yet: what was held back must not wait for it. */
   onRequestPause(): void {
-    this.#upstream?.flush()
+    this.#upstream?.out.flush()
   }
 
   onRequestEnd(): void {

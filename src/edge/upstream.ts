@@ -3,9 +3,10 @@
 // what came (head, body, end, failure) and forgets it.
 //
 // Response-queue poisoning: bytes that arrive while no request is out belong to nobody, so the
-// connection is destroyed. It goes back to the pool only after the loop's turn, for such bytes
-// often come directly behind an answer; and bytes that arrive in the turn of the next request's
-// write were there before it.
+// connection is destroyed. It goes back to the pool when the turn of the loop ends, and gets a
+// request at the end of a later one, for such bytes often come directly behind an answer. A request
+// that is sent again may be written in the middle of a turn; bytes that arrive in it were there
+// before.
 
 import type { Socket } from 'node:net'
 import { ChunkedDecoder } from '../http1/chunked.ts'
@@ -14,11 +15,12 @@ import { MORE, REFUSED } from '../http1/lines.ts'
 import { BY_LENGTH, CHUNKED, type Framing, NO_BODY, UNTIL_CLOSE } from '../http1/request-head.ts'
 import { readResponseHead } from '../http1/response-head.ts'
 import { addConnections, addWaiting } from '../board/tallies.ts'
-import { BodySink, copyOf } from './body-sink.ts'
-import { dial, isExhausted, readOnAfterWriteErrors } from './dial.ts'
+import { copyOf } from './body-sink.ts'
+import { dial, isExhausted } from './dial.ts'
 import type { Edge } from './edge.ts'
 import { Idle } from './idle.ts'
 import type { Exchange } from './request.ts'
+import { RequestSink } from './request-sink.ts'
 import type { Target } from './routes.ts'
 
 const HEAD = 0
@@ -26,8 +28,6 @@ const BODY = 1
 const TUNNEL = 2
 const IDLE = 3
 
-/** Head and body of a request that are together smaller than this go out in one write. */
-const JOIN_BYTES = 16_384
 /** Later than this after an answer, a connection that says something is about to close (a 408). */
 const UNASKED_MS = 1000
 /** What is still to be written when a tunnel has ended gets so long. */
@@ -36,6 +36,7 @@ const LET_GO_MS = 2000
 export class UpstreamConnection extends Idle {
   readonly target: Target
   readonly socket: Socket
+  readonly out: RequestSink
   /** Requests that this connection carried before the present one. */
   uses = 0
   /** Whether a byte of the present answer has come. */
@@ -43,14 +44,12 @@ export class UpstreamConnection extends Idle {
   idleSinceMs = 0
 
   readonly #edge: Edge
-  readonly #sink: BodySink
   readonly #decoder = new ChunkedDecoder()
   readonly #pass: (from: number, to: number) => void
   #exchange: Exchange | null = null
   #state = IDLE
   #connected = false
   #requestSent = false
-  #out = ''
   #pending: Buffer | null = null
   #bytes: Buffer = NOTHING
   #framing: Framing = NO_BODY
@@ -58,11 +57,12 @@ export class UpstreamConnection extends Idle {
   #reusable = true
   #idleLimitMs: number
   #interims = 0
+  /** Where the answer that was read in this turn stands until its end; −1: there is none. */
+  #staged = -1
+  #stagedTo = 0
   /** The turn in which the present request was written to a connection that had waited, or −1. */
   #turn = -1
   #waiting = false
-  /** Whether a body has been streamed to it, now or before. */
-  #streams = false
   #halfClosed = false
   /** Whether reading stands still since the client cannot take more. */
   #held = false
@@ -70,15 +70,16 @@ export class UpstreamConnection extends Idle {
   #exhausted = false
   #destroyed = false
 
-  constructor(edge: Edge, target: Target) {
+  /** @param open how a connection is opened; tests have a socket of their own */
+  constructor(edge: Edge, target: Target, open = dial) {
     super()
     this.#edge = edge
     this.target = target
     this.#idleLimitMs = edge.settings.timeouts.upstreamIdleMs
     this.#pass = (from, to) => this.#exchange?.onBody(this.#bytes, from, to)
-    const socket = dial(target, edge.readBuffer, (length) => this.#onData(length))
+    const socket = open(target, edge.readBuffer, (length) => this.#onData(length))
     this.socket = socket
-    this.#sink = new BodySink(socket)
+    this.out = new RequestSink(socket)
     socket.on('connect', () => this.#onConnect())
     socket.on('drain', () => this.#onDrain())
     socket.on('end', () => this.#onEnd())
@@ -92,11 +93,11 @@ export class UpstreamConnection extends Idle {
     edge.turns.socketOpened()
   }
 
-  /** Begins a request. The head is held back for a moment, so that a small body can join it. */
+  /** Begins a request; its body, if any, and its end follow. */
   begin(exchange: Exchange, head: string): void {
     this.#exchange = exchange
     this.#state = HEAD
-    this.#out = head
+    this.out.begin(head)
     this.#requestSent = false
     this.answered = false
     this.#interims = 0
@@ -114,34 +115,9 @@ export class UpstreamConnection extends Idle {
     addWaiting(this.#edge.board, this.#edge.thread, this.target.index, waits ? 1 : -1)
   }
 
-  /** Sends body bytes, framed as they are. False asks for a pause until `onUpstreamDrain`. */
-  sendBody(bytes: Buffer, from: number, to: number): boolean {
-    const head = this.#out
-    this.#out = ''
-    if (head !== '' && to - from <= JOIN_BYTES) {
-      return this.socket.write(head + bytes.toString('latin1', from, to), 'latin1')
-    }
-    if (!this.#streams) readOnAfterWriteErrors(this.socket)
-    this.#streams = true
-    if (head === '') return this.#sink.writePart(bytes, from, to)
-    this.socket.cork()
-    this.socket.write(head, 'latin1')
-    const more = this.#sink.writePart(bytes, from, to)
-    this.socket.uncork()
-    return more
-  }
-
-  /** Puts a head on the wire that still waits for a body, which will come later. */
-  flush(): void {
-    if (this.#out === '') return
-    const head = this.#out
-    this.#out = ''
-    this.socket.write(head, 'latin1')
-  }
-
   /** The request is whole; from now on the answer is waited for. */
   endRequest(): void {
-    this.flush()
+    this.out.flush()
     this.#requestSent = true
     if (this.#connected) this.#waitForHead()
   }
@@ -164,28 +140,46 @@ export class UpstreamConnection extends Idle {
   }
 
   #onDrain(): void {
-    this.#sink.drained()
+    this.out.drained()
     this.#exchange?.onUpstreamDrain()
   }
 
   /** @param length of what has been read into the thread's buffer; it stays there for the call */
   #onData(length: number): void {
-    const exchange = this.#exchange
-    const { readBuffer, responseHead, turns } = this.#edge
+    const { readBuffer, turns } = this.#edge
     turns.serving()
-    responseHead.lines.forget() // its text is of what the buffer held before
-    if (exchange === null) return this.#onUnasked()
+    this.onAnswerRead() // there is more of it
+    if (this.#exchange === null) return this.#onUnasked()
     if (this.#turn >= 0) {
       if (!turns.isLater(this.#turn)) return this.#onUnasked()
       this.#turn = -1
     }
     this.answered = true
-    if (this.#state === TUNNEL) return exchange.tunnel?.fromUpstream(copyOf(readBuffer, 0, length))
+    if (this.#state === HEAD && this.#pending === null) {
+      this.#staged = turns.staging.keep(readBuffer, length)
+      this.#stagedTo = this.#staged + length
+      if (this.#staged >= 0) return turns.answerRead(this)
+    }
+    this.#read(this.#exchange, readBuffer, 0, length)
+  }
+
+  /** Works on an answer that was read in this turn, if that has not been done yet. */
+  onAnswerRead(): void {
+    const from = this.#staged
+    if (from < 0) return
+    this.#staged = -1
+    if (this.#exchange === null) return
+    this.#read(this.#exchange, this.#edge.turns.staging.bytes, from, this.#stagedTo)
+  }
+
+  #read(exchange: Exchange, read: Buffer, from: number, end: number): void {
+    this.#edge.responseHead.lines.forget() // its text is of what the buffer held before
+    if (this.#state === TUNNEL) return exchange.tunnel?.fromUpstream(copyOf(read, from, end))
     const pending = this.#pending
-    const bytes = pending === null ? readBuffer : joined(pending, readBuffer, length)
-    const to = pending === null ? length : bytes.length
+    const bytes = pending === null ? read : joined(pending, read, end)
+    const to = pending === null ? end : bytes.length
     this.#pending = null
-    let at = 0
+    let at = pending === null ? from : 0
     while (this.#state === HEAD) {
       const end = this.#readHead(exchange, bytes, at, to)
       if (end === MORE) this.#pending = copyOf(bytes, at, to)
@@ -285,13 +279,13 @@ export class UpstreamConnection extends Idle {
     this.resume() // a connection that is not read would hide poison, and the next answer
     if (this.#reusable && !extra && this.#requestSent && !this.#destroyed) {
       this.uses++
-      this.#edge.turns.atEnd(this)
+      this.#edge.turns.freed(this)
     } else this.destroy()
     exchange.onEnd()
   }
 
   /** Joins the target's pool. */
-  onTurnEnd(): void {
+  onFree(): void {
     if (this.#destroyed || this.#exchange !== null) return
     if (this.target.gone || this.#idleLimitMs <= 0) return this.destroy()
     this.idleSinceMs = this.#edge.recentMs
@@ -335,6 +329,7 @@ export class UpstreamConnection extends Idle {
   }
 
   #onEnd(): void {
+    this.onAnswerRead()
     const exchange = this.#exchange
     if (exchange === null) return this.destroy()
     if (this.#state === TUNNEL) return exchange.tunnel?.endFromUpstream()
@@ -346,6 +341,7 @@ export class UpstreamConnection extends Idle {
   }
 
   #onClose(): void {
+    this.onAnswerRead()
     this.#edge.turns.socketClosed()
     if (this.#exchange === null) this.destroy()
     else if (this.#connected) this.#fail('upstream-reset')

@@ -91,25 +91,34 @@ await t.test('sockets that stay count in each turn', async (t) => {
   t.ok(many.ofWrite >= 0)
 })
 
-await t.test('who waits for the end of a turn is called once, in order, behind it', async (t) => {
+await t.test('at its end a turn works on answers, requests and free connections', async (t) => {
   const turns = withSockets(3)
   const called: string[] = []
-  const waiter = (name: string, onCall = (): void => undefined) => ({
-    onTurnEnd: () => {
+  const calls = (name: string, onCall = (): void => undefined) => {
+    return (): void => {
       called.push(name)
       onCall()
-    },
-  })
+    }
+  }
+  const freed = { onFree: calls('freed') }
+  const again = { onRequestRead: calls('again') }
   turns.serving()
   const turn = turns.ofWrite
   let later = false
-  turns.atEnd(waiter('first', () => (later = turns.isLater(turn))))
-  turns.atEnd(waiter('second', () => turns.atEnd(waiter('third'))))
+  turns.requestRead({ onRequestRead: calls('first', () => turns.requestRead(again)) })
+  turns.requestRead({ onRequestRead: calls('second', () => turns.ofWrite === -1) })
+  turns.freed({ onFree: calls('free', () => (later = turns.isLater(turn))) })
+  turns.answerRead({ onAnswerRead: calls('answer', () => turns.freed(freed)) })
   await Promise.resolve()
-  t.same(called, [], 'not while sockets are served')
+  t.same(called, [], 'not while sockets are read')
   await nextTurn()
-  t.same(called, ['first', 'second'], 'and one that is added then waits for the next end')
+  t.same(called, ['answer', 'first', 'second', 'free', 'freed'])
   t.ok(later)
   await nextTurn()
-  t.same(called, ['first', 'second', 'third'])
+  t.same(
+    called.slice(5),
+    ['again'],
+    'what is asked for from within a request waits for the next end',
+  )
+  t.equal(turns.present, turn + 2)
 })

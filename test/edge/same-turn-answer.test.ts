@@ -1,0 +1,107 @@
+// An answer that is read in a turn of the loop is worked on when the turn ends, or before that when
+// something else happens to its connection: more of it comes, the target ends, the connection is
+// gone. The socket is one of this thread, told what to say, so that all of it happens in one turn.
+
+import type { Socket } from 'node:net'
+import { PassThrough } from 'node:stream'
+import t, { type Test } from 'tap'
+import { createBoard } from '../../src/board/board.ts'
+import { Edge } from '../../src/edge/edge.ts'
+import type { Exchange } from '../../src/edge/request.ts'
+import type { Target } from '../../src/edge/routes.ts'
+import { IdleConnections } from '../../src/edge/idle.ts'
+import { UpstreamConnection } from '../../src/edge/upstream.ts'
+import { SETTINGS } from './harness.ts'
+
+const ANSWER = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n'
+
+/** Returns behind the end of the present turn: its own immediate was asked for before this one. */
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+function asked(t: Test) {
+  const board = createBoard({ threads: 1, services: 1, slots: 2, targets: 1, latencyStripes: 1 })
+  const edge = new Edge(board, 0, SETTINGS)
+  const socket = new PassThrough()
+  socket.resume()
+  let onData = (_length: number): void => undefined
+  const dial = (_to: unknown, _buffer: Buffer, heard: typeof onData): Socket => {
+    onData = heard
+    return socket as unknown as Socket
+  }
+  const idle = new IdleConnections()
+  const told: string[] = []
+  const target = {
+    ...{ index: 0, host: 'a', port: 1, idle, distrustedUntilMs: 0, gone: false },
+    distrust: () => told.push('distrusted'),
+  }
+  const connection = new UpstreamConnection(edge, target as unknown as Target, dial)
+  const exchange = {
+    ...{ isHead: false, framedOut: false, trailersOut: false, upgrade: '' },
+    onConnected: () => undefined,
+    requestSent: () => undefined,
+    flush: () => undefined,
+    onHead: () => told.push('head'),
+    onBody: (bytes: Buffer, from: number, to: number) =>
+      told.push(bytes.toString('latin1', from, to)),
+    onEnd: () => told.push('end'),
+    onFailure: (fault: string) => told.push(fault),
+  }
+  connection.begin(exchange as unknown as Exchange, 'GET / HTTP/1.1\r\n\r\n')
+  socket.emit('connect')
+  connection.endRequest()
+  t.teardown(() => connection.destroy())
+  const says = (text: string): void => {
+    edge.readBuffer.write(text, 'latin1')
+    onData(text.length)
+    edge.readBuffer.fill('x', 0, text.length) // the next target is read into it
+  }
+  return { connection, idle, says, socket, told }
+}
+
+await t.test('an answer is worked on when the turn ends', async (t) => {
+  const { connection, idle, says, told } = asked(t)
+  says(`${ANSWER}ok`)
+  t.same(told, [])
+  await nextTurn()
+  t.same(told, ['head', 'ok', 'end'])
+  t.equal(idle.newest, connection)
+})
+
+await t.test('before that when more of it comes', async (t) => {
+  const { idle, says, told } = asked(t)
+  says(ANSWER.slice(0, 20))
+  says(ANSWER.slice(20))
+  says('o')
+  says('k')
+  await nextTurn()
+  t.same(told, ['head', 'o', 'k', 'end'])
+  t.equal(idle.size, 1)
+})
+
+await t.test('what comes behind the whole answer is nobody’s', async (t) => {
+  const { idle, says, told } = asked(t)
+  says(`${ANSWER}ok`)
+  says('HTTP/1.1 200 OK\r\n\r\n')
+  await nextTurn()
+  t.same(told, ['head', 'ok', 'end', 'distrusted'])
+  t.equal(idle.size, 0)
+})
+
+await t.test('before that when the target ends, or the connection is gone', async (t) => {
+  for (const event of ['end', 'close']) {
+    const { idle, says, socket, told } = asked(t)
+    says(`${ANSWER}ok`)
+    socket.emit(event)
+    t.same(told, ['head', 'ok', 'end'], event)
+    await nextTurn()
+    t.equal(idle.size, 0)
+  }
+})
+
+await t.test('not at all when its client is gone by then', async (t) => {
+  const { connection, says, told } = asked(t)
+  says(`${ANSWER}ok`)
+  connection.destroy()
+  await nextTurn()
+  t.same(told, [])
+})
