@@ -15,7 +15,7 @@ import { provingRate } from '../core/assertion.ts'
 import type { Problem } from '../core/problem.ts'
 import type { SyntheticOrder, SyntheticReport } from '../core/synthetic.ts'
 import type { Transaction } from '../core/transaction/transaction.ts'
-import type { Checking, FromThread, RunOrder, ToThread } from './messages.ts'
+import type { Beginning, Checking, FromThread, RunOrder, ToThread } from './messages.ts'
 import * as refusal from './problems.ts'
 
 export const MOST_RUNS = 4
@@ -54,6 +54,8 @@ export interface SyntheticHostOptions {
   readonly graceMs?: number
   /** How long the thread may take to stop a run before it is ended; default 5 s. */
   readonly stopMs?: number
+  /** Whether a thread rehearses before its first run, which takes a second; default true. */
+  readonly rehearses?: boolean
 }
 
 /** Whether one thread can surely send what all of them ask for. */
@@ -66,6 +68,7 @@ export class SyntheticHost {
   readonly #onDeath: (text: string) => void
   readonly #graceMs: number
   readonly #stopMs: number
+  readonly #rehearses: boolean
   readonly #running = new Map<string, Active>()
   /** Gates first. */
   readonly #waiting: Active[] = []
@@ -78,7 +81,8 @@ export class SyntheticHost {
   #isStopped = false
 
   constructor(options: SyntheticHostOptions) {
-    const { graceMs = GRACE_MS, onDeath, scenarios, stopMs = STOP_MS } = options
+    const { graceMs = GRACE_MS, onDeath, rehearses = true, scenarios, stopMs = STOP_MS } = options
+    this.#rehearses = rehearses
     this.#graceMs = graceMs
     this.#stopMs = stopMs
     this.#scenarios = scenarios
@@ -205,7 +209,7 @@ export class SyntheticHost {
     const checking: Checking = new Int32Array(new SharedArrayBuffer(4))
     const worker = new Worker(new URL(`./thread.${extension}`, import.meta.url), {
       name: 'vertex-synthetic',
-      workerData: checking,
+      workerData: { checking, rehearses: this.#rehearses } satisfies Beginning,
     })
     this.#checking = checking
     this.#worker = worker

@@ -20,6 +20,12 @@ export interface RunOrder {
 /** Whose answer is being checked, by number; 0 between answers. It says who holds a thread up. */
 export type Checking = Int32Array<SharedArrayBuffer>
 
+/** What the thread begins with. */
+export interface Beginning {
+  readonly checking: Checking
+  readonly rehearses: boolean
+}
+
 export type ToThread =
   | { readonly do: 'run'; readonly run: RunOrder }
   /** Ends a run at once, without a report; that is acknowledged. */

@@ -2,15 +2,15 @@
 // runs at a time, and ends when the main thread does.
 
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
-import type { Checking, FromThread, RunOrder, ToThread } from './messages.ts'
+import type { Beginning, FromThread, RunOrder, ToThread } from './messages.ts'
 import { rehearse } from './rehearsal.ts'
 import { Run } from './run.ts'
 
 /** Null before its first request. */
 const runs = new Map<string, Run | null>()
-const checking = workerData as Checking
+const { checking, rehearses } = workerData as Beginning
 // Without it the first run is slower, and no more.
-const rehearsed = rehearse(checking).catch(() => 0)
+const rehearsed = rehearses ? rehearse(checking).catch(() => 0) : null
 
 async function carryOut(port: MessagePort, order: RunOrder): Promise<void> {
   const { run } = order

@@ -9,7 +9,7 @@ import { formatMistake } from '../../src/config/mistake.ts'
 import { loadTransaction } from '../../src/config/transaction.ts'
 import type { SyntheticOrder, SyntheticReport } from '../../src/core/synthetic.ts'
 import type { Transaction } from '../../src/core/transaction/transaction.ts'
-import { SyntheticHost } from '../../src/synthetic/host.ts'
+import { SyntheticHost, type SyntheticHostOptions } from '../../src/synthetic/host.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'vertex-synthetic-'))
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
@@ -50,13 +50,14 @@ export const NEVER = new AbortController().signal
 export function startLab(
   t: Test,
   texts: Readonly<Record<string, string>>,
-  { env = {}, ...limits }: { env?: Environment; graceMs?: number; stopMs?: number } = {},
+  { env = {}, ...more }: { env?: Environment } & Partial<SyntheticHostOptions> = {},
 ): Lab {
   const deaths: string[] = []
   const host = new SyntheticHost({
     scenarios: Object.entries(texts).map(([name, text]) => scenario(name, text, env)),
     onDeath: (text) => deaths.push(text),
-    ...limits,
+    rehearses: false, // how fast the first run is, is no matter of these tests
+    ...more,
   })
   t.teardown(() => host.stop())
   return {
