@@ -75,7 +75,7 @@ export class ClientConnection extends Timed implements ClientSide {
     this.#exchange?.onClientDrain()
     if (!this.#pauses.has(UNREAD)) return
     this.#pauses.lift(UNREAD)
-    this.#readHeads()
+    if (this.#state === HEAD && this.#pending !== null) this.#wait()
   }
 
   get tunnelled(): boolean {
@@ -92,7 +92,6 @@ export class ClientConnection extends Timed implements ClientSide {
   }
 
   #onData(chunk: Buffer): void {
-    this.#edge.turns.serving()
     if (this.#state === BUSY && !this.#body.done) return this.#readBody(chunk, 0)
     if (this.#state === TUNNEL) return this.#exchange?.tunnel?.fromClient(chunk)
     if (this.#state === LINGER) return this.#discard(chunk)
@@ -113,12 +112,13 @@ export class ClientConnection extends Timed implements ClientSide {
     if (this.#state !== HEAD && this.#pending.length > MAX_AHEAD_BYTES) this.#pauses.add(AHEAD)
   }
 
+  /** Lets what has come wait until the turn ends: no client begins a request in its middle. */
   #wait(): void {
     this.#state = WAIT
     this.#edge.turns.requestRead(this)
   }
 
-  onRequestRead(): void {
+  workOnRequest(): void {
     if (this.#state !== WAIT || this.#socket.destroyed) return
     const { turns } = this.#edge
     // It was answered in this turn, too, and the connection of that answer is not free yet: with
@@ -129,9 +129,9 @@ export class ClientConnection extends Timed implements ClientSide {
     this.#readHeads()
   }
 
-  /** Reads a head that dribbles in. */
+  /** A head that dribbles in is to be read. */
   readDribble(): void {
-    if (this.#state === HEAD && this.#pending !== null && !this.#socket.destroyed) this.#readHeads()
+    if (this.#state === HEAD && this.#pending !== null) this.#wait()
   }
 
   /** Reads requests as long as there are bytes and no exchange is under way. */
@@ -234,8 +234,8 @@ export class ClientConnection extends Timed implements ClientSide {
   #readRest(bytes: Buffer): void {
     const end = this.#body.skip(bytes, 0)
     if (!this.#body.done) return
-    if (end < bytes.length) this.#pending = bytes.subarray(end)
     this.#becomeReady()
+    if (end < bytes.length) this.#onData(bytes.subarray(end))
   }
 
   #answerReadiness(head: RequestHead): void {
@@ -356,7 +356,8 @@ export class ClientConnection extends Timed implements ClientSide {
       if (this.#state === WAIT || (this.#state === BUSY && this.#body.done)) return
       if (this.#state === HEAD && this.#socket.writableLength > 0) return this.#linger()
     }
-    // A FIN after a whole request cannot be told from a close: the client counts as gone.
+    // A FIN after a whole request cannot be told from a close: the client counts as gone, and what
+    // it said in this very turn was never begun.
     this.#gone()
     this.#socket.destroy()
   }

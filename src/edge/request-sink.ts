@@ -5,7 +5,7 @@ import type { Socket } from 'node:net'
 import { BodySink } from './body-sink.ts'
 import { readOnAfterWriteErrors } from './dial.ts'
 
-/** Head and body of a request that are together smaller than this go out in one write. */
+/** A body of at most so many bytes goes out in one write with its head. */
 const JOIN_BYTES = 16_384
 
 export class RequestSink {

@@ -1,12 +1,14 @@
-// The turns of the thread's loop. In a turn all sockets that are readable are read; the work comes
-// at its end: first the answers of targets, then the requests of clients, then the connections that
-// have become free join their pools. So work of one kind is done in one go, by code that is in the
-// first caches, where the kernel's in between would push it out; and a free connection is looked at
-// once more before a request gets it, and is there for whoever asks next.
+// The turns of the thread's loop. In a turn the sockets that are readable are read, and what flows
+// (bodies, large answers, tunnels) passes on at once; the rest of the work comes at its end, first
+// on the answers of targets, then on the requests of clients. So work of one kind is done in one
+// go, by code that is in the first caches, where the kernel's in between would push it out.
+//
+// A connection that has become free joins its pool at the end of the next turn, before any request
+// of it: it has been read once more by then.
 //
 // A turn also proves something. All sockets that were readable when the loop looked are read before
-// it looks again. So what arrives on a connection in the very turn in which a request was written
-// to it was there before the request: it cannot be its answer.
+// it looks again. So what arrives on a connection in the very turn in whose middle a request was
+// written to it was there before the request: it cannot be its answer.
 //
 // libuv asks for 1024 events at a time and looks again at once when it got as many; then a turn
 // proves nothing. It cannot get as many from fewer sockets.
@@ -16,24 +18,27 @@ import { Staging } from './staging.ts'
 /** Below this many sockets, with some to spare for listeners and pipes, the loop looks once. */
 const FEW_SOCKETS = 960
 
-/** Of a target, of which an answer has been read. */
+/** A connection to a target that has read an answer, or the beginning of one. */
 export interface Answering {
-  onAnswerRead(): void
+  workOnAnswer(): void
 }
 
-/** Of a client, of which a request has been read, or the beginning of one. */
+/** A connection of a client that has read a request, or the beginning of one. */
 export interface Asking {
-  onRequestRead(): void
+  workOnRequest(): void
 }
 
-/** Of a target, whose answer is whole. */
-export interface Freed {
-  onFree(): void
+/** A connection to a target whose answer is whole. */
+export interface Free {
+  joinPool(): void
 }
 
 export class Turns {
   #turn = 0
-  /** Whether sockets are being served in this turn, not timers or closed handles. */
+  /**
+   * Whether sockets are being read in this turn: neither timers run nor closed handles nor its
+   * end.
+   */
   #serving = false
   #armed = false
   #sockets = 0
@@ -41,7 +46,9 @@ export class Turns {
   #most = 0
   #answers: Answering[] = []
   #requests: Asking[] = []
-  #freed: Freed[] = []
+  /** Free since the last turn, and since this one. */
+  #resting: Free[] = []
+  #free: Free[] = []
   /** Of this turn's answers. */
   readonly staging = new Staging()
   readonly #lookAtClock: () => void
@@ -76,7 +83,10 @@ export class Turns {
     if (!this.#armed) this.#arm()
   }
 
-  /** Bytes that a socket has received are being served. */
+  /**
+   * A target's socket has been read. (A client's may speak later, when what it had buffered is let
+   * go, and begins no request in the middle of a turn.)
+   */
   serving(): void {
     this.#serving = true
     if (!this.#armed) this.#arm()
@@ -94,56 +104,61 @@ export class Turns {
     return turn !== this.#turn || this.#most >= FEW_SOCKETS
   }
 
-  /** Calls back at the end of this turn, as do the two below. */
+  /** Calls back at the end of this turn. */
   answerRead(one: Answering): void {
     this.#answers.push(one)
     if (!this.#armed) this.#arm()
   }
 
-  /** From within a call back: at the end of the next turn. */
+  /** Calls back at the end of this turn; of the next one, when requests are worked on already. */
   requestRead(one: Asking): void {
     this.#requests.push(one)
     if (!this.#armed) this.#arm()
   }
 
-  freed(one: Freed): void {
-    this.#freed.push(one)
+  /** Calls back at the end of the next turn. */
+  freed(one: Free): void {
+    this.#free.push(one)
     if (!this.#armed) this.#arm()
   }
 
   #arm(): void {
     this.#armed = true
-    setImmediate(this.#onEnd)
+    setImmediate(this.#endTurn)
   }
 
-  readonly #onEnd = (): void => {
+  readonly #endTurn = (): void => {
     this.#lookAtClock()
     this.#serving = false
+    if (this.#resting.length > 0) this.#joinPools()
     if (this.#answers.length > 0) this.#workOnAnswers()
     if (this.#requests.length > 0) this.#workOnRequests()
+    if (this.#free.length > 0) {
+      this.#resting = this.#free
+      this.#free = []
+    }
     this.#turn++
     this.#most = this.#sockets
-    if (this.#freed.length > 0) this.#setFree()
     this.#armed = false
     if (this.#requests.length > 0) this.#arm()
+  }
+
+  #joinPools(): void {
+    const resting = this.#resting
+    this.#resting = []
+    for (const one of resting) one.joinPool()
   }
 
   #workOnAnswers(): void {
     const answers = this.#answers
     this.#answers = []
-    for (const one of answers) one.onAnswerRead()
+    for (const one of answers) one.workOnAnswer()
     this.staging.clear()
   }
 
   #workOnRequests(): void {
     const requests = this.#requests
     this.#requests = []
-    for (const one of requests) one.onRequestRead()
-  }
-
-  #setFree(): void {
-    const freed = this.#freed
-    this.#freed = []
-    for (const one of freed) one.onFree()
+    for (const one of requests) one.workOnRequest()
   }
 }

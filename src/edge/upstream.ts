@@ -3,10 +3,10 @@
 // what came (head, body, end, failure) and forgets it.
 //
 // Response-queue poisoning: bytes that arrive while no request is out belong to nobody, so the
-// connection is destroyed. It goes back to the pool when the turn of the loop ends, and gets a
-// request at the end of a later one, for such bytes often come directly behind an answer. A request
-// that is sent again may be written in the middle of a turn; bytes that arrive in it were there
-// before.
+// connection is destroyed. It goes back to the pool when it has been read once more, for such
+// bytes often come directly behind an answer (turns.ts). Most requests are written at a turn's
+// end. When one is written in the middle of a turn, as it is sent again or came ahead of a large
+// answer, bytes that arrive in that turn were there before.
 
 import type { Socket } from 'node:net'
 import { ChunkedDecoder } from '../http1/chunked.ts'
@@ -60,7 +60,10 @@ export class UpstreamConnection extends Idle {
   /** Where the answer that was read in this turn stands until its end; −1: there is none. */
   #staged = -1
   #stagedTo = 0
-  /** The turn in which the present request was written to a connection that had waited, or −1. */
+  /**
+   * The turn in whose middle the present request was written to a connection that had waited, or
+   * −1.
+   */
   #turn = -1
   #waiting = false
   #halfClosed = false
@@ -124,7 +127,8 @@ export class UpstreamConnection extends Idle {
 
   #waitForHead(): void {
     const exchange = this.#exchange
-    if (exchange === null || this.#state !== HEAD) return
+    // An answer that came before the request's end has no latency.
+    if (exchange === null || this.#state !== HEAD || this.#staged >= 0) return
     const now = this.#edge.now()
     this.#edge.wheel.arm(this, now + this.#edge.settings.timeouts.responseHeadMs)
     exchange.requestSent(now)
@@ -148,7 +152,8 @@ export class UpstreamConnection extends Idle {
   #onData(length: number): void {
     const { readBuffer, turns } = this.#edge
     turns.serving()
-    this.onAnswerRead() // there is more of it
+    this.workOnAnswer() // there is more of it
+    if (this.#destroyed) return // its exchange was done with it
     if (this.#exchange === null) return this.#onUnasked()
     if (this.#turn >= 0) {
       if (!turns.isLater(this.#turn)) return this.#onUnasked()
@@ -163,8 +168,8 @@ export class UpstreamConnection extends Idle {
     this.#read(this.#exchange, readBuffer, 0, length)
   }
 
-  /** Works on an answer that was read in this turn, if that has not been done yet. */
-  onAnswerRead(): void {
+  /** Works on what was read of an answer in this turn, if that has not been done yet. */
+  workOnAnswer(): void {
     const from = this.#staged
     if (from < 0) return
     this.#staged = -1
@@ -176,7 +181,7 @@ export class UpstreamConnection extends Idle {
     this.#edge.responseHead.lines.forget() // its text is of what the buffer held before
     if (this.#state === TUNNEL) return exchange.tunnel?.fromUpstream(copyOf(read, from, end))
     const pending = this.#pending
-    const bytes = pending === null ? read : joined(pending, read, end)
+    const bytes = pending === null ? read : joined(pending, read, from, end)
     const to = pending === null ? end : bytes.length
     this.#pending = null
     let at = pending === null ? from : 0
@@ -284,8 +289,7 @@ export class UpstreamConnection extends Idle {
     exchange.onEnd()
   }
 
-  /** Joins the target's pool. */
-  onFree(): void {
+  joinPool(): void {
     if (this.#destroyed || this.#exchange !== null) return
     if (this.target.gone || this.#idleLimitMs <= 0) return this.destroy()
     this.idleSinceMs = this.#edge.recentMs
@@ -329,7 +333,8 @@ export class UpstreamConnection extends Idle {
   }
 
   #onEnd(): void {
-    this.onAnswerRead()
+    this.#edge.turns.serving()
+    this.workOnAnswer()
     const exchange = this.#exchange
     if (exchange === null) return this.destroy()
     if (this.#state === TUNNEL) return exchange.tunnel?.endFromUpstream()
@@ -341,7 +346,7 @@ export class UpstreamConnection extends Idle {
   }
 
   #onClose(): void {
-    this.onAnswerRead()
+    this.workOnAnswer()
     this.#edge.turns.socketClosed()
     if (this.#exchange === null) this.destroy()
     else if (this.#connected) this.#fail('upstream-reset')
@@ -390,6 +395,6 @@ export class UpstreamConnection extends Idle {
 
 const NOTHING = Buffer.alloc(0)
 
-function joined(before: Buffer, bytes: Buffer, length: number): Buffer {
-  return Buffer.concat([before, bytes.subarray(0, length)])
+function joined(before: Buffer, bytes: Buffer, from: number, to: number): Buffer {
+  return Buffer.concat([before, bytes.subarray(from, to)])
 }

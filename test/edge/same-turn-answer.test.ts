@@ -18,7 +18,15 @@ const ANSWER = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n'
 /** Returns behind the end of the present turn: its own immediate was asked for before this one. */
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-function asked(t: Test) {
+/** Behind the next two turns: what has become free has joined its pool. */
+async function turnsLater({ turns }: Edge): Promise<void> {
+  for (let turn = 0; turn < 2; turn++) {
+    turns.serving()
+    await nextTurn()
+  }
+}
+
+function asked(t: Test, { ends = true } = {}) {
   const board = createBoard({ threads: 1, services: 1, slots: 2, targets: 1, latencyStripes: 1 })
   const edge = new Edge(board, 0, SETTINGS)
   const socket = new PassThrough()
@@ -38,9 +46,9 @@ function asked(t: Test) {
   const exchange = {
     ...{ isHead: false, framedOut: false, trailersOut: false, upgrade: '' },
     onConnected: () => undefined,
-    requestSent: () => undefined,
+    requestSent: (): unknown => undefined,
     flush: () => undefined,
-    onHead: () => told.push('head'),
+    onHead: (): unknown => told.push('head'),
     onBody: (bytes: Buffer, from: number, to: number) =>
       told.push(bytes.toString('latin1', from, to)),
     onEnd: () => told.push('end'),
@@ -48,52 +56,56 @@ function asked(t: Test) {
   }
   connection.begin(exchange as unknown as Exchange, 'GET / HTTP/1.1\r\n\r\n')
   socket.emit('connect')
-  connection.endRequest()
+  if (ends) connection.endRequest()
   t.teardown(() => connection.destroy())
   const says = (text: string): void => {
     edge.readBuffer.write(text, 'latin1')
     onData(text.length)
     edge.readBuffer.fill('x', 0, text.length) // the next target is read into it
   }
-  return { connection, idle, says, socket, told }
+  return { connection, edge, exchange, idle, says, socket, told }
 }
 
 await t.test('an answer is worked on when the turn ends', async (t) => {
-  const { connection, idle, says, told } = asked(t)
+  const { connection, edge, idle, says, told } = asked(t)
   says(`${ANSWER}ok`)
   t.same(told, [])
   await nextTurn()
   t.same(told, ['head', 'ok', 'end'])
+  t.equal(idle.newest, null, 'it is read once more first')
+  await turnsLater(edge)
   t.equal(idle.newest, connection)
 })
 
 await t.test('before that when more of it comes', async (t) => {
-  const { idle, says, told } = asked(t)
+  const { edge, idle, says, told } = asked(t)
   says(ANSWER.slice(0, 20))
   says(ANSWER.slice(20))
   says('o')
   says('k')
   await nextTurn()
   t.same(told, ['head', 'o', 'k', 'end'])
+  await turnsLater(edge)
   t.equal(idle.size, 1)
 })
 
 await t.test('what comes behind the whole answer is nobody’s', async (t) => {
-  const { idle, says, told } = asked(t)
+  const { edge, idle, says, told } = asked(t)
   says(`${ANSWER}ok`)
   says('HTTP/1.1 200 OK\r\n\r\n')
   await nextTurn()
   t.same(told, ['head', 'ok', 'end', 'distrusted'])
+  await turnsLater(edge)
   t.equal(idle.size, 0)
 })
 
 await t.test('before that when the target ends, or the connection is gone', async (t) => {
   for (const event of ['end', 'close']) {
-    const { idle, says, socket, told } = asked(t)
+    const { edge, idle, says, socket, told } = asked(t)
     says(`${ANSWER}ok`)
     socket.emit(event)
     t.same(told, ['head', 'ok', 'end'], event)
-    await nextTurn()
+    await turnsLater(edge)
     t.equal(idle.size, 0)
   }
 })
@@ -104,4 +116,29 @@ await t.test('not at all when its client is gone by then', async (t) => {
   connection.destroy()
   await nextTurn()
   t.same(told, [])
+})
+
+await t.test(
+  'what comes behind an answer that its exchange has done with is no poison',
+  async (t) => {
+    const { connection, edge, exchange, says, told } = asked(t)
+    exchange.onHead = () => {
+      told.push('head')
+      connection.destroy() // as for an error that stable answers in its place
+    }
+    says(`${ANSWER}o`)
+    says('k')
+    await turnsLater(edge)
+    t.same(told, ['head'])
+  },
+)
+
+await t.test('an answer before the end of its request has no latency', async (t) => {
+  const { connection, exchange, says, socket, told } = asked(t, { ends: false })
+  exchange.requestSent = () => told.push('sent')
+  says(`${ANSWER}ok`)
+  connection.endRequest()
+  await nextTurn()
+  t.same(told, ['head', 'ok', 'end'])
+  t.notOk(socket.destroyed)
 })

@@ -59,9 +59,9 @@ class EdgeProcess {
     })
   }
 
-  /** What it has counted, once it has so many clients. */
-  counted(clients: number): Promise<Words> {
-    this.#child.send(clients)
+  /** What it has counted, once it has so many clients and has counted so many answers. */
+  counted(wanted: { clients: number; answers: number }): Promise<Words> {
+    this.#child.send(wanted)
     return this.next()
   }
 
@@ -103,7 +103,7 @@ await t.test('answers that came during a standstill are not late', async (t) => 
     const { head, status } = await client.answer()
     t.equal(status, 200, head)
   }
-  const { counts, notes, replaced } = await edge.counted(20)
+  const { counts, notes, replaced } = await edge.counted({ clients: 20, answers: 20 })
   t.same(counts, { ok: 20, evidenceGood: 20 })
   t.same([notes, replaced], [[], []])
   for (const client of clients) client.destroy()
@@ -130,7 +130,7 @@ await t.test('an answer that comes in a crowded turn is taken', async (t) => {
   edge.goOn()
   t.equal((await client.answer()).status, 200)
   t.equal(target.requests.length, 2)
-  const { counts, notes, replaced } = await edge.counted(1)
+  const { counts, notes, replaced } = await edge.counted({ clients: 1, answers: 2 })
   t.same(counts, { ok: 2, evidenceGood: 2 })
   t.same([notes, replaced], [[], []])
   client.destroy()

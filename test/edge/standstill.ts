@@ -16,12 +16,14 @@ const clients = (): number => {
   return edge.supervisor.views().reduce((sum, { connections }) => sum + connections, 0)
 }
 
-async function tell(wantedClients: number): Promise<void> {
-  await eventually(() => clients() === wantedClients)
+/** An answer may be with its client a moment before it is counted. */
+async function tell(wanted: { clients: number; answers: number }): Promise<void> {
+  await eventually(() => clients() === wanted.clients)
+  await eventually(() => countsOf(edge.board, STABLE).evidenceGood === wanted.answers)
   const { notes, replaced } = edge
   process.send?.({ counts: countsOf(edge.board, STABLE), notes, replaced })
 }
 
-process.on('message', (wantedClients: number) => void tell(wantedClients))
+process.on('message', (wanted: { clients: number; answers: number }) => void tell(wanted))
 process.on('disconnect', () => process.exit())
 process.send?.({ port: edge.port })

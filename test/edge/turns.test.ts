@@ -91,7 +91,7 @@ await t.test('sockets that stay count in each turn', async (t) => {
   t.ok(many.ofWrite >= 0)
 })
 
-await t.test('at its end a turn works on answers, requests and free connections', async (t) => {
+await t.test('at its end a turn works on answers, then on requests', async (t) => {
   const turns = withSockets(3)
   const called: string[] = []
   const calls = (name: string, onCall = (): void => undefined) => {
@@ -100,25 +100,39 @@ await t.test('at its end a turn works on answers, requests and free connections'
       onCall()
     }
   }
-  const freed = { onFree: calls('freed') }
-  const again = { onRequestRead: calls('again') }
+  const again = { workOnRequest: calls('again') }
+  const behind = { workOnRequest: calls('behind') }
   turns.serving()
-  const turn = turns.ofWrite
-  let later = false
-  turns.requestRead({ onRequestRead: calls('first', () => turns.requestRead(again)) })
-  turns.requestRead({ onRequestRead: calls('second', () => turns.ofWrite === -1) })
-  turns.freed({ onFree: calls('free', () => (later = turns.isLater(turn))) })
-  turns.answerRead({ onAnswerRead: calls('answer', () => turns.freed(freed)) })
+  const turn = turns.present
+  turns.requestRead({ workOnRequest: calls('first', () => turns.requestRead(again)) })
+  turns.requestRead({ workOnRequest: calls('second', () => t.equal(turns.ofWrite, -1)) })
+  turns.answerRead({ workOnAnswer: calls('answer', () => turns.requestRead(behind)) })
   await Promise.resolve()
   t.same(called, [], 'not while sockets are read')
   await nextTurn()
-  t.same(called, ['answer', 'first', 'second', 'free', 'freed'])
-  t.ok(later)
+  t.same(called, ['answer', 'first', 'second', 'behind'])
+  t.equal(turns.present, turn + 1)
   await nextTurn()
-  t.same(
-    called.slice(5),
-    ['again'],
-    'what is asked for from within a request waits for the next end',
-  )
+  t.same(called.slice(4), ['again'], 'what a request asks for waits for the next end')
   t.equal(turns.present, turn + 2)
+})
+
+await t.test('what has become free joins its pool at the end of the next turn', async (t) => {
+  const turns = withSockets(3)
+  const called: string[] = []
+  const free = (name: string) => ({ joinPool: () => void called.push(name) })
+  const ask = (name: string) => ({ workOnRequest: () => void called.push(name) })
+  turns.freed(free('in its middle'))
+  turns.answerRead({ workOnAnswer: () => turns.freed(free('at its end')) })
+  turns.requestRead(ask('request'))
+  await nextTurn()
+  await nextTurn()
+  t.same(called, ['request'], 'a turn that nobody asks about has no end')
+  turns.freed(free('later'))
+  turns.requestRead(ask('next request'))
+  await nextTurn()
+  t.same(called, ['request', 'in its middle', 'at its end', 'next request'])
+  turns.timersRan()
+  await nextTurn()
+  t.same(called.slice(4), ['later'])
 })
