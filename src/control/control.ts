@@ -284,7 +284,7 @@ export class Control {
       if (!isServed) this.#log.error({ service: keeper.config.name }, 'no row was published')
       keeper.setLimits()
       keeper.lookAtMirror()
-      this.#loop.survey(keeper)
+      this.#loop.opened(keeper)
       if (this.#shared !== null) this.#openedShared(keeper, this.#shared)
       if (this.#shared !== null) continue
       this.#gates.follow(keeper.document.state)

@@ -226,6 +226,15 @@ export class Loop {
     return true
   }
 
+  /** A service is open. What was found of its targets before found nobody who judges. */
+  opened(keeper: Keeper): void {
+    const { residency, targets } = this.#parts
+    this.#guarded(keeper, () => {
+      for (const version of residency.versionsOf(keeper.config.name)) targets.judge(keeper, version)
+    })
+    this.survey(keeper)
+  }
+
   /** A look at targets and windows, before a command or once a second. */
   survey(keeper: Keeper): void {
     const { board, clock, memoryMs, residency, shared, targets } = this.#parts

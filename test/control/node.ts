@@ -190,11 +190,14 @@ export class TestNode {
       connect?: Connect
       synthetic?: SyntheticPort
       mirror?: MirrorPort
+      /** What the first table waits for. */
+      gate?: Promise<void>
     } = {},
   ): Promise<TestNode> {
-    const { connect = connectToAll, slots = 16, targets = 32, ...ports } = choices
+    const { connect = connectToAll, gate, slots = 16, targets = 32, ...ports } = choices
     const board = createBoard({ threads: 2, services: 8, slots, targets, latencyStripes: 8 })
     const node = new TestNode(config, board)
+    if (gate !== undefined) node.gate = gate
     const quiet = { info: () => {}, warn: () => {}, error: () => {} }
     node.control = await Control.open({
       config,

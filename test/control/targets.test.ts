@@ -21,6 +21,8 @@ interface Play {
   readonly health?: Partial<HealthRules>
   readonly connect?: Connect
   readonly connectMs?: number
+  /** What the first table waits for. */
+  readonly gate?: Promise<void>
   /** The file names v2 as the candidate at 0 %. */
   readonly named?: boolean
 }
@@ -46,8 +48,9 @@ function configFor(stateDir: string, play: Play): Config {
 
 async function withNode(play: Play, act: (node: TestNode, stateDir: string) => Promise<void>) {
   const stateDir = await temporaryDirectory()
-  const { connect = connectOnce } = play
-  const node = await TestNode.start(configFor(stateDir, play), { connect })
+  const { connect = connectOnce, gate } = play
+  const more = gate === undefined ? {} : { gate }
+  const node = await TestNode.start(configFor(stateDir, play), { connect, ...more })
   try {
     await act(node, stateDir)
   } finally {
@@ -141,6 +144,18 @@ await t.test(
     })
   },
 )
+
+await t.test('what is found while a service is being opened counts when it is', async (t) => {
+  const stable = await apps('error', 'well')
+  const [app] = stable
+  const gate = until('its checks', () => (app?.asked.length ?? 0) > CHECK.down + 1)
+  await withNode(
+    { stable, candidate: await apps('well'), healthCheck: CHECK, gate },
+    async (node) => {
+      t.equal(await standing(node, 'stable'), 'checked-out healthy')
+    },
+  )
+})
 
 await t.test('a candidate that nobody can connect to gets nothing until it listens', async (t) => {
   const stable = await apps('well')
