@@ -12,7 +12,8 @@
 // for, an allocation, a copy or a timer too much on the path of each request, costs more than that.
 // It fails only when a second look, at other slices, says the same; and it does not judge at all
 // when the proxy got much less of its core than when the figure was stored: then somebody else had
-// the machine, and with few requests a second all that a proxy does besides is shared by few.
+// the machine, and with few requests a second all that a proxy does besides is shared by few. On
+// another kind of processor than that of the stored figure its bar is 50 %: the share differs there.
 
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
@@ -22,15 +23,18 @@ import { joinLoadCore, LOAD_CORE } from './lab/cpu-round.ts'
 import {
   type GuardFigure,
   measureGuarded,
+  type Stored,
   startGuarded,
   storedFigure,
   storeFigure,
 } from './lab/guard.ts'
+import { machine } from './lab/report.ts'
 import { isInstalled } from './lab/rivals.ts'
 import { type Closed, closedLoad } from './lab/wrk.ts'
 
 const FULL = { rounds: 20, warmUpSeconds: 4, worseMax: 0.1, looks: 1 }
 const SHORT = { rounds: 6, warmUpSeconds: 2, worseMax: 0.25, looks: 2 }
+const OTHER_WORSE_MAX = 0.5
 /** Of the share of the core that it had when the figure was stored. */
 const BUSY_LEAST = 0.7
 /** More than two looks of the short form, or one of the full one. */
@@ -58,7 +62,7 @@ function say(figure: GuardFigure, by: Closed['by']): void {
 }
 
 /** Says how much worse it has become, and whether that is within the bar. */
-function judge(figure: GuardFigure, stored: GuardFigure): Word {
+function judge(figure: GuardFigure, stored: Stored): Word {
   const percent = (share: number): string => `${(share * 100).toFixed(1)} %`
   const [busy, usual] = [figure.busy.median, stored.busy.median]
   if (busy < usual * BUSY_LEAST) {
@@ -68,9 +72,12 @@ function judge(figure: GuardFigure, stored: GuardFigure): Word {
     return 'unknown'
   }
   const worse = figure.ratio.median / stored.ratio.median - 1
-  const pass = worse <= plan.worseMax
+  const isOther = stored.machine.cpu !== machine().cpu
+  if (isOther) console.log(`The share was stored on another processor: ${stored.machine.cpu}`)
+  const worseMax = isOther && values.short ? OTHER_WORSE_MAX : plan.worseMax
+  const pass = worse <= worseMax
   console.log(
-    `${pass ? 'PASS' : 'FAIL'}  at most ${percent(plan.worseMax)} above the stored ` +
+    `${pass ? 'PASS' : 'FAIL'}  at most ${percent(worseMax)} above the stored ` +
       `${stored.ratio.median.toFixed(3)}: ${worse >= 0 ? '+' : ''}${percent(worse)}`,
   )
   return pass ? 'holds' : 'worse'

@@ -29,7 +29,7 @@ export interface GuardFigure {
   readonly busy: Spread
 }
 
-interface Stored extends GuardFigure {
+export interface Stored extends GuardFigure {
   readonly at: string
   readonly machine: Machine
 }
@@ -79,7 +79,7 @@ function readStored(): StoredFile {
 }
 
 /** The figure that a new one is held against, or null when there is none of this load. */
-export function storedFigure(by: Closed['by']): GuardFigure | null {
+export function storedFigure(by: Closed['by']): Stored | null {
   return readStored()[by] ?? null
 }
 
