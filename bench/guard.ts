@@ -7,13 +7,14 @@
 //   … --load autocannon                where wrk is missing; figures of the two are kept apart
 //
 // The short form has a wider bar. Its median is of few slices, on a machine whose caches and clock
-// rate differ from those of the stored figure and whose neighbours come and go: it then lies within
-// about 10 % of the truth, and a guard that cries without cause is soon switched off. What it is
-// for, an allocation, a copy or a timer too much on the path of each request, costs more than that.
-// It fails only when a second look, at other slices, says the same; and it does not judge at all
-// when the proxy got much less of its core than when the figure was stored: then somebody else had
-// the machine, and with few requests a second all that a proxy does besides is shared by few. On
-// another kind of processor than that of the stored figure its bar is 50 %: the share differs there.
+// rate differ from those of the stored figure and whose neighbours come and go: it then lies
+// within about 10 % of the truth, and a guard that cries without cause is soon switched off. What
+// it is for, an allocation, a copy or a timer too much on the path of each request, costs more
+// than that. It fails only when a second look, at other slices, says the same; and it does not
+// judge at all when the proxy got much less of its core than when the figure was stored: then
+// somebody else had the machine, and with few requests a second all that a proxy does besides is
+// shared by few. On another kind of processor than that of the stored figure its bar is 50 %: the
+// share differs there.
 
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
