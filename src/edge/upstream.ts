@@ -86,9 +86,9 @@ export class UpstreamConnection extends Idle {
     socket.on('connect', () => this.#onConnect())
     socket.on('drain', () => this.#onDrain())
     socket.on('end', () => this.#onEnd())
-    // 'close' follows and does the work.
     socket.on('error', (error: NodeJS.ErrnoException) => {
       this.#exhausted = isExhausted(error)
+      if (this.#exchange === null) this.destroy() // before a request of this turn gets it
     })
     socket.on('close', () => this.#onClose())
     edge.wheel.arm(this, edge.now() + edge.settings.timeouts.connectMs)
@@ -96,7 +96,6 @@ export class UpstreamConnection extends Idle {
     edge.turns.socketOpened()
   }
 
-  /** Begins a request; its body, if any, and its end follow. */
   begin(exchange: Exchange, head: string): void {
     this.#exchange = exchange
     this.#state = HEAD
@@ -127,7 +126,6 @@ export class UpstreamConnection extends Idle {
 
   #waitForHead(): void {
     const exchange = this.#exchange
-    // An answer that came before the request's end has no latency.
     if (exchange === null || this.#state !== HEAD || this.#staged >= 0) return
     const now = this.#edge.now()
     this.#edge.wheel.arm(this, now + this.#edge.settings.timeouts.responseHeadMs)
@@ -175,6 +173,8 @@ export class UpstreamConnection extends Idle {
     this.#staged = -1
     if (this.#exchange === null) return
     this.#read(this.#exchange, this.#edge.turns.staging.bytes, from, this.#stagedTo)
+    // It was no final head, and the request has ended meanwhile.
+    if (this.#requestSent && this.deadlineMs === Number.POSITIVE_INFINITY) this.#waitForHead()
   }
 
   #read(exchange: Exchange, read: Buffer, from: number, end: number): void {

@@ -142,3 +142,26 @@ await t.test('an answer before the end of its request has no latency', async (t)
   t.same(told, ['head', 'ok', 'end'])
   t.notOk(socket.destroyed)
 })
+
+await t.test('a head that was none yet has its time limit when the request ends', async (t) => {
+  for (const text of ['HTTP/1.1 100 Continue\r\n\r\n', 'HTTP/1.1 41']) {
+    const { connection, exchange, says, told } = asked(t, { ends: false })
+    exchange.requestSent = () => told.push('sent')
+    Object.assign(exchange, { onInterim: () => told.push('interim') })
+    says(text)
+    connection.endRequest()
+    await nextTurn()
+    t.equal(told.at(-1), 'sent')
+    t.ok(Number.isFinite(connection.deadlineMs))
+  }
+})
+
+await t.test('a connection that is reset while it waits is nobody’s at once', async (t) => {
+  const { edge, idle, says, socket } = asked(t)
+  says(`${ANSWER}ok`)
+  await nextTurn()
+  await turnsLater(edge)
+  t.equal(idle.size, 1)
+  socket.emit('error', new Error('reset'))
+  t.equal(idle.size, 0)
+})
