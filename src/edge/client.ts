@@ -8,7 +8,7 @@ import { addConnection } from '../board/liveness.ts'
 import { faultAnswer, readinessAnswer, wantsProblemJson } from '../http1/answer.ts'
 import { CR } from '../http1/bytes.ts'
 import type { Fault } from '../http1/fault.ts'
-import { ForwardedBy } from '../http1/forward.ts'
+import type { ForwardedBy } from '../http1/forward.ts'
 import { MORE, REFUSED } from '../http1/lines.ts'
 import { type RequestHead, readRequestHead } from '../http1/request-head.ts'
 import { BodySink } from './body-sink.ts'
@@ -21,8 +21,6 @@ import { Exchange } from './request.ts'
 import { RequestBody } from './request-body.ts'
 import { Timed } from './wheel.ts'
 
-/** So much of a request is read over after an early answer, rather than closing the connection. */
-const MAX_REST_BYTES = 65_536
 /** After a refusal we read and discard for so long, so that a reset does not eat the answer. */
 const LINGER_MS = 2000
 const LINGER_BYTES = 1_048_576
@@ -43,7 +41,7 @@ export class ClientConnection extends Timed implements ClientSide {
   #expects = false
   /** The client has ended its side but is still served (`half_close: serve`). */
   #ended = false
-  /** The turn in which the last answer went out. */
+  /** The turn in which the last request was done with. */
   #readyTurn = -1
   /** Whether bytes stand behind the head that is being read. */
   #behind = false
@@ -120,10 +118,9 @@ export class ClientConnection extends Timed implements ClientSide {
 
   workOnRequest(): void {
     if (this.#state !== WAIT || this.#socket.destroyed) return
-    const { turns } = this.#edge
-    // It was answered in this turn, too, and the connection of that answer is not free yet: with
+    // It became ready in this turn, too, and the connection of its answer may not be free yet: with
     // thousands of sockets a turn is long, and each request in it would open another one.
-    if (this.#readyTurn === turns.present) return turns.requestRead(this)
+    if (this.#readyTurn === this.#edge.turns.present) return this.#edge.turns.requestRead(this)
     this.#state = HEAD
     this.#pauses.lift(AHEAD)
     this.#readHeads()
@@ -191,8 +188,7 @@ export class ClientConnection extends Timed implements ClientSide {
   }
 
   #begin(head: RequestHead, bytes: Buffer, end: number): void {
-    const trusted = this.#edge.isTrusted(this.by.address) // a reload may have changed it
-    if (trusted !== this.by.trusted) this.by = new ForwardedBy(this.by.address, 'http', trusted)
+    this.by = this.#edge.peerNow(this.by)
     const exchange = new Exchange(this.#edge, this, head)
     this.#exchange = exchange
     exchange.start(head)
@@ -203,13 +199,16 @@ export class ClientConnection extends Timed implements ClientSide {
       if (end < bytes.length) this.#keep(bytes.subarray(end))
       return
     }
+    if (end < bytes.length) {
+      this.#behind = false // it is read now
+      return this.#readBody(bytes, end)
+    }
     this.#awaitBody()
-    if (end < bytes.length) this.#readBody(bytes, end)
-    else exchange.onRequestPause()
+    exchange.onRequestPause()
   }
 
   #awaitBody(): void {
-    if (this.#ended) return this.destroy() // the rest of it will never come
+    if (this.#ended && !this.#behind) return this.destroy() // the rest of it will never come
     this.#edge.wheel.arm(this, this.#edge.now() + this.#edge.settings.timeouts.requestIdleMs)
   }
 
@@ -233,9 +232,11 @@ export class ClientConnection extends Timed implements ClientSide {
   /** The rest of a request that was answered before it was whole. */
   #readRest(bytes: Buffer): void {
     const end = this.#body.skip(bytes, 0)
-    if (!this.#body.done) return
+    if (!this.#body.done) return this.#ended ? this.destroy() : undefined
+    this.#behind = end < bytes.length
     this.#becomeReady()
-    if (end < bytes.length) this.#onData(bytes.subarray(end))
+    if (this.#behind) this.#onData(bytes.subarray(end))
+    this.#behind = false
   }
 
   #answerReadiness(head: RequestHead): void {
@@ -301,7 +302,7 @@ export class ClientConnection extends Timed implements ClientSide {
 
   get canFollow(): boolean {
     if (this.#ended && this.#pending === null && !this.#behind) return false
-    return this.#body.done || (this.#body.remaining <= MAX_REST_BYTES && !this.#expects)
+    return this.#body.done || (this.#body.isShort && !this.#expects)
   }
 
   finished(keepAlive: boolean): void {
@@ -356,8 +357,7 @@ export class ClientConnection extends Timed implements ClientSide {
       if (this.#state === WAIT || (this.#state === BUSY && this.#body.done)) return
       if (this.#state === HEAD && this.#socket.writableLength > 0) return this.#linger()
     }
-    // A FIN after a whole request cannot be told from a close: the client counts as gone, and what
-    // it said in this very turn was never begun.
+    // A FIN after a request cannot be told from a close: gone, and what waits is never begun.
     this.#gone()
     this.#socket.destroy()
   }

@@ -114,6 +114,12 @@ export class Edge {
     return new ForwardedBy(address, 'http', this.isTrusted(address))
   }
 
+  /** The same peer: a reload may have changed whether it is trusted. */
+  peerNow(by: ForwardedBy): ForwardedBy {
+    const trusted = this.isTrusted(by.address)
+    return trusted === by.trusted ? by : new ForwardedBy(by.address, by.proto, trusted)
+  }
+
   isTrusted(address: string): boolean {
     if (this.settings.trustedProxies.length === 0) return false
     return this.#trusted.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')

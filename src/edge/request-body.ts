@@ -7,6 +7,9 @@ import type { Fault } from '../http1/fault.ts'
 import { BY_LENGTH, CHUNKED, type RequestHead } from '../http1/request-head.ts'
 import { passingTrailers } from '../http1/trailers.ts'
 
+/** So much of a request is read over after an early answer. */
+const MAX_REST_BYTES = 65_536
+
 export interface BodyTaker {
   /** A part of the body, framed as it goes on. */
   onRequestBody(bytes: Buffer, from: number, to: number): void
@@ -39,9 +42,9 @@ export class RequestBody {
     this.#named = head.named
   }
 
-  /** Bytes that are still to come; Infinity when only the framing tells. */
-  get remaining(): number {
-    return this.done ? 0 : this.#remaining
+  /** Whether so little is to come that it is read over, rather than closing the connection. */
+  get isShort(): boolean {
+    return this.done || this.#remaining <= MAX_REST_BYTES
   }
 
   /**

@@ -137,6 +137,32 @@ for (const [what, rest] of Object.entries(NEVER_WHOLE)) {
   })
 }
 
+await t.test('a whole body behind the last request is served', async (t) => {
+  const origin = await holding()
+  await serveHalves(origin)
+  const client = await lab.client({ halfOpen: true })
+  await sendLast(client, `${get('/a')}${POST_HEAD}123456789`)
+  for (const [at, path] of ['/a', '/b'].entries()) {
+    await eventually(() => origin.requests.length === at + 1)
+    origin.release()
+    t.equal((await client.answer()).body, path)
+  }
+  t.match(origin.requests[1], /123456789$/)
+  await client.gone()
+})
+
+await t.test('and so behind the rest of one that was answered early', async (t) => {
+  const origin = await lab.origin(answering('ok'))
+  await serveHalves(origin, { service: { matches: [{ host: 'shop.example', path: '/' }] } })
+  const client = await lab.client({ halfOpen: true })
+  client.send(`${POST_HEAD.replace('shop.example', 'nobody')}123`)
+  t.equal((await client.answer()).status, 404)
+  await sendLast(client, `456789${POST_HEAD}123456789`)
+  t.equal((await client.answer()).status, 200)
+  t.equal(origin.requests.length, 1)
+  await client.gone()
+})
+
 await t.test('the end comes through a tunnel that stands only after it', async (t) => {
   let upgrading: net.Socket | null = null
   let heard = false

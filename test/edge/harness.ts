@@ -275,6 +275,11 @@ export function isWhole(text: string): boolean {
   return false
 }
 
+/** Returns behind the end of the present turn: its own immediate was asked for before this one. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
 /** Waits until the condition holds; fails after `limitMs`. */
 export async function eventually(condition: () => boolean, limitMs = 3000): Promise<void> {
   const until = performance.now() + limitMs

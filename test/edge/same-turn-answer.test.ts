@@ -11,12 +11,9 @@ import type { Exchange } from '../../src/edge/request.ts'
 import type { Target } from '../../src/edge/routes.ts'
 import { IdleConnections } from '../../src/edge/idle.ts'
 import { UpstreamConnection } from '../../src/edge/upstream.ts'
-import { SETTINGS } from './harness.ts'
+import { nextTurn, SETTINGS } from './harness.ts'
 
 const ANSWER = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n'
-
-/** Returns behind the end of the present turn: its own immediate was asked for before this one. */
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 /** Behind the next two turns: what has become free has joined its pool. */
 async function turnsLater({ turns }: Edge): Promise<void> {
@@ -77,27 +74,30 @@ await t.test('an answer is worked on when the turn ends', async (t) => {
   t.equal(idle.newest, connection)
 })
 
-await t.test('before that when more of it comes', async (t) => {
-  const { edge, idle, says, told } = asked(t)
-  says(ANSWER.slice(0, 20))
-  says(ANSWER.slice(20))
-  says('o')
-  says('k')
-  await nextTurn()
-  t.same(told, ['head', 'o', 'k', 'end'])
-  await turnsLater(edge)
-  t.equal(idle.size, 1)
-})
+/** What is read in one turn, what the exchange is told by its end, and whether it may be reused. */
+const IN_ONE_TURN = {
+  'before that when more of it comes': {
+    reads: [ANSWER.slice(0, 20), ANSWER.slice(20), 'o', 'k'],
+    tells: ['head', 'o', 'k', 'end'],
+    reusable: 1,
+  },
+  'what comes behind the whole answer is nobody’s': {
+    reads: [`${ANSWER}ok`, 'HTTP/1.1 200 OK\r\n\r\n'],
+    tells: ['head', 'ok', 'end', 'distrusted'],
+    reusable: 0,
+  },
+}
 
-await t.test('what comes behind the whole answer is nobody’s', async (t) => {
-  const { edge, idle, says, told } = asked(t)
-  says(`${ANSWER}ok`)
-  says('HTTP/1.1 200 OK\r\n\r\n')
-  await nextTurn()
-  t.same(told, ['head', 'ok', 'end', 'distrusted'])
-  await turnsLater(edge)
-  t.equal(idle.size, 0)
-})
+for (const [what, { reads, reusable, tells }] of Object.entries(IN_ONE_TURN)) {
+  await t.test(what, async (t) => {
+    const { edge, idle, says, told } = asked(t)
+    for (const text of reads) says(text)
+    await nextTurn()
+    t.same(told, tells)
+    await turnsLater(edge)
+    t.equal(idle.size, reusable)
+  })
+}
 
 await t.test('before that when the target ends, or the connection is gone', async (t) => {
   for (const event of ['end', 'close']) {
@@ -165,3 +165,21 @@ await t.test('a connection that is reset while it waits is nobody’s at once', 
   socket.emit('error', new Error('reset'))
   t.equal(idle.size, 0)
 })
+
+for (const isCrowded of [false, true]) {
+  const what = isCrowded ? 'its answer, as there are many' : 'nobody’s'
+  await t.test(`what comes in the turn in whose middle it was asked is ${what}`, async (t) => {
+    const { connection, edge, exchange, says, told } = asked(t)
+    says(`${ANSWER}ok`)
+    await nextTurn()
+    await turnsLater(edge)
+    told.length = 0
+    if (isCrowded) for (let socket = 0; socket < 1000; socket++) edge.turns.socketOpened()
+    edge.turns.serving()
+    connection.begin(exchange as unknown as Exchange, 'GET / HTTP/1.1\r\n\r\n')
+    connection.endRequest()
+    says(`${ANSWER}no`)
+    await nextTurn()
+    t.same(told, isCrowded ? ['head', 'no', 'end'] : ['distrusted', 'upstream-reset'])
+  })
+}

@@ -9,13 +9,10 @@ import t, { type Test } from 'tap'
 import { createBoard } from '../../src/board/board.ts'
 import { ClientConnection } from '../../src/edge/client.ts'
 import { Edge } from '../../src/edge/edge.ts'
-import { SETTINGS } from './harness.ts'
+import { nextTurn, SETTINGS } from './harness.ts'
 
 // The edge answers this one itself, and so at once.
 const ASK = Buffer.from('GET /__ready HTTP/1.1\r\nHost: a\r\n\r\n')
-
-/** Returns behind the end of the present turn: its own immediate was asked for before this one. */
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 function client(t: Test, halfClose: 'gone' | 'serve' = 'gone') {
   const board = createBoard({ threads: 1, services: 1, slots: 2, targets: 1, latencyStripes: 1 })
@@ -35,8 +32,10 @@ function client(t: Test, halfClose: 'gone' | 'serve' = 'gone') {
   const connection = new ClientConnection(edge, socket as Socket)
   t.teardown(() => socket.destroy())
   const says = (bytes: Buffer): void => void socket.emit('data', bytes)
+  const statuses = (): string =>
+    [...written.matchAll(/^HTTP\/1.1 (\d+) /gm)].map(([, status]) => status).join(' ')
   const answers = (): number => written.split('HTTP/1.1 200 ').length - 1
-  return { answers, connection, edge, says, socket }
+  return { answers, connection, edge, says, socket, statuses }
 }
 
 await t.test('requests are looked at when the turn ends', async (t) => {
@@ -102,3 +101,37 @@ await t.test('what waits is bounded', async (t) => {
   t.ok(answers() > 1000)
   t.notOk(socket.isPaused())
 })
+
+await t.test(
+  'who ends its side behind a whole body is served where that is promised',
+  async (t) => {
+    const post = (body: string): Buffer =>
+      Buffer.from(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n${body}`)
+    const whole = client(t, 'serve')
+    whole.says(post('abc'))
+    whole.socket.emit('end')
+    await nextTurn()
+    t.equal(whole.statuses(), '404', 'no service is there')
+
+    const early = client(t, 'serve')
+    early.says(post('a'))
+    await nextTurn()
+    t.equal(early.statuses(), '404', 'before its body is whole')
+    early.says(Buffer.concat([Buffer.from('bc'), post('abc'), ASK]))
+    early.socket.emit('end')
+    for (let turn = 0; turn < 4; turn++) await nextTurn()
+    t.equal(early.statuses(), '404 404 200')
+
+    const both = client(t, 'serve')
+    both.says(Buffer.concat([post('abc'), post('abc'), ASK]))
+    both.socket.emit('end')
+    for (let turn = 0; turn < 4; turn++) await nextTurn()
+    t.equal(both.statuses(), '404 404 200')
+
+    const half = client(t, 'serve')
+    half.says(post('a'))
+    half.socket.emit('end')
+    await nextTurn()
+    t.ok(half.socket.destroyed, 'the rest of it will never come')
+  },
+)

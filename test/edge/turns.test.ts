@@ -4,11 +4,7 @@
 
 import t from 'tap'
 import { Turns } from '../../src/edge/turns.ts'
-
-/** Returns behind the end of the present turn: its own immediate was asked for before this one. */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
-}
+import { nextTurn } from './harness.ts'
 
 function withSockets(count: number): Turns {
   const turns = new Turns(() => undefined)
@@ -135,4 +131,14 @@ await t.test('what has become free joins its pool at the end of the next turn', 
   turns.timersRan()
   await nextTurn()
   t.same(called.slice(4), ['later'])
+})
+
+await t.test('what was staged has been used when the turn has ended', async (t) => {
+  const turns = withSockets(3)
+  const bytes = Buffer.alloc(4096)
+  for (let turn = 0; turn < 2; turn++) {
+    t.equal(turns.staging.keep(bytes, 4096), 0)
+    turns.answerRead({ workOnAnswer: () => undefined })
+    await nextTurn()
+  }
 })
