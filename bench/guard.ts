@@ -35,6 +35,7 @@ import { type Closed, closedLoad } from './lab/wrk.ts'
 
 const FULL = { rounds: 20, warmUpSeconds: 4, worseMax: 0.1, looks: 1 }
 const SHORT = { rounds: 6, warmUpSeconds: 2, worseMax: 0.25, looks: 2 }
+/** The short form's bar on another kind of processor. */
 const OTHER_WORSE_MAX = 0.5
 /** Of the share of the core that it had when the figure was stored. */
 const BUSY_LEAST = 0.7

@@ -140,7 +140,7 @@ export class Turns {
     this.#turn++
     this.#most = this.#sockets
     this.#armed = false
-    if (this.#requests.length > 0) this.#arm()
+    if (this.#requests.length > 0) this.#arm() // nothing else is asked for in this work
   }
 
   #joinPools(): void {

@@ -60,10 +60,7 @@ export class UpstreamConnection extends Idle {
   /** Where the answer that was read in this turn stands until its end; −1: there is none. */
   #staged = -1
   #stagedTo = 0
-  /**
-   * The turn in whose middle the present request was written to a connection that had waited, or
-   * −1.
-   */
+  /** The turn in whose middle the present request was written to a waiting connection, or −1. */
   #turn = -1
   #waiting = false
   #halfClosed = false
@@ -96,6 +93,7 @@ export class UpstreamConnection extends Idle {
     edge.turns.socketOpened()
   }
 
+  /** Begins a request; its body, if any, and its end follow. */
   begin(exchange: Exchange, head: string): void {
     this.#exchange = exchange
     this.#state = HEAD
@@ -126,6 +124,7 @@ export class UpstreamConnection extends Idle {
 
   #waitForHead(): void {
     const exchange = this.#exchange
+    // What came before the request's end may be its answer, which then has no latency.
     if (exchange === null || this.#state !== HEAD || this.#staged >= 0) return
     const now = this.#edge.now()
     this.#edge.wheel.arm(this, now + this.#edge.settings.timeouts.responseHeadMs)
@@ -290,7 +289,7 @@ export class UpstreamConnection extends Idle {
   }
 
   joinPool(): void {
-    if (this.#destroyed || this.#exchange !== null) return
+    if (this.#destroyed) return
     if (this.target.gone || this.#idleLimitMs <= 0) return this.destroy()
     this.idleSinceMs = this.#edge.recentMs
     if (this.idleSinceMs < this.target.distrustedUntilMs) return this.destroy()
