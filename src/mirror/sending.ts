@@ -45,6 +45,8 @@ export class Sending implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | null = null
   #onSent: (what: Sent) => void = () => undefined
   #isOver = false
+  /** It has not been tried, as it waits for what another one finds. */
+  #waits = false
   #status = 0
   #headers: Answered['headers'] = {}
   #headMs = 0
@@ -64,12 +66,19 @@ export class Sending implements Dispatcher.DispatchHandler {
   begin(dispatcher: Dispatcher, request: CopiedRequest, onSent: (what: Sent) => void): void {
     const { body, headers, method, path } = request.outgoing
     this.#onSent = onSent
+    this.#waits = false
     dispatcher.dispatch({ method, path, headers: [...headers], body }, this)
   }
 
-  /** The time is over. */
+  /** It is tried later, or not at all. */
+  wait(): void {
+    this.#waits = true
+  }
+
+  /** The time is over; of one that was never tried nobody knows anything. */
   expire(): void {
-    this.#end({ is: 'failed', how: 'timeout', ms: this.#sinceMs }, OVERDUE)
+    if (this.#waits) this.halt()
+    else this.#end({ is: 'failed', how: 'timeout', ms: this.#sinceMs }, OVERDUE)
   }
 
   /** The target has refused the connection that it waited for. */

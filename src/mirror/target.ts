@@ -3,8 +3,9 @@
 // a candidate that does not listen would so take more of the machine than one that works. Where a
 // target has refused one attempt after the other, those that want a connection therefore wait for
 // one of them that knocks, a few times a second: if it is refused they were refused too, and if it
-// is let in each opens its own. Before that every one is tried for itself, so that a single refusal
-// is never counted for more than one request.
+// is let in each opens its own. What waits holds its credit, so the edge threads copy no more than
+// that. Before it every one is tried for itself, so that a single refusal is never counted for more
+// than one request.
 
 import { Pool } from 'undici'
 import type { CopiedRequest } from './outgoing.ts'
@@ -14,8 +15,11 @@ import type { Sending, Sent } from './sending.ts'
 const CERTAIN = 8
 /** A refusal comes at once; who knocks for longer than this is waited for no more. */
 const KNOCK_MS = 100
-/** So long after one has knocked nobody does; those that come meanwhile wait. */
-const REST_MS = 20
+/**
+ * So long after one has knocked nobody does; those that come meanwhile wait. It is also how late
+ * the mirror hears that a candidate has begun to listen.
+ */
+const REST_MS = 250
 /** Connections wait no longer than this: no server closes them sooner, so no reset is a race. */
 const IDLE_MS = 1000
 
@@ -52,6 +56,7 @@ export class MirrorTarget {
       this.#begin(sending, request)
       return
     }
+    sending.wait()
     this.#waiting.push({ sending, request })
     this.#knock(sending.startedMs)
   }
