@@ -67,6 +67,12 @@ export const SyntheticReportSchema = Type.Object({
   durationMs: Count,
   transactions: Count,
   failed: Count,
+  warmUp: nullable(
+    Type.Object(
+      { transactions: Count, failed: Count },
+      { description: 'What was sent before to warm the version up; in no other figure' },
+    ),
+  ),
   requests: Count,
   errors: Count,
   errorRate: Type.Number({ minimum: 0, maximum: 1, description: 'A fraction' }),

@@ -41,7 +41,7 @@ function figure(value: number): string {
 
 /** The report as people read it. */
 export function reportText(report: SyntheticReport, { colour }: { colour: boolean }): string {
-  const { durationMs, failed, result, scenario, service, transactions, version } = report
+  const { durationMs, failed, result, scenario, service, transactions, version, warmUp } = report
   const paper = { colour, width: null }
   const [word, paint]: [string, Paint] = result.healthy
     ? ['healthy', 'green']
@@ -53,6 +53,9 @@ export function reportText(report: SyntheticReport, { colour }: { colour: boolea
   const kinds = report.failures.filter(({ text }) => !untold.some((said) => said.includes(text)))
   const lines = [
     `${service} ${version}: scenario ${scenario}, ${transactions} transactions in ${duration(durationMs)}, ${failed} failed`,
+    ...(warmUp === null
+      ? []
+      : [`${warmUp.transactions} before them to warm it up, ${warmUp.failed} failed`]),
     ...noteLines({ text: word, paint }, paper),
     ...untold.flatMap((text) => noteLines({ text, paint: 'red' }, paper)),
     '',

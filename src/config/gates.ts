@@ -148,9 +148,10 @@ function reportScenario(
     return
   }
   const timeoutMs = valueFrom(GATE.timeout, gate.timeout)
-  if (timeoutMs > found.durationMs) return
+  const takesMs = found.warmUpMs + found.durationMs
+  if (timeoutMs > takesMs) return
   const rule =
-    `its scenario goes on for ${found.durationMs / 1000} s: current value is ${timeoutMs / 1000} s. ` +
+    `its scenario goes on for ${takesMs / 1000} s: current value is ${timeoutMs / 1000} s. ` +
     'Set timeout'
   report(pointer, `Cannot pass this gate within its timeout as ${rule}`)
 }

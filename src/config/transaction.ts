@@ -15,6 +15,7 @@ import { readJsonTemplate, readTemplate } from './transaction-template.ts'
 const why = ''
 const RATE = fraction('rate', { min: '0.01', max: '100000', default: '10', why })
 const DURATION = duration('duration', { min: '100ms', max: '10m', default: '10s', why })
+const WARM_UP = duration('warm_up', { min: '0', max: '10m', default: '0', why })
 const TIMEOUT = duration('timeout', { min: '10ms', max: '5m', default: '5s', why })
 const CONNECTIONS = count('connections', { min: '1', max: '4096', default: '256', why })
 const P99 = duration('p99_latency', { min: '1ms', max: '5m', why })
@@ -25,7 +26,9 @@ const METHOD = setting<string>('method', {
   rule: 'GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS',
   read: (text) => (/^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)$/.test(text) ? text : undefined),
 })
-const KEYS = ['steps', 'rate', 'duration', 'timeout', 'connections', 'assertions'] as const
+const KEYS = [
+  ...['steps', 'rate', 'duration', 'warm_up', 'timeout', 'connections', 'assertions'],
+] as const
 const STEP_KEYS = [
   ...['name', 'method', 'path', 'headers', 'body', 'json', 'expect', 'capture'],
 ] as const
@@ -62,6 +65,7 @@ export function loadTransaction(source: {
     steps: readSteps(part.child('steps')),
     rate: part.setting(RATE),
     durationMs: part.setting(DURATION),
+    warmUpMs: part.setting(WARM_UP),
     timeoutMs: part.setting(TIMEOUT),
     connections: part.setting(CONNECTIONS),
     assertions: readAssertions(part.child('assertions')),

@@ -78,6 +78,8 @@ export interface SyntheticReport {
   /** Whole transactions: begun and failed. One that was due and could not be sent has failed. */
   readonly transactions: number
   readonly failed: number
+  /** What was sent before those to warm the version up; it is in no other figure. */
+  readonly warmUp: { readonly transactions: number; readonly failed: number } | null
   readonly requests: number
   readonly errors: number
   /** errors / requests; 1 when no request was made. */

@@ -179,7 +179,8 @@ export class SyntheticHost {
     const worker = this.#thread()
     // The last request may have waited as long as it may then take.
     const timeouts = transaction.steps.length + 1
-    const limitMs = durationMs + transaction.timeoutMs * timeouts + this.#graceMs
+    const { timeoutMs, warmUpMs } = transaction
+    const limitMs = warmUpMs + durationMs + timeoutMs * timeouts + this.#graceMs
     clearTimeout(active.watchdog)
     active.watchdog = setTimeout(() => {
       this.#lose(worker, `a run of scenario ${transaction.name} did not end in its time`, active)

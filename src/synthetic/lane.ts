@@ -23,7 +23,6 @@ const READ_BYTES = 64 * 1024 * 1024
 export interface LanePlan {
   readonly steps: readonly PreparedStep[]
   readonly timeoutMs: number
-  readonly tally: Tally
   /** The run's number, which stands in `checking` while an answer is checked. */
   readonly number: number
   readonly checking: Checking
@@ -50,6 +49,8 @@ export class Lane implements Dispatcher.DispatchHandler {
   readonly #onOpened: () => void
   #isOpening = true
   #step: PreparedStep | null = null
+  /** What its transaction counts into. */
+  #tally: Tally | null = null
   #trace = ''
   #dueMs = 0
   #sentMs = 0
@@ -79,10 +80,11 @@ export class Lane implements Dispatcher.DispatchHandler {
     return nowMs - this.#freeSinceMs < RESTED_MS
   }
 
-  /** Begins a transaction that was due at this time. */
-  begin(dueMs: number, nowMs: number): void {
+  /** Begins a transaction that was due at this time, and counts it in this tally. */
+  begin(tally: Tally, { dueMs, nowMs }: { dueMs: number; nowMs: number }): void {
     const [first] = this.#plan.steps
     if (first === undefined) throw new Error('a transaction without steps')
+    this.#tally = tally
     this.#trace = newTrace()
     this.#captured.clear()
     this.#send(first, { dueMs, sentMs: nowMs })
@@ -94,7 +96,7 @@ export class Lane implements Dispatcher.DispatchHandler {
     this.#sentMs = sentMs
     this.#readBytes = 0
     if (this.#chunks.length > 0) this.#chunks = []
-    const counts = this.#plan.tally.steps[step.index]
+    const counts = this.#count()
     if (counts !== undefined) counts.requests++
     const request = step.request(this.#trace, this.#captured)
     if (typeof request === 'string') this.#fail(`cannot be sent: ${request}`)
@@ -110,7 +112,7 @@ export class Lane implements Dispatcher.DispatchHandler {
   }
 
   #count() {
-    return this.#step === null ? undefined : this.#plan.tally.steps[this.#step.index]
+    return this.#step === null ? undefined : this.#tally?.steps[this.#step.index]
   }
 
   /** Fails the request and gives up the connection. */
@@ -133,9 +135,10 @@ export class Lane implements Dispatcher.DispatchHandler {
   }
 
   #fail(text: string, { isBroken = false, found = NONE }: Failure = {}): void {
-    const { steps, tally } = this.#plan
+    const { steps } = this.#plan
+    const tally = this.#tally
     const counts = this.#count()
-    if (counts === undefined) return
+    if (counts === undefined || tally === null) return
     counts.errors++
     // With one step there is nothing to tell apart.
     const told = steps.length === 1 ? text : `step ${counts.name}: ${text}`
@@ -145,7 +148,7 @@ export class Lane implements Dispatcher.DispatchHandler {
   }
 
   #end(isBroken: boolean): void {
-    this.#plan.tally.transactions++
+    if (this.#tally !== null) this.#tally.transactions++
     this.#step = null
     this.#freeSinceMs = performance.now()
     this.#plan.onFree(this, isBroken)

@@ -13,7 +13,7 @@ const ANSWER = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 
 const TRANSACTION: Transaction = {
   ...{ name: 'rehearsal', rate: RATE, durationMs: DURATION_MS, timeoutMs: 1000, connections: 32 },
-  ...{ assertions: [], secrets: [] },
+  ...{ warmUpMs: 0, assertions: [], secrets: [] },
   steps: [
     {
       ...{ name: 'rehearsal', method: 'GET', path: ['/'], headers: [], body: null, captures: [] },

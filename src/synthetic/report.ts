@@ -57,6 +57,8 @@ function stepReport(step: StepTally): StepReport {
 
 export interface Measured {
   readonly tally: Tally
+  /** Of the warm-up, which counts for nothing. */
+  readonly warmUp: Tally
   readonly startedAt: Date
   /** Until the last answer. */
   readonly elapsedMs: number
@@ -72,7 +74,7 @@ function sum(
 }
 
 export function reportOf({ durationMs, order, run, transaction }: RunOrder, measured: Measured) {
-  const { elapsedMs, lateMs, startedAt, tally } = measured
+  const { elapsedMs, lateMs, startedAt, tally, warmUp } = measured
   const { failed, steps, transactions } = tally
   const [requests, errors] = [sum(steps, 'requests'), sum(steps, 'errors')]
   const all = tally.latency()
@@ -96,6 +98,10 @@ export function reportOf({ durationMs, order, run, transaction }: RunOrder, meas
     startedAt: startedAt.toISOString(),
     durationMs: Math.round(elapsedMs),
     ...{ transactions, failed, requests, errors, errorRate, throughput, latency },
+    warmUp:
+      transaction.warmUpMs === 0
+        ? null
+        : { transactions: warmUp.transactions, failed: warmUp.failed },
     spectrum: spectrumOf(all),
     steps: steps.map(stepReport),
     assertions,

@@ -2,8 +2,9 @@
 // each latency counts from then. So a stall of a second counts for all that were due in it, and not
 // only for those that happened to be under way (no coordinated omission).
 //
-// Targets take turns: transaction k goes to target k mod n. The k-th is due at k / rate, so what
-// waits needs no memory: it is the numbers from `next` to the one that is due now. What waits
+// Targets take turns: transaction k goes to target k mod n. When the k-th is due is a function of k
+// (core/transaction/schedule.ts), so what waits needs no memory: it is the numbers from `next` to
+// the one that is due now. What waits
 // longer than the time limit has failed, without having been sent. Connections are opened as they
 // are needed, up to the scenario's bound, a few at a time: each costs as much as several requests,
 // and hundreds at once, after a moment in which this machine stood still, would make it longer.
@@ -14,6 +15,7 @@ import { PreparedStep } from './prepared-step.ts'
 import { reportOf } from './report.ts'
 import { Tally } from './tally.ts'
 import type { SyntheticReport } from '../core/synthetic.ts'
+import { Schedule } from '../core/transaction/schedule.ts'
 
 /** Timers of Node are no finer. What became due since the last turn is sent in one. */
 const TURN_MS = 1
@@ -38,32 +40,34 @@ export class Run {
   readonly #order: RunOrder
   readonly #queues: readonly Queue[]
   readonly #plan: LanePlan
+  readonly #schedule: Schedule
   readonly #tally: Tally
-  readonly #total: number
+  readonly #warmUp: Tally
   readonly #startedAt = new Date()
   readonly #startMs = performance.now()
+  /** When the first transaction that counts is due. */
+  readonly #countsFromMs: number
   readonly #done = Promise.withResolvers<SyntheticReport | null>()
   #turn: NodeJS.Timeout | undefined
   #lookedMs = 0
   #turnedMs = 0
-  /** The longest time for which this thread itself did not come to send. */
+  /** The longest time for which this thread itself did not come to send what counts. */
   #lateMs = 0
   #isEnded = false
 
   constructor(order: RunOrder, checking: Checking) {
     const { durationMs, number, rate, run, transaction } = order
-    const { connections, secrets, steps, timeoutMs } = transaction
+    const { connections, secrets, steps, timeoutMs, warmUpMs } = transaction
     const { targets } = order.order
     this.#order = order
-    this.#total = Math.max(1, Math.ceil((rate * durationMs) / 1000))
-    this.#tally = new Tally(
-      steps.map(({ name }) => name),
-      secrets,
-    )
+    this.#schedule = new Schedule({ durationMs, rate, warmUpMs })
+    this.#countsFromMs = this.#startMs + warmUpMs
+    const names = steps.map(({ name }) => name)
+    this.#tally = new Tally(names, secrets)
+    this.#warmUp = new Tally(names, secrets)
     this.#plan = {
       steps: steps.map((step, index) => new PreparedStep(step, { index, run })),
-      ...{ timeoutMs, tally: this.#tally },
-      ...{ durationMs, number, checking },
+      ...{ timeoutMs, durationMs, number, checking },
       onFree: (lane, isBroken) => this.#onFree(lane, isBroken),
     }
     const most = Math.max(1, Math.floor(connections / targets.length))
@@ -85,13 +89,15 @@ export class Run {
   }
 
   #dueMs(number: number): number {
-    return this.#startMs + (number * 1000) / this.#order.rate
+    return this.#startMs + this.#schedule.dueMs(number)
   }
 
   #takeTurn(): void {
     if (this.#isEnded) return
     const nowMs = performance.now()
-    this.#lateMs = Math.max(this.#lateMs, nowMs - this.#turnedMs)
+    if (nowMs >= this.#countsFromMs) {
+      this.#lateMs = Math.max(this.#lateMs, nowMs - this.#turnedMs)
+    }
     this.#turnedMs = nowMs
     for (const queue of this.#queues) this.#sendDue(queue, nowMs)
     if (nowMs - this.#lookedMs >= LOOK_MS) this.#lookForLate(nowMs)
@@ -106,22 +112,23 @@ export class Run {
   }
 
   #nextDueMs(queue: Queue): number {
-    return queue.next < this.#total ? this.#dueMs(queue.next) : Number.POSITIVE_INFINITY
+    return queue.next < this.#schedule.total ? this.#dueMs(queue.next) : Number.POSITIVE_INFINITY
   }
 
   #sendDue(queue: Queue, nowMs: number): void {
     const step = this.#queues.length
-    while (queue.next < this.#total && this.#dueMs(queue.next) <= nowMs) {
+    while (this.#nextDueMs(queue) <= nowMs) {
       const dueMs = this.#dueMs(queue.next)
+      const tally = this.#schedule.isWarmUp(queue.next) ? this.#warmUp : this.#tally
       if (nowMs - dueMs >= this.#plan.timeoutMs) {
         queue.next += step
-        this.#countUnsent(queue, nowMs - dueMs)
+        this.#countUnsent(tally, queue, nowMs - dueMs)
         continue
       }
       const lane = this.#laneOf(queue, nowMs)
       if (lane === null) return
       queue.next += step
-      lane.begin(dueMs, nowMs)
+      lane.begin(tally, { dueMs, nowMs })
     }
   }
 
@@ -143,10 +150,10 @@ export class Run {
     return lane
   }
 
-  #countUnsent({ most, opening, target }: Queue, waitedMs: number): void {
-    const [first] = this.#tally.steps
-    this.#tally.transactions++
-    this.#tally.failed++
+  #countUnsent(tally: Tally, { most, opening, target }: Queue, waitedMs: number): void {
+    const [first] = tally.steps
+    tally.transactions++
+    tally.failed++
     if (first !== undefined) {
       first.requests++
       first.errors++
@@ -157,7 +164,7 @@ export class Run {
       opening < OPENING_MOST
         ? `all ${most} connections were busy`
         : `${opening} connections were still being opened`
-    this.#tally.fail(`was due and could not be sent to ${target} ${limit}: ${why}`)
+    tally.fail(`was due and could not be sent to ${target} ${limit}: ${why}`)
   }
 
   #onFree(lane: Lane, isBroken: boolean): void {
@@ -166,22 +173,26 @@ export class Run {
     if (isBroken) queue.lanes.delete(lane)
     else {
       queue.free.push(lane)
-      if (this.#dueMs(queue.next) <= this.#turnedMs) this.#sendDue(queue, performance.now())
+      if (this.#nextDueMs(queue) <= this.#turnedMs) this.#sendDue(queue, performance.now())
     }
-    if (this.#tally.transactions >= this.#total) this.#finish()
+    if (this.#hasAllEnded) this.#finish()
+  }
+
+  get #hasAllEnded(): boolean {
+    return this.#warmUp.transactions + this.#tally.transactions >= this.#schedule.total
   }
 
   #lookForLate(nowMs: number): void {
     this.#lookedMs = nowMs
     for (const { lanes } of this.#queues) for (const lane of lanes) lane.giveUpIfLate(nowMs)
-    if (this.#tally.transactions >= this.#total) this.#finish()
+    if (this.#hasAllEnded) this.#finish()
   }
 
   #finish(): void {
     if (this.#isEnded) return
     const elapsedMs = performance.now() - this.#startMs
     const facts = { startedAt: this.#startedAt, elapsedMs, lateMs: this.#lateMs }
-    this.#end(reportOf(this.#order, { tally: this.#tally, ...facts }))
+    this.#end(reportOf(this.#order, { tally: this.#tally, warmUp: this.#warmUp, ...facts }))
   }
 
   #end(report: SyntheticReport | null): void {

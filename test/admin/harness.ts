@@ -185,6 +185,7 @@ export function reportView(change: Partial<SyntheticReport> = {}): SyntheticRepo
   return {
     ...{ run: 'r-1', startedAt: '2026-01-01T00:00:00.000Z', durationMs: 10_012, ...of },
     ...{ transactions: 100, failed: 0, requests: 200, errors: 0, errorRate: 0, throughput: 20 },
+    warmUp: null,
     latency,
     spectrum: [
       { ms: 3.25, count: 100 },

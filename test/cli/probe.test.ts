@@ -65,6 +65,18 @@ await t.test('a version that is not healthy is exit 1, and the reasons stand fir
   t.match(JSON.parse(json?.stdout ?? ''), { result: { healthy: false, failures: [said, failed] } })
 })
 
+await t.test('what was sent to warm a version up is told apart', async (t) => {
+  admin.answer = (command) => {
+    if (command.do !== 'synthetic') return obliging(command)
+    const report = reportView({ warmUp: { transactions: 50, failed: 3 } })
+    return { ok: true, answer: 'synthetic', report }
+  }
+  const { code, stdout } = await cli('probe v2 --scenario home', { env })
+  admin.answer = obliging
+  t.equal(code, 0)
+  t.match(stdout, '0 failed\n50 before them to warm it up, 3 failed\n  healthy\n')
+})
+
 await t.test('the words of the line become the order', async (t) => {
   admin.asked.length = 0
   const asserts = '--assert p99_latency=50ms --assert error_rate=0.1% --assert throughput=10000'

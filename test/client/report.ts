@@ -15,6 +15,7 @@ export const REPORT: SyntheticReport = {
   durationMs: 2000,
   transactions: 200,
   failed: 1,
+  warmUp: null,
   requests: 400,
   errors: 1,
   errorRate: 0.0025,

@@ -42,6 +42,7 @@ await t.test('the shipped example is whole', async (t) => {
   const { transaction } = loaded
   t.match(transaction, {
     ...{ name: 'critical_path', rate: 20, durationMs: 10_000, timeoutMs: 5000, connections: 64 },
+    warmUpMs: 2000,
     assertions: [
       { metric: 'p99_latency', threshold: 250 },
       { metric: 'error_rate', threshold: 0.001 },

@@ -1,7 +1,7 @@
 // When requests are sent, and what counts: what was due, whatever the target does.
 
 import t from 'tap'
-import { ok, TestTarget } from './target.ts'
+import { answer, ok, TestTarget } from './target.ts'
 import { startLab } from './lab.ts'
 
 await t.test('a stall counts for all that were due in it', async (t) => {
@@ -63,6 +63,29 @@ await t.test('a throughput that is asked for raises the rate until it can be pro
   // Whether it holds depends on the machine; what is said of it must not.
   const [held] = report.assertions
   t.match(held, { metric: 'throughput', bound: 400, passed: report.throughput >= 400 })
+})
+
+await t.test('a cold version is warmed up at a growing rate, and only then counted', async (t) => {
+  const COLD = 150
+  const target = await TestTarget.start((seen, socket) => {
+    // Cold, it fails slowly: neither may be seen in what counts.
+    if (target.seen.length > COLD) ok(seen, socket)
+    else setTimeout(() => socket.write(answer(500)), 300)
+  })
+  t.teardown(() => target.stop())
+  const home = 'rate: 200\nduration: 500ms\nwarm_up: 2s\nsteps: [{ path: / }]'
+  const lab = startLab(t, { home })
+  const startMs = performance.now()
+  const report = await lab.report('home', [target.url])
+  const warmUp = { transactions: 200, failed: COLD }
+  t.match(report, { warmUp, transactions: 100, failed: 0, requests: 100, errors: 0 })
+  t.same(report.failures, [])
+  t.match(report.result, { healthy: true })
+  t.ok(report.throughput > 0 && report.throughput <= 200, `${report.throughput} a second`)
+  // A late machine sends late, never early.
+  const cameMs = target.seen.map(({ atMs }) => atMs - startMs)
+  t.ok((cameMs[50] ?? 0) >= 1000, 'a quarter of them takes half the time')
+  t.ok((cameMs[200] ?? 0) >= 2000)
 })
 
 await t.test('a connection that has rested is not used again', async (t) => {

@@ -82,6 +82,10 @@ export interface Transaction {
   readonly rate: number
   /** How long transactions become due. */
   readonly durationMs: number
+  /**
+   * So long before that the rate grows up to its full, and what is sent does not count; 0: none.
+   */
+  readonly warmUpMs: number
   /** What waited so long to be sent, or so long for its answer, has failed. */
   readonly timeoutMs: number
   /** Open connections to all targets together, at most. */
