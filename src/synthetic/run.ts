@@ -6,8 +6,9 @@
 // (core/transaction/schedule.ts), so what waits needs no memory: it is the numbers from `next` to
 // the one that is due now. What waits
 // longer than the time limit has failed, without having been sent. Connections are opened as they
-// are needed, up to the scenario's bound, a few at a time: each costs as much as several requests,
-// and hundreds at once, after a moment in which this machine stood still, would make it longer.
+// are needed, up to the scenario's bound, a few at a time: each costs as much as several requests.
+// While this thread comes late itself, only one at a time: what waits then says nothing of the
+// target, and the connections at hand carry it off sooner than new ones would.
 
 import type { Checking, RunOrder } from './messages.ts'
 import { Lane, type LanePlan } from './lane.ts'
@@ -22,6 +23,9 @@ const TURN_MS = 1
 const LOOK_MS = 20
 /** So many connections to a target are opened at the same time. */
 const OPENING_MOST = 16
+/** This thread was late when a turn came so long after it was due, and for so long after that. */
+const LATE_MS = 5
+const AFTER_LATE_MS = 100
 
 /** One target, with the transactions that are its turn. */
 interface Queue {
@@ -51,6 +55,10 @@ export class Run {
   #turn: NodeJS.Timeout | undefined
   #lookedMs = 0
   #turnedMs = 0
+  /** When the next turn is due. */
+  #turnDueMs = 0
+  /** When this thread last came late. */
+  #lateAtMs = Number.NEGATIVE_INFINITY
   /** The longest time for which this thread itself did not come to send what counts. */
   #lateMs = 0
   #isEnded = false
@@ -75,6 +83,7 @@ export class Run {
       return { target, lanes: new Set(), free: [], most, opening: 0, next: index }
     })
     this.#turnedMs = this.#startMs
+    this.#turnDueMs = this.#startMs
     this.#takeTurn()
   }
 
@@ -99,10 +108,13 @@ export class Run {
       this.#lateMs = Math.max(this.#lateMs, nowMs - this.#turnedMs)
     }
     this.#turnedMs = nowMs
+    if (nowMs - this.#turnDueMs >= LATE_MS) this.#lateAtMs = nowMs
     for (const queue of this.#queues) this.#sendDue(queue, nowMs)
     if (nowMs - this.#lookedMs >= LOOK_MS) this.#lookForLate(nowMs)
     if (this.#isEnded) return
-    this.#turn = setTimeout(() => this.#takeTurn(), this.#restMs(nowMs))
+    const restMs = this.#restMs(nowMs)
+    this.#turnDueMs = nowMs + restMs
+    this.#turn = setTimeout(() => this.#takeTurn(), restMs)
   }
 
   /** Until something is due; at most until the next look for what is late. */
@@ -141,7 +153,7 @@ export class Run {
       queue.lanes.delete(lane)
       lane.destroy()
     }
-    if (queue.lanes.size >= queue.most || queue.opening >= OPENING_MOST) return null
+    if (queue.lanes.size >= queue.most || queue.opening >= this.#openingMost(nowMs)) return null
     queue.opening++
     const lane = new Lane(queue.target, this.#plan, () => {
       queue.opening-- // what waits for it is sent with the next turn
@@ -150,7 +162,11 @@ export class Run {
     return lane
   }
 
-  #countUnsent(tally: Tally, { most, opening, target }: Queue, waitedMs: number): void {
+  #openingMost(nowMs: number): number {
+    return nowMs - this.#lateAtMs < AFTER_LATE_MS ? 1 : OPENING_MOST
+  }
+
+  #countUnsent(tally: Tally, { lanes, most, opening, target }: Queue, waitedMs: number): void {
     const [first] = tally.steps
     tally.transactions++
     tally.failed++
@@ -160,10 +176,10 @@ export class Run {
       first.record(waitedMs)
     }
     const limit = `within ${this.#plan.timeoutMs} ms`
-    const why =
-      opening < OPENING_MOST
-        ? `all ${most} connections were busy`
-        : `${opening} connections were still being opened`
+    const areAll = opening === 0 || lanes.size >= most
+    const why = areAll
+      ? `all ${lanes.size} connections were busy`
+      : `connections were still being opened, ${opening} at a time`
     tally.fail(`was due and could not be sent to ${target} ${limit}: ${why}`)
   }
 
