@@ -71,13 +71,18 @@ export function currentAssignment(board: Board, service: number): Assignment | n
   }
 }
 
+/** Whether the service's row in force sends requests to this slot. */
+export function sendsTo(board: Board, service: number, slot: number): boolean {
+  const row = currentAssignment(board, service)
+  if (row === null) return false
+  if (row.stableSlot === slot && row.weight < FULL_WEIGHT) return true
+  return row.candidateSlot === slot && row.weight > 0
+}
+
 /** Whether the row in force of any service sends requests to this slot. */
 export function serves(board: Board, slot: number): boolean {
   for (let service = 0; service < board.layout.services; service++) {
-    const row = currentAssignment(board, service)
-    if (row === null) continue
-    if (row.stableSlot === slot && row.weight < FULL_WEIGHT) return true
-    if (row.candidateSlot === slot && row.weight > 0) return true
+    if (sendsTo(board, service, slot)) return true
   }
   return false
 }

@@ -87,7 +87,8 @@ export const SERVICE = {
   rescue: flag('rescue', {
     default: 'on',
     why:
-      'Whether a request that failed on the candidate and can be replayed is answered ' +
+      'Whether a request that failed on the candidate, or is slow there when its weight has gone ' +
+      'to 0, and that can be replayed is answered ' +
       'by stable.',
   }),
   versionOverride: orNone(

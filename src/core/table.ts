@@ -69,7 +69,9 @@ export interface TableService {
   readonly salt: string
   /** The request header that names a version to be served, or null when that is not allowed. */
   readonly versionOverride: string | null
-  /** Whether a request that failed on the candidate is repeated on stable. */
+  /**
+   * Whether a request that failed on the candidate, or hangs there when it is out, goes to stable.
+   */
   readonly rescue: boolean
   readonly rescueBudget: RescueBudget
   readonly replay: Replay

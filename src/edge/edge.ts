@@ -229,8 +229,10 @@ export class Edge {
   }
 
   #lookAtWaiting(now: number): void {
-    for (let exchange = this.#oldest; exchange !== null; exchange = exchange.newer) {
+    for (let exchange = this.#oldest; exchange !== null; ) {
+      const { newer } = exchange // it may leave this list
       exchange.lookAt(now)
+      exchange = newer
     }
   }
 

@@ -7,7 +7,7 @@
 // after its draw. Both are questions of when and how often, and answered here; what an error is
 // says core/outcome.ts, besides the service's own rules.
 
-import { assignmentNumber } from '../board/assignment.ts'
+import { assignmentNumber, sendsTo } from '../board/assignment.ts'
 import { wakeControl } from '../board/board.ts'
 import { type BucketEvent, markBucket } from '../board/buckets.ts'
 import { TALLY } from '../board/layout.ts'
@@ -85,9 +85,13 @@ export class Judgement {
     this.edge.awaitHead(this)
   }
 
-  /** It still waits for a head: a hanging request counts when it passes a limit, not at its end. */
+  /**
+   * It still waits for a head: a hanging request counts when it passes a limit, not at its end. On
+   * a version that is out it is not waited for longer than that (evacuation).
+   */
   lookAt(nowMs: number): void {
     if (!this.isEvidence) return
+    if (this.#overdue && this.#isOut && this.rescue()) return
     const waitedMs = nowMs - this.sentAtMs
     // First that it may still fail, then that it is slow, which wakes control at once.
     if (!this.#overdue) this.#noteOverdue(waitedMs * 1000, nowMs)
@@ -96,6 +100,18 @@ export class Judgement {
     if (waitedMs <= limitMs || this.outcome !== '') return
     this.judge('timeout')
     this.noteUserError() // whatever comes now, the user has waited for too long
+  }
+
+  /** Sends the request to stable instead; false when that is not possible or not allowed. */
+  protected rescue(): boolean {
+    return false
+  }
+
+  /** Whether its version, a candidate when it was drawn, has lost all traffic since. */
+  get #isOut(): boolean {
+    const { edge, service, slot } = this
+    if (this.arm !== 'candidate' || service === null || !this.#isEarlier) return false
+    return !sendsTo(edge.board, service.index, slot)
   }
 
   /** Slow and still without an answer: it may yet fail, which control asks for at times. */

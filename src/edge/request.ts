@@ -203,7 +203,7 @@ export class Exchange extends Relay {
     // Stable's own 4xx, in the candidate's place, is no failure of the candidate.
     if (this.isError(this.#outcome) && (!good || this.#rescueSlot < 0)) {
       this.judge(this.#outcome, head.status)
-      if (!good && this.#rescue()) return
+      if (!good && this.rescue()) return
       this.noteUserError()
     }
     this.beginAnswer(head)
@@ -255,7 +255,7 @@ export class Exchange extends Relay {
       this.noteUserError()
       return this.#breakOff(fault)
     }
-    if (this.#rescue() || this.#askAnother(fault)) return
+    if (this.rescue() || this.#askAnother(fault)) return
     this.noteUserError()
     this.#answer(fault)
   }
@@ -282,7 +282,7 @@ export class Exchange extends Relay {
   // --- rescue --------------------------------------------------------------------------------
 
   /** Sends the request to stable instead; false when that is not possible or not allowed. */
-  #rescue(): boolean {
+  protected override rescue(): boolean {
     return this.#mayRepeat && this.upgrade === '' && this.#moveToStable()
   }
 
@@ -300,6 +300,7 @@ export class Exchange extends Relay {
       releaseClaim(board, thread, stable.slot)
       return false
     }
+    this.judge('unjudged') // unless it has failed: nobody waited for what it would have been
     this.#dropUpstream()
     this.#release()
     this.#claimed = stable

@@ -106,14 +106,19 @@ export class Lab {
 
   /** Gives both versions a latency limit, and waits until the threads know it. */
   async limitLatency(limitUs: number): Promise<void> {
+    for (const slot of [STABLE, CANDIDATE]) setLatencyLimitUs(this.edge.board, slot, limitUs)
+    await this.ticked()
+  }
+
+  /** Waits until each thread has had a whole tick. */
+  async ticked(): Promise<void> {
     const { board } = this.edge
-    for (const slot of [STABLE, CANDIDATE]) setLatencyLimitUs(board, slot, limitUs)
     const threads = Array.from({ length: board.layout.threads }, (_, thread) => thread)
     const before = threads.map((thread) => heartbeat(board, thread))
     // The first tick from now on may have begun before.
-    const isKnown = (thread: number): boolean =>
+    const hasTicked = (thread: number): boolean =>
       heartbeat(board, thread) - (before[thread] ?? 0) >= 2
-    await eventually(() => threads.every(isKnown))
+    await eventually(() => threads.every(hasTicked))
   }
 
   /** An origin that is closed at the end of the file. */
@@ -140,6 +145,11 @@ export class Lab {
   /** Waits until nothing is claimed or in flight, then says what was counted since `serve`. */
   async counts(): Promise<BothCounts> {
     await settled(this.edge)
+    return this.counted()
+  }
+
+  /** What was counted since `serve`, while requests may be under way. */
+  counted(): BothCounts {
     const now = this.#read()
     return {
       stable: difference(now.stable, this.#before.stable),

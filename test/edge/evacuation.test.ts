@@ -1,0 +1,157 @@
+// A version that is out: its requests that hang are not waited for until their time limit, which is
+// a minute by default. Those that may be sent again go to stable once they are slow; the others,
+// and those that are not slow, stay where they are.
+
+import type { Socket } from 'node:net'
+import t from 'tap'
+import { publishAssignment } from '../../src/board/assignment.ts'
+import { answering, CANDIDATE, eventually } from './harness.ts'
+import { startLab } from './lab.ts'
+import { get, post } from './wire.ts'
+
+const lab = await startLab()
+t.teardown(() => lab.close())
+
+const FULL = 10_000
+const LIMIT_US = 100_000
+const LATE = 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate'
+
+/** Stable that answers, and a candidate that does not until it is told to. */
+async function versions() {
+  const sockets: Socket[] = []
+  const stable = await lab.origin(answering('fine'))
+  const candidate = await lab.origin((socket) => sockets.push(socket))
+  return { stable, candidate, sockets }
+}
+
+await t.test('a GET that hangs on a version that is out is answered by stable', async (t) => {
+  const { candidate, stable } = await versions()
+  await lab.serve({ stable: [stable.port], candidate: [candidate.port], weight: FULL })
+  await lab.limitLatency(LIMIT_US)
+  const clients = await Promise.all(Array.from({ length: 10 }, () => lab.client()))
+  for (const client of clients) client.send(get())
+  await eventually(() => candidate.requests.length === 10)
+  t.equal(stable.requests.length, 0)
+  lab.weight(0)
+  const answers = await Promise.all(clients.map((client) => client.answer()))
+  t.same([...new Set(answers.map(({ body, status }) => `${status} ${body}`))], ['200 fine'])
+  t.equal(stable.requests.length, 10, 'each was sent to stable once')
+  await eventually(() => candidate.connections.size === 0)
+  const { candidate: counts, stable: others } = await lab.counts()
+  t.same(others, {}, 'which is no evidence for stable')
+  t.match(counts, { unjudged: 10, rescued: 10 }, 'nor, besides being slow, against the candidate')
+  const { earlierBad = 0, evidenceBad = 0, userErrors = 0 } = counts
+  t.same([evidenceBad, earlierBad, userErrors], [0, 0, 0])
+})
+
+await t.test('also where latency is not judged yet: a second is slow', async (t) => {
+  const { candidate, stable } = await versions()
+  await lab.serve({ stable: [stable.port], candidate: [candidate.port], weight: FULL })
+  const client = await lab.client()
+  client.send(get())
+  await eventually(() => candidate.requests.length === 1)
+  const outMs = performance.now()
+  lab.weight(0)
+  t.equal((await client.answer()).body, 'fine')
+  const waitedMs = performance.now() - outMs
+  t.ok(waitedMs > 900, `it was given its time, ${waitedMs} ms`)
+})
+
+await t.test('while a version has any traffic its requests stay there', async (t) => {
+  const { candidate, sockets, stable } = await versions()
+  await lab.serve({ stable: [stable.port], candidate: [candidate.port], weight: FULL })
+  await lab.limitLatency(LIMIT_US)
+  const client = await lab.client()
+  client.send(get())
+  await eventually(() => candidate.requests.length === 1)
+  lab.weight(1)
+  // It is known to be slow, and the thread has looked at it since.
+  await eventually(() => lab.counted().candidate.earlierExceeded === 1)
+  await lab.ticked()
+  for (const socket of sockets) socket.write(LATE)
+  t.equal((await client.answer()).body, 'late')
+  t.equal(stable.requests.length, 0)
+  t.match((await lab.counts()).candidate, { ok: 1 })
+})
+
+await t.test('so they do when it was promoted', async (t) => {
+  const { candidate, sockets, stable } = await versions()
+  await lab.serve({ stable: [stable.port], candidate: [candidate.port], weight: FULL })
+  await lab.limitLatency(LIMIT_US)
+  const client = await lab.client()
+  client.send(get())
+  await eventually(() => candidate.requests.length === 1)
+  publishAssignment(lab.edge.board, 0, { stableSlot: CANDIDATE, candidateSlot: -1, weight: 0 })
+  await eventually(() => lab.counted().candidate.earlierExceeded === 1)
+  await lab.ticked()
+  for (const socket of sockets) socket.write(LATE)
+  t.equal((await client.answer()).body, 'late')
+  t.equal(candidate.requests.length, 1)
+})
+
+await t.test('what must not be sent twice waits on, and may still be answered', async (t) => {
+  const { candidate, sockets, stable } = await versions()
+  await lab.serve({ stable: [stable.port], candidate: [candidate.port], weight: FULL })
+  await lab.limitLatency(LIMIT_US)
+  const client = await lab.client()
+  client.send(post('order'))
+  await eventually(() => candidate.requests.length === 1)
+  lab.weight(0)
+  await eventually(() => lab.counted().candidate.earlierExceeded === 1)
+  await lab.ticked()
+  for (const socket of sockets) socket.write(LATE)
+  t.equal((await client.answer()).body, 'late')
+  t.equal(stable.requests.length, 0)
+  t.match((await lab.counts()).candidate, { ok: 1 })
+})
+
+await t.test('nor does anything move where rescues are off', async (t) => {
+  const { candidate, sockets, stable } = await versions()
+  const service = { rescue: false }
+  await lab.serve({ stable: [stable.port], candidate: [candidate.port], weight: FULL, service })
+  await lab.limitLatency(LIMIT_US)
+  const client = await lab.client()
+  client.send(get())
+  await eventually(() => candidate.requests.length === 1)
+  lab.weight(0)
+  await eventually(() => lab.counted().candidate.earlierExceeded === 1)
+  await lab.ticked()
+  for (const socket of sockets) socket.write(LATE)
+  t.equal((await client.answer()).body, 'late')
+})
+
+await t.test('stable is asked by few at a time, and by all in the end', async (t) => {
+  const waiting: Socket[] = []
+  const stable = await lab.origin((socket) => waiting.push(socket))
+  const { candidate } = await versions()
+  const service = { rescueBudget: { share: 0, atLeast: 3 } }
+  await lab.serve({ stable: [stable.port], candidate: [candidate.port], weight: FULL, service })
+  await lab.limitLatency(LIMIT_US)
+  const clients = await Promise.all(Array.from({ length: 8 }, () => lab.client()))
+  for (const client of clients) client.send(get())
+  await eventually(() => candidate.requests.length === 8)
+  lab.weight(0)
+  for (const served of [3, 6, 8]) {
+    await eventually(() => stable.requests.length === served)
+    await lab.ticked()
+    t.equal(stable.requests.length, served)
+    for (const socket of waiting.splice(0)) answering('fine')(socket, '', 0)
+  }
+  const answers = await Promise.all(clients.map((client) => client.answer()))
+  t.ok(answers.every(({ body }) => body === 'fine'))
+  t.match((await lab.counts()).candidate, { unjudged: 8, rescued: 8 })
+})
+
+await t.test('stable’s own requests stay with it', async (t) => {
+  const { candidate: fine, sockets, stable: other } = await versions()
+  await lab.serve({ stable: [fine.port], candidate: [other.port], weight: 0 })
+  await lab.limitLatency(LIMIT_US)
+  const client = await lab.client()
+  client.send(get())
+  await eventually(() => fine.requests.length === 1)
+  lab.weight(FULL)
+  await eventually(() => lab.counted().stable.earlierExceeded === 1)
+  await lab.ticked()
+  for (const socket of sockets) socket.write(LATE)
+  t.equal((await client.answer()).body, 'late', 'who is drained is not thought to be broken')
+})
