@@ -47,7 +47,7 @@ export const NODE = {
   logLevel: word('log_level', {
     words: ['trace', 'debug', 'info', 'warn', 'error', 'silent'],
     default: 'info',
-    why: 'How much is logged; the log is JSON lines on standard output.',
+    why: 'How much is logged, as JSON lines on standard output: decisions at info, rollbacks at warn.',
   }),
   readinessPath: orNone(
     setting('readiness', {

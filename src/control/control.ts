@@ -395,6 +395,6 @@ export class Control {
   #onPaged({ evidence, isTrouble, service, text }: PagerNote): void {
     const epoch = this.#keepers.get(service)?.document.state.epoch ?? null
     void this.#journal.append({ kind: 'page', service, epoch, text, by: 'node', evidence })
-    if (isTrouble) this.#log.error({ service }, text)
+    this.#log[isTrouble ? 'error' : 'info']({ service, kind: 'page' }, text)
   }
 }

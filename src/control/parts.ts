@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto'
 import type { FleetConfig } from '../config/config.ts'
 import { Clock } from './clock.ts'
+import { logEntry } from './entry-log.ts'
 import type { Shared } from './fleet/shared.ts'
 import type { FleetPort } from './fleet-port.ts'
 import { JournalFile } from './journal-file.ts'
@@ -42,6 +43,7 @@ export async function openParts(
   const directory = options.config.stateDir
   const ledger = await StateDirectory.open({ directory, wall })
   const { journal, torn } = await JournalFile.open({ directory, wall })
+  journal.onEntry((entry) => logEntry(log, entry))
   const clock = new Clock({ monotonic, wall })
   const fleetKey = options.config.fleet === null ? null : keyOf(options.config.fleet)
   const opened = await Pager.open({ directory, wall, random, onNote: onPaged, fleet: fleetKey })

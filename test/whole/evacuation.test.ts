@@ -1,5 +1,5 @@
 // A candidate that stops answering: once it is out, what may be sent again is answered by stable,
-// long before the time limit of an answer, and everybody can see that it was.
+// long before the time limit of an answer.
 
 import t from 'tap'
 import { endAll } from '../../bench/lab/children.ts'
@@ -19,10 +19,10 @@ await t.test('requests that hang on a version that is aborted move to stable', a
     port: vertex.port,
     ...{ rate: 20, connections: 64, requests: 40, timeoutMs: 120_000 },
   })
-  const waiting = await until(
+  await until(
     async () => {
       const { hung, requests } = await candidate.counts()
-      return hung >= 10 && requests === hung ? hung : null
+      return hung >= 10 && requests === hung ? true : null
     },
     { what: 'ten customers wait', withinMs: 60_000 },
   )
@@ -31,7 +31,5 @@ await t.test('requests that hang on a version that is aborted move to stable', a
   const { byVersion, failed, requests } = summarise(result)
   t.same({ failed, requests, byVersion }, { failed: 0, requests: 40, byVersion: { v1: 40 } })
   t.ok(result.endedMs - result.startedMs < 100_000, 'nobody waited for five minutes')
-  const { stats } = (await vertex.service()).candidate ?? {}
-  t.ok((stats?.rescued ?? waiting) >= waiting, 'each is counted as rescued')
   await pair.end()
 })
