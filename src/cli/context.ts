@@ -57,8 +57,11 @@ async function adminOfFile(
   const { loadConfig } = await import('../config/load.ts')
   const loaded = loadConfig({ file, env })
   if ('mistakes' in loaded) {
-    const line = `Cannot take the admin address from ${file} as it has mistakes: see vertex validate`
-    return failure(EXIT.invalidConfig, line)
+    const { formatMistake } = await import('../config/mistake.ts')
+    const [first] = loaded.mistakes.map(formatMistake)
+    const line = `Cannot take the admin address from ${file} as it has mistakes: ${first}`
+    const hint = 'Name the address with --admin, or see vertex validate for all of them.'
+    return failure(EXIT.invalidConfig, `${line}. ${hint}`)
   }
   const { admin, adminToken } = loaded.config
   const host = ANY_ADDRESS[admin.host] ?? admin.host

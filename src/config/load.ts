@@ -56,7 +56,7 @@ interface Context {
  */
 export function loadConfig(source: { readonly file: string; readonly env: Environment }): Loaded {
   const { file, env } = source
-  const read = readText(file)
+  const read = readText(resolve(file)) // so that what the system says names the whole path
   if ('failed' in read) {
     const message = `Cannot read the config file as the system refuses: ${read.failed}`
     return { mistakes: [{ file, line: 1, column: 1, message }] }
@@ -130,7 +130,8 @@ function resolveNode(document: NodeDocument, context: Context): Config {
   if (adminToken === null && !keys.includes('admin_token') && !isLoopback(node.admin.host)) {
     const current = `current value is ${quote(document.admin)}`
     const rule = `other machines can reach it and there is no admin token: ${current}`
-    report('/admin', `Cannot serve the admin API there as ${rule}`)
+    const remedy = 'Set admin_token or VERTEX_ADMIN_TOKEN'
+    report('/admin', `Cannot serve the admin API there as ${rule}. ${remedy}`)
   }
   const { listen, admin } = node
   const before = context.mistakes.length

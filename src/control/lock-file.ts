@@ -13,14 +13,23 @@ interface Holder {
 
 const heldHere = new Set<string>()
 
-/** Field 22 of /proc/PID/stat. The command's name may hold spaces, so we count from its end. */
-function startOf(pid: number): string | null {
+/** The fields of /proc/PID/stat from the third on: the command's name before may hold spaces. */
+function statOf(pid: number): readonly string[] {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? null
+    return text.slice(text.lastIndexOf(')') + 2).split(' ')
   } catch {
-    return null // no such process, or a system without /proc
+    return [] // no such process, or a system without /proc
   }
+}
+
+function startOf(pid: number): string | null {
+  return statOf(pid)[19] ?? null
+}
+
+/** Whether it has ended, and only its parent has not asked yet how: it holds nothing any more. */
+function isZombie(pid: number): boolean {
+  return statOf(pid)[0] === 'Z'
 }
 
 function isAlive(holder: Holder): boolean {
@@ -30,6 +39,7 @@ function isAlive(holder: Holder): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
+  if (isZombie(holder.pid)) return false
   const started = startOf(holder.pid)
   return holder.started === null || started === null || started === holder.started
 }

@@ -125,16 +125,18 @@ export class Supervisor {
    */
   async listen(address: Address): Promise<number> {
     let port = address.port
-    if (await isTaken(address)) {
-      this.#onShared(
-        `Another process listens on ${address.host}:${port} too: the system shares connections ` +
-          'between them. Stop one, unless this is a handover',
-      )
-    }
+    const isShared = await isTaken(address)
     const reusePort = this.#threads.length > 1 || process.platform === 'linux'
     for (const thread of this.#threads) {
       const bound = { host: address.host, port }
       port = await this.#listenOn(thread, { do: 'listen', address: bound, reusePort })
+    }
+    // Only now is it known that the other one shares the port, and does not just have it.
+    if (isShared) {
+      this.#onShared(
+        `Another process listens on ${address.host}:${port} too: the system shares connections ` +
+          'between them. Stop one, unless this is a handover',
+      )
     }
     this.#listen = { host: address.host, port }
     return port

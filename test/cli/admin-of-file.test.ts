@@ -30,7 +30,10 @@ await t.test(
     t.equal(named.code, 0, named.stderr)
     t.equal(fromEnv.code, 0, fromEnv.stderr)
     t.equal(broken.code, 3)
-    t.match(broken.stderr, /^Cannot take the admin address from [^\n]+ as it has mistakes[^\n]*\n$/)
+    const why =
+      'bad.yaml:1:1: Cannot use the key "admim" as it is unknown here: did you mean admin?'
+    t.match(broken.stderr, /^Cannot take the admin address from [^\n]+ as it has mistakes: /)
+    t.match(broken.stderr, `${why}. Name the address with --admin`, 'the first of them')
     t.equal(flagWins.code, 0, flagWins.stderr)
   },
 )

@@ -1,6 +1,7 @@
 // Ports are reused between threads and in a handover, so a second process on the same port gets its
 // share of the connections without an error. That must at least be said.
 
+import { type AddressInfo, createServer } from 'node:net'
 import t from 'tap'
 import { answering, startEdge, startOrigin } from './harness.ts'
 
@@ -14,4 +15,16 @@ await t.test('the start says when another process listens on the port already', 
   await second.close()
   await first.close()
   await origin.close()
+})
+
+await t.test('where the other process does not share its port, that is not said', async (t) => {
+  const other = createServer()
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', () => resolve()))
+  const { port } = other.address() as AddressInfo
+  const edge = await startEdge({ stable: [] })
+  const address = { host: '127.0.0.1', port }
+  await t.rejects(edge.supervisor.listen(address), { message: /^Cannot listen: .*EADDRINUSE/ })
+  t.same(edge.shared, [])
+  await edge.close()
+  await new Promise((resolve) => other.close(resolve))
 })
