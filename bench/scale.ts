@@ -5,6 +5,10 @@
 // process is on one core, load and app server have the other: two threads there show what a second
 // thread costs, not what it gains.
 //
+// Where nginx is installed, one with as many services and routes is measured beside Vertex, against
+// an nginx of the least: what the system and the caches of the processor take from any proxy that
+// keeps a pool for each of 10,000 services.
+//
 // --only NAME for one kind (threads, services, routes, connections).
 
 import type { Ask } from './lab/asks.ts'
@@ -12,8 +16,8 @@ import { CONNECTIONS, LOAD_CORE, PROXY_CORE, joinLoadCore, round } from './lab/c
 import { startOrigin } from './lab/origin.ts'
 import { treeRssBytes } from './lab/proc.ts'
 import { bench, type Check, progress } from './lab/report.ts'
-import type { Rival } from './lab/rivals.ts'
-import { SIZES, type Size, sizeAsks, sizeConfig } from './lab/scale.ts'
+import { isInstalled, type Rival, startServer } from './lab/rivals.ts'
+import { nginxOfSize, SIZES, type Size, sizeAsks, sizeConfig } from './lab/scale.ts'
 import { add, spread } from './lab/statistics.ts'
 import { startVertex, type Vertex } from './lab/vertex.ts'
 import { type Closed, closedLoad } from './lab/wrk.ts'
@@ -26,10 +30,11 @@ const WARM_UP_SECONDS = 3
 const START_MS = 120_000
 
 interface Running {
+  /** With the name that it is told by. */
   readonly size: Size
-  readonly vertex: Vertex
   readonly rival: Rival
   readonly load: Closed
+  readonly vertex: Vertex | null
   readonly startMs: number
   /** Before the first request. */
   readonly startBytes: number
@@ -47,6 +52,26 @@ async function start(size: Size, originUrl: string): Promise<Running> {
   return { size, vertex, rival, load, startMs, startBytes: treeRssBytes(pid) }
 }
 
+/** The same with nginx. */
+async function startNginxOf(size: Size, originUrl: string): Promise<Running> {
+  const began = performance.now()
+  const config = nginxOfSize(size, Number(new URL(originUrl).port))
+  const place = { core: PROXY_CORE }
+  const rival = await startServer('nginx', { place, config, args: ['-c'] })
+  return {
+    ...{ rival, vertex: null, size: { ...size, name: `nginx, ${size.name}` } },
+    load: closedLoad(sizeAsks(size), { core: LOAD_CORE }),
+    ...{ startMs: performance.now() - began, startBytes: treeRssBytes(rival.pid) },
+  }
+}
+
+/** The sizes that nginx is measured with, too: those whose growth has a bar. */
+function sizesOfNginx(sizes: readonly Size[]): readonly Size[] {
+  const isComparable = sizes.every(({ routes, services }) => (routes ?? services) !== undefined)
+  if (!isComparable || !isInstalled('nginx')) return []
+  return [sizes[0], sizes.at(-1)].filter((size) => size !== undefined)
+}
+
 type Series = Record<string, number[]>
 
 /** Measures the sizes of one kind; the ratios are to the first of them. */
@@ -55,10 +80,17 @@ async function measureKind(
   at: { runs: number; series: Series },
 ): Promise<void> {
   const { runs, series } = at
-  const origin = await startOrigin({ version: 'v1', record: false, core: LOAD_CORE })
+  // Each kind of proxy has its own, as one with 10,000 services holds 10,000 of its descriptors.
+  const like = { version: 'v1', record: false, core: LOAD_CORE }
+  const [origin, ofNginx] = await Promise.all([startOrigin(like), startOrigin(like)])
   const all: Running[] = []
-  for (const size of sizes) {
-    const one = await start(size, origin.url)
+  const starts = [
+    ...sizes.map((size) => () => start(size, origin.url)),
+    ...sizesOfNginx(sizes).map((size) => () => startNginxOf(size, ofNginx.url)),
+  ]
+  for (const begin of starts) {
+    const one = await begin()
+    const { size } = one
     all.push(one)
     add(series, `${size.name}: ready after, ms`, one.startMs)
     add(series, `${size.name}: resident before traffic, MiB`, one.startBytes / MIB)
@@ -67,23 +99,30 @@ async function measureKind(
   const how = ({ size, load }: Running): { load: Closed; connections: number } => {
     return { load, connections: size.connections ?? CONNECTIONS }
   }
+  const firstOfNginx = all.find(({ vertex }) => vertex === null)
   // Thousands who meet a process that has just started may wait for longer than they like.
   const warmUp = { seconds: WARM_UP_SECONDS, timeoutSeconds: 10 }
   for (const one of all) await round(one.rival, { ...warmUp, ...how(one) })
   for (let n = 1; n <= runs; n++) {
     const us: number[] = []
+    let first = Number.NaN
     for (const one of all) {
       const slice = await round(one.rival, { seconds: 1, ...how(one) })
       us.push(slice.us)
-      const name = one.size.name
+      const { name } = one.size
+      const isFirst = one === all[0] || one === firstOfNginx
+      if (isFirst) first = slice.us
       add(series, `${name}: CPU a request, µs`, slice.us)
       add(series, `${name}: resident, MiB`, treeRssBytes(one.rival.pid) / MIB)
-      if (one !== all[0]) add(series, `${name}: CPU / first`, slice.us / (us[0] ?? Number.NaN))
+      if (!isFirst) add(series, `${name}: CPU / first`, slice.us / first)
     }
     progress(`round ${n}, µs: ${us.map((value) => value.toFixed(1)).join(', ')}`)
   }
-  await Promise.all(all.map(({ vertex }) => vertex.end()))
-  await origin.end()
+  for (const { rival, vertex } of all) {
+    if (vertex === null) process.kill(rival.pid)
+    else await vertex.end()
+  }
+  await Promise.all([origin.end(), ofNginx.end()])
 }
 
 /** Bytes that each service more takes, from the least to the most of them. */

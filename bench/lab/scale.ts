@@ -1,7 +1,8 @@
-// The sizes that bench/scale.ts compares, the configs that have them, and requests that reach every
-// part of what has grown.
+// The sizes that bench/scale.ts compares, the configs that have them, for Vertex and for nginx, and
+// requests that reach every part of what has grown.
 
 import { type Ask, routedGets, smallGets } from './asks.ts'
+import type { MakeConfig } from './server-configs.ts'
 import { labConfig } from './vertex.ts'
 
 export interface Size {
@@ -47,10 +48,13 @@ const ROOM = {
   waiting_per_target: 10_000,
 }
 
+/** Between two slices of one process the others have theirs: its pools wait as long as nginx's. */
+const PATIENT = { timeouts: { drain_delay: '0', drain: '5s', upstream_idle: '60s' } }
+
 /** A config of this size, with one app server behind it. */
 export function sizeConfig(size: Size, originUrl: string): unknown {
   const { threads = 1, services, routes, connections } = size
-  const more = connections === undefined ? {} : { limits: ROOM }
+  const more = { ...PATIENT, ...(connections === undefined ? {} : { limits: ROOM }) }
   const config = labConfig({ versions: { v1: [originUrl] }, stable: 'v1', threads, more })
   if (services === undefined && routes === undefined) return config
   // The default strategy, as a config may hold 100,000 values in all.
@@ -64,6 +68,35 @@ export function sizeConfig(size: Size, originUrl: string): unknown {
     return [`service-${at}`, { match: { host: hostOf(at) }, ...service }]
   })
   return { ...node, services: Object.fromEntries(all) }
+}
+
+/** An nginx of this size: a server and a pool for each service, or a location for each route. */
+export function nginxOfSize({ routes, services = 1 }: Size, originPort: number): MakeConfig {
+  const pools = Array.from({ length: services }, (_, at) => {
+    return `upstream app-${at} { server 127.0.0.1:${originPort}; keepalive 32; keepalive_requests 100000000; }`
+  })
+  const paths = routes === undefined ? ['/'] : prefixesOf(routes).map((prefix) => `${prefix}/`)
+  return (port, folder) => {
+    const serverOf = (at: number): string => {
+      const name = routes === undefined ? `server_name ${hostOf(at)};` : ''
+      const locations = paths.map((path) => `location ${path} { proxy_pass http://app-${at}; }`)
+      return `server { listen 127.0.0.1:${port}; ${name} ${locations.join('\n')} }`
+    }
+    return `
+    daemon off; master_process off; worker_processes 1; worker_rlimit_nofile 60000;
+    pid ${folder}/pid; error_log ${folder}/error.log crit;
+    events { worker_connections 50000; }
+    http {
+      access_log off; keepalive_requests 100000000;
+      client_body_temp_path ${folder}; proxy_temp_path ${folder}; fastcgi_temp_path ${folder};
+      uwsgi_temp_path ${folder}; scgi_temp_path ${folder}; proxy_max_temp_file_size 0;
+      server_names_hash_max_size 65536; server_names_hash_bucket_size 128;
+      proxy_http_version 1.1; proxy_set_header Connection "";
+      proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header Host $host;
+      ${pools.join('\n')}
+      ${Array.from({ length: services }, (_, at) => serverOf(at)).join('\n')}
+    }`
+  }
 }
 
 /** Requests for every service or route in turn; at least the usual number of heads. */

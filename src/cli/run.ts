@@ -77,7 +77,7 @@ async function openAdmin(server: Server, log: pino.Logger): Promise<boolean> {
 function tell(error: unknown, log: pino.Logger): void {
   const reason = error instanceof Error ? error.message : String(error)
   // A sentence of ours says all there is to know; the place in our code is of use for bugs only.
-  if (/^Cannot /.test(reason)) log.fatal(reason)
+  if (reason.startsWith('Cannot ')) log.fatal(reason)
   else log.fatal({ err: error }, reason)
   process.stderr.write(`${reason}\n`)
 }
