@@ -25,7 +25,7 @@ import {
 } from './node-settings.ts'
 import { receiversOf } from './receivers.ts'
 import type { NodeDocument, ServiceDocument } from './schema.ts'
-import { matchPointer, resolveService } from './service.ts'
+import { lacksVersions, matchPointer, resolveService } from './service.ts'
 import { keyOf, valueFrom, valuesFrom } from './setting.ts'
 import { ACCEPT, ACCESS_LOG, ACCESS_LOG_REDACT, FORWARDING, HALF_CLOSE } from './wire-settings.ts'
 import { loadTransactions } from './transactions.ts'
@@ -254,7 +254,8 @@ function resolveServices(
   const documents = new Map<string, { document: ServiceDocument; pointer: string }>()
   if (!keys.includes('services')) {
     documents.set('default', { document, pointer: '' })
-    const missing = ['versions', 'routing'].filter((key) => !keys.includes(key))
+    const needed = [...(lacksVersions(document) ? ['versions'] : []), 'routing']
+    const missing = needed.filter((key) => !keys.includes(key))
     if (missing.length > 0) {
       const rule = `it needs ${missing.join(' and ')}, or services`
       report('', `Cannot know what to serve from this file as ${rule}`)
@@ -269,7 +270,10 @@ function resolveServices(
     const pointer = under('/services', name)
     if (!isName(name))
       report(pointer, `Cannot name a service ${quote(name)} as ${NAME_RULE}`, 'key')
-    if (inner !== undefined) documents.set(name, { document: inner, pointer })
+    if (inner === undefined) continue
+    documents.set(name, { document: inner, pointer })
+    if (!lacksVersions(inner)) continue
+    report(pointer, `Cannot read services.${name} as it needs the key versions`, 'key')
   }
   const services: ServiceConfig[] = []
   const owners = new Map<string, string>()

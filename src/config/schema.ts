@@ -187,10 +187,10 @@ export function documentSchema(leaf: Leaf): TSchema {
     page: pageSchema(leaf),
     fleet: fleetSchema(leaf),
   }
-  const { versions = Type.Any(), routing = Type.Any(), ...rest } = serviceParts(leaf)
+  const { routing = Type.Any(), ...rest } = serviceParts(leaf)
   const optional = Object.entries(rest).map(([key, part]) => [key, Type.Optional(part)])
-  const one = Type.Object({ versions, routing, ...Object.fromEntries(optional) }, strict)
-  return mapping({ ...nodeParts, versions, routing, ...rest, services: named(one) })
+  const one = Type.Object({ routing, ...Object.fromEntries(optional) }, strict)
+  return mapping({ ...nodeParts, routing, ...rest, services: named(one) })
 }
 
 /** A mapping of texts. */

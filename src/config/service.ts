@@ -154,6 +154,11 @@ function resolveVersions(
   return versions
 }
 
+/** Whether a service lacks the versions that its routing names; `stable: none` names none. */
+export function lacksVersions(document: ServiceDocument): boolean {
+  return document.versions === undefined && !hasNoStable(document, [])
+}
+
 /** `stable: none`, unless a version is called so. */
 function hasNoStable(document: ServiceDocument, versions: readonly VersionConfig[]): boolean {
   const isNone = ROUTING.stable.read(document.routing?.stable ?? '')?.version === 'none'
