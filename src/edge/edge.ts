@@ -64,6 +64,8 @@ export class Edge {
   exchanges = 0
   /** Requests that stable answers in the candidate's place at this moment, by stable's slot. */
   readonly rescuesInFlight = new Map<number, number>()
+  /** The tick in which stable had no room for a rescue, by the service's cell. */
+  readonly noRescueAtMs = new Map<number, number>()
   /** The value of a Date field, renewed every second. */
   date = new Date().toUTCString()
   /** The field as a line. */

@@ -15,7 +15,7 @@ import { raiseClaim, releaseClaim } from '../board/tallies.ts'
 import { type Arm, armFor, bucketOf, ticketFrom } from '../core/split.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { Edge } from './edge.ts'
-import type { Service, Version } from './routes.ts'
+import { isServed, type Service, type Version } from './routes.ts'
 
 export interface Pick {
   readonly version: Version
@@ -45,8 +45,9 @@ export function pickVersion(edge: Edge, service: Service, ticket: number): Pick 
   }
 }
 
-/** Claims stable, whatever the weight: for a rescue. */
+/** Claims stable, whatever the weight: for a rescue. Null also when the service is gone. */
 export function pickStable(edge: Edge, service: Service): Version | null {
+  if (!isServed(edge.routes, service)) return null
   return pickVersion(edge, service, Number.POSITIVE_INFINITY)?.version ?? null
 }
 

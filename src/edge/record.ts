@@ -18,13 +18,15 @@ import { blameOf, isJudged, type Outcome, outcomeIndex } from '../core/outcome.t
 import type { Arm } from '../core/split.ts'
 import type { Edge } from './edge.ts'
 import type { Pick as Drawn, Ticket } from './pick.ts'
-import type { Service } from './routes.ts'
+import { isServed, isStillOf, type Service, type Version } from './routes.ts'
 
 export class Judgement {
   readonly edge: Edge
   /** Whose rules hold; null before a service was found. */
   protected service: Service | null = null
-  /** The slot of the version that the draw chose; −1 before the draw. */
+  /** The version that the draw chose, or a header named; null before. */
+  #version: Version | null = null
+  /** Its slot; −1 before. */
   slot = -1
   /** What the draw chose; `stable` too when there was no draw. */
   protected arm: Arm = 'stable'
@@ -68,6 +70,12 @@ export class Judgement {
     }
   }
 
+  /** From here on it is counted for this version, whoever answers. */
+  protected countFor(version: Version): void {
+    this.#version = version
+    this.slot = version.slot
+  }
+
   protected drawn({ arm, row }: Drawn, { bucket, newKey }: Ticket): void {
     this.arm = arm
     this.#row = row
@@ -90,9 +98,9 @@ export class Judgement {
    * a version that is out it is not waited for longer than that (evacuation).
    */
   lookAt(nowMs: number): void {
-    if (!this.isEvidence) return
-    if (this.#overdue && this.#isOut && this.rescue()) return
     const waitedMs = nowMs - this.sentAtMs
+    if (this.#isOut && this.#isSlow(waitedMs * 1000, nowMs) && this.#evacuate()) return
+    if (!this.isEvidence) return
     // First that it may still fail, then that it is slow, which wakes control at once.
     if (!this.#overdue) this.#noteOverdue(waitedMs * 1000, nowMs)
     this.#compare(waitedMs * 1000, nowMs)
@@ -111,17 +119,28 @@ export class Judgement {
   get #isOut(): boolean {
     const { edge, service, slot } = this
     if (this.arm !== 'candidate' || service === null || !this.#isEarlier) return false
-    return !sendsTo(edge.board, service.index, slot)
+    return isServed(edge.routes, service) && !sendsTo(edge.board, service.index, slot)
+  }
+
+  /** Once stable has no room, the others need not ask before the next tick. */
+  #evacuate(): boolean {
+    const { noRescueAtMs, tickedMs } = this.edge
+    const { index = -1 } = this.service ?? {}
+    return noRescueAtMs.get(index) !== tickedMs && this.rescue()
+  }
+
+  /** Whether it is known to be slow, or is so now. */
+  #isSlow(us: number, nowMs: number): boolean {
+    const { latencyLimits } = this.edge
+    if (this.#overdue) return true
+    if (!latencyLimits.isJudged(this.slot)) return us > SLOW_BY_DEFAULT_US
+    return latencyLimits.isOver(this.slot, us, this.sentAtMs, nowMs)
   }
 
   /** Slow and still without an answer: it may yet fail, which control asks for at times. */
   #noteOverdue(us: number, nowMs: number): void {
-    const { board, latencyLimits, thread } = this.edge
-    const isJudged = latencyLimits.isJudged(this.slot)
-    const isSlow = isJudged
-      ? latencyLimits.isOver(this.slot, us, this.sentAtMs, nowMs)
-      : us > SLOW_BY_DEFAULT_US
-    if (!isSlow) return
+    const { board, thread } = this.edge
+    if (!this.#isSlow(us, nowMs)) return
     this.#overdue = true
     addOverdue(board, thread, this.slot, 1)
   }
@@ -209,14 +228,23 @@ export class Judgement {
     wakeControl(edge.board)
   }
 
-  /** An error of the version has reached a user. */
+  /** A user has seen an error. It is the version's when that has failed, whoever answered then. */
   noteUserError(): void {
-    if (this.#userError || this.slot < 0 || !this.isEvidence) return
+    if (this.#userError || !this.isEvidence || !this.#isCounted) return
+    if (this.outcome === '' || !this.isError(this.outcome)) return
     this.#userError = true
     this.edge.count(this.slot, TALLY.userErrors)
   }
 
   noteRescue(): void {
-    if (!this.#userError) this.edge.count(this.slot, TALLY.rescued)
+    if (!this.#userError && this.#isCounted) this.edge.count(this.slot, TALLY.rescued)
+  }
+
+  /**
+   * Whether its slot is still its version's. What was moved to stable holds no claim on it, so by
+   * the time that stable has answered it may be another one's.
+   */
+  get #isCounted(): boolean {
+    return this.#version !== null && isStillOf(this.edge.routes, this.#version)
   }
 }

@@ -91,7 +91,7 @@ export class Exchange extends Relay {
       this.answerExtra = affinityCookie(service, ticket.newKey)
     }
     if (this.#claimed !== null) {
-      this.slot = this.#claimed.slot
+      this.countFor(this.#claimed)
       this.logPick(service.name, this.#claimed.name)
       return true
     }
@@ -298,6 +298,7 @@ export class Exchange extends Relay {
     const target = allowed ? targetIn(this.edge, stable) : 'overload'
     if (typeof target === 'string') {
       releaseClaim(board, thread, stable.slot)
+      this.edge.noRescueAtMs.set(service.index, this.edge.tickedMs)
       return false
     }
     this.judge('unjudged') // unless it has failed: nobody waited for what it would have been
@@ -310,7 +311,7 @@ export class Exchange extends Relay {
     this.logRescue(stable.name)
     const fault = this.#attempt(target)
     if (fault === null) return true
-    if (this.outcome !== 'overload') this.noteUserError()
+    this.noteUserError()
     this.#answer(fault)
     return true
   }

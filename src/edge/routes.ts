@@ -48,15 +48,18 @@ export class Target {
 
 export class Version implements Choice {
   readonly #board: Board
+  /** Of its service. */
+  readonly service: string
   readonly name: string
   readonly slot: number
   readonly targets: readonly Target[]
 
-  constructor(board: Board, name: string, slot: number, targets: readonly Target[]) {
+  constructor(board: Board, of: Pick<Version, 'service' | 'name' | 'slot' | 'targets'>) {
     this.#board = board
-    this.name = name
-    this.slot = slot
-    this.targets = targets
+    this.service = of.service
+    this.name = of.name
+    this.slot = of.slot
+    this.targets = of.targets
   }
 
   get count(): number {
@@ -100,24 +103,40 @@ export interface Routes {
   readonly revision: number
   readonly router: Router<Service>
   readonly bySlot: ReadonlyMap<number, Version>
+  /** The names of services by their cells on the board. */
+  readonly names: ReadonlyMap<number, string>
 }
 
-export const NO_ROUTES: Routes = { revision: 0, router: new Router(), bySlot: new Map() }
+export const NO_ROUTES: Routes = {
+  ...{ revision: 0, router: new Router(), bySlot: new Map(), names: new Map() },
+}
+
+/**
+ * Whether the service of a request that has begun by an older table is still there: its cell may
+ * be another one's by now, whose versions must never see the request.
+ */
+export function isServed({ names }: Routes, { index, name }: Service): boolean {
+  return names.get(index) === name
+}
+
+/** Whether the slot that a request was counted on is still that version's. */
+export function isStillOf({ bySlot }: Routes, { name, service, slot }: Version): boolean {
+  const now = bySlot.get(slot)
+  return now?.name === name && now.service === service
+}
 
 /** Builds the routes of a table; `known` are the targets of the present one, by cell. */
 export function buildRoutes(board: Board, table: Table, known: Map<number, Target>): Routes {
   const router = new Router<Service>()
   const bySlot = new Map<number, Version>()
+  const names = new Map<number, string>()
   const kept = new Map<number, Target>()
   for (const row of table.services) {
+    names.set(row.index, row.name)
     const versions = new Map<string, Version>()
     for (const { name, slot, targets } of row.versions) {
-      const version = new Version(
-        board,
-        name,
-        slot,
-        targets.map((target) => keepTarget(target, known, kept)),
-      )
+      const own = targets.map((target) => keepTarget(target, known, kept))
+      const version = new Version(board, { service: row.name, name, slot, targets: own })
       versions.set(name, version)
       bySlot.set(slot, version)
     }
@@ -141,7 +160,7 @@ export function buildRoutes(board: Board, table: Table, known: Map<number, Targe
     for (const { host, path } of row.matches) router.add({ host, path: normalOf(path) }, service)
   }
   retire(known, kept)
-  return { revision: table.revision, router, bySlot }
+  return { revision: table.revision, router, bySlot, names }
 }
 
 /** A route is found by the normal form of a path, so it is kept by its own. */

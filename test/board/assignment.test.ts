@@ -99,7 +99,9 @@ interface Stand {
 
 function makeStand(): Stand {
   const board = makeBoard()
-  const versions = [2, 3, 4, 5].map((slot) => new Version(board, `v${slot}`, slot, []))
+  const versions = [2, 3, 4, 5].map((slot) => {
+    return new Version(board, { service: 's', name: `v${slot}`, slot, targets: [] })
+  })
   const bySlot = new Map(versions.map((version) => [version.slot, version]))
   const stand: Stand = {
     board,
@@ -111,6 +113,7 @@ function makeStand(): Stand {
       board,
       thread: 1,
       routes: {
+        names: new Map(),
         bySlot: {
           get(slot: number) {
             const { overtake } = stand

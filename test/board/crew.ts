@@ -78,7 +78,7 @@ function countAll({ board, thread, random }: Crew, job: Job & { do: 'count' }): 
 function pickAll({ board, thread, cells, random }: Crew, job: Job & { do: 'pick' }): number[] {
   const bySlot = new Map<number, Version>()
   for (let slot = 0; slot < job.slots; slot++) {
-    bySlot.set(slot, new Version(board, `v${slot}`, slot, []))
+    bySlot.set(slot, new Version(board, { service: 's', name: `v${slot}`, slot, targets: [] }))
   }
   const edge = { board, thread, routes: { bySlot } } as unknown as Edge
   const service = { index: 0 } as Service

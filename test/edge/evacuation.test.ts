@@ -5,8 +5,8 @@
 import type { Socket } from 'node:net'
 import t from 'tap'
 import { publishAssignment } from '../../src/board/assignment.ts'
-import { answering, CANDIDATE, eventually } from './harness.ts'
-import { startLab } from './lab.ts'
+import { answering, CANDIDATE, eventually, STABLE } from './harness.ts'
+import { type Needs, startLab } from './lab.ts'
 import { get, post } from './wire.ts'
 
 const lab = await startLab()
@@ -15,6 +15,11 @@ t.teardown(() => lab.close())
 const FULL = 10_000
 const LIMIT_US = 100_000
 const LATE = 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate'
+
+/** All to the candidate, and no time limit that could stand in for what is tested. */
+async function serve(needs: Needs): Promise<void> {
+  await lab.serve({ weight: FULL, timeouts: { responseHeadMs: 60_000 }, ...needs })
+}
 
 /** Stable that answers, and a candidate that does not until it is told to. */
 async function versions() {
@@ -26,7 +31,7 @@ async function versions() {
 
 await t.test('a GET that hangs on a version that is out is answered by stable', async (t) => {
   const { candidate, stable } = await versions()
-  await lab.serve({ stable: [stable.port], candidate: [candidate.port], weight: FULL })
+  await serve({ stable: [stable.port], candidate: [candidate.port] })
   await lab.limitLatency(LIMIT_US)
   const clients = await Promise.all(Array.from({ length: 10 }, () => lab.client()))
   for (const client of clients) client.send(get())
@@ -46,20 +51,105 @@ await t.test('a GET that hangs on a version that is out is answered by stable', 
 
 await t.test('also where latency is not judged yet: a second is slow', async (t) => {
   const { candidate, stable } = await versions()
-  await lab.serve({ stable: [stable.port], candidate: [candidate.port], weight: FULL })
+  await serve({ stable: [stable.port], candidate: [candidate.port] })
+  const client = await lab.client()
+  const sentMs = performance.now()
+  client.send(get())
+  await eventually(() => candidate.requests.length === 1)
+  lab.weight(0)
+  t.equal((await client.answer()).body, 'fine')
+  const waitedMs = performance.now() - sentMs
+  t.ok(waitedMs >= 1000, `it was given its time, ${waitedMs} ms`)
+  t.match((await lab.counts()).candidate, { unjudged: 1, rescued: 1 })
+})
+
+await t.test('and of paths that are no evidence', async (t) => {
+  const { candidate, stable } = await versions()
+  const service = {
+    verdict: { exclude: ['/'], clientErrors: 'ignore', slowIsErrorMs: null },
+  } as const
+  await serve({ stable: [stable.port], candidate: [candidate.port], service })
+  await lab.limitLatency(LIMIT_US)
   const client = await lab.client()
   client.send(get())
   await eventually(() => candidate.requests.length === 1)
-  const outMs = performance.now()
   lab.weight(0)
   t.equal((await client.answer()).body, 'fine')
-  const waitedMs = performance.now() - outMs
-  t.ok(waitedMs > 900, `it was given its time, ${waitedMs} ms`)
+})
+
+await t.test('what stable then answers is not the candidate’s fault', async (t) => {
+  const { candidate } = await versions()
+  const stable = await lab.origin((socket) => {
+    socket.write('HTTP/1.1 500 No\r\nContent-Length: 4\r\n\r\nfail')
+  })
+  await serve({ stable: [stable.port], candidate: [candidate.port] })
+  await lab.limitLatency(LIMIT_US)
+  const client = await lab.client()
+  client.send(get())
+  await eventually(() => candidate.requests.length === 1)
+  lab.weight(0)
+  t.equal((await client.answer()).status, 500)
+  const { userErrors = 0, ...counts } = (await lab.counts()).candidate
+  t.equal(userErrors, 0)
+  t.match(counts, { unjudged: 1 })
+})
+
+await t.test('nor that of the version that has its slot by then', async (t) => {
+  const waiting: Socket[] = []
+  const stable = await lab.origin((socket) => waiting.push(socket))
+  const { candidate } = await versions()
+  await serve({ stable: [stable.port], candidate: [candidate.port] })
+  await lab.limitLatency(LIMIT_US)
+  const client = await lab.client()
+  client.send(get())
+  await eventually(() => candidate.requests.length === 1)
+  lab.weight(0)
+  await eventually(() => waiting.length === 1)
+  await lab.edge.publish({
+    versions: [
+      { name: 'v1', slot: STABLE, targets: [] },
+      { name: 'v3', slot: CANDIDATE, targets: [] },
+    ],
+  })
+  for (const socket of waiting) answering('fine')(socket, '', 0)
+  t.equal((await client.answer()).body, 'fine')
+  const { rescued = 0, userErrors = 0 } = (await lab.counts()).candidate
+  t.same([rescued, userErrors], [0, 0])
+})
+
+await t.test('another service never gets the requests of one that is gone', async (t) => {
+  const { candidate, sockets, stable: other } = await versions()
+  await serve({ stable: [other.port], candidate: [candidate.port] })
+  await lab.limitLatency(LIMIT_US)
+  const client = await lab.client()
+  client.send(get())
+  await eventually(() => candidate.requests.length === 1)
+  // Its cell on the board is given to another service, and another row is put in force there.
+  await lab.edge.publish({ name: 'another' })
+  lab.weight(0)
+  await eventually(() => lab.counted().candidate.earlierExceeded === 1)
+  await lab.ticked()
+  for (const socket of sockets) socket.write(LATE)
+  t.equal((await client.answer()).body, 'late')
+  t.equal(other.requests.length, 0)
+})
+
+await t.test('nor when they fail', async (t) => {
+  const { candidate, sockets, stable: other } = await versions()
+  await serve({ stable: [other.port], candidate: [candidate.port] })
+  const client = await lab.client()
+  client.send(get())
+  await eventually(() => candidate.requests.length === 1)
+  await lab.edge.publish({ name: 'a third' })
+  lab.weight(0)
+  for (const socket of sockets) socket.resetAndDestroy()
+  t.equal((await client.answer()).status, 502)
+  t.equal(other.requests.length, 0)
 })
 
 await t.test('while a version has any traffic its requests stay there', async (t) => {
   const { candidate, sockets, stable } = await versions()
-  await lab.serve({ stable: [stable.port], candidate: [candidate.port], weight: FULL })
+  await serve({ stable: [stable.port], candidate: [candidate.port] })
   await lab.limitLatency(LIMIT_US)
   const client = await lab.client()
   client.send(get())
@@ -76,7 +166,7 @@ await t.test('while a version has any traffic its requests stay there', async (t
 
 await t.test('so they do when it was promoted', async (t) => {
   const { candidate, sockets, stable } = await versions()
-  await lab.serve({ stable: [stable.port], candidate: [candidate.port], weight: FULL })
+  await serve({ stable: [stable.port], candidate: [candidate.port] })
   await lab.limitLatency(LIMIT_US)
   const client = await lab.client()
   client.send(get())
@@ -91,7 +181,7 @@ await t.test('so they do when it was promoted', async (t) => {
 
 await t.test('what must not be sent twice waits on, and may still be answered', async (t) => {
   const { candidate, sockets, stable } = await versions()
-  await lab.serve({ stable: [stable.port], candidate: [candidate.port], weight: FULL })
+  await serve({ stable: [stable.port], candidate: [candidate.port] })
   await lab.limitLatency(LIMIT_US)
   const client = await lab.client()
   client.send(post('order'))
@@ -108,7 +198,7 @@ await t.test('what must not be sent twice waits on, and may still be answered', 
 await t.test('nor does anything move where rescues are off', async (t) => {
   const { candidate, sockets, stable } = await versions()
   const service = { rescue: false }
-  await lab.serve({ stable: [stable.port], candidate: [candidate.port], weight: FULL, service })
+  await serve({ stable: [stable.port], candidate: [candidate.port], service })
   await lab.limitLatency(LIMIT_US)
   const client = await lab.client()
   client.send(get())
@@ -125,7 +215,7 @@ await t.test('stable is asked by few at a time, and by all in the end', async (t
   const stable = await lab.origin((socket) => waiting.push(socket))
   const { candidate } = await versions()
   const service = { rescueBudget: { share: 0, atLeast: 3 } }
-  await lab.serve({ stable: [stable.port], candidate: [candidate.port], weight: FULL, service })
+  await serve({ stable: [stable.port], candidate: [candidate.port], service })
   await lab.limitLatency(LIMIT_US)
   const clients = await Promise.all(Array.from({ length: 8 }, () => lab.client()))
   for (const client of clients) client.send(get())
@@ -144,7 +234,7 @@ await t.test('stable is asked by few at a time, and by all in the end', async (t
 
 await t.test('stable’s own requests stay with it', async (t) => {
   const { candidate: fine, sockets, stable: other } = await versions()
-  await lab.serve({ stable: [fine.port], candidate: [other.port], weight: 0 })
+  await serve({ stable: [fine.port], candidate: [other.port], weight: 0 })
   await lab.limitLatency(LIMIT_US)
   const client = await lab.client()
   client.send(get())
