@@ -6,7 +6,7 @@ import type { JournalEntry, JournalKind } from '../core/journal.ts'
 import type { Log } from './options.ts'
 
 const LEFT_OUT: ReadonlySet<JournalKind> = new Set(['evidence', 'page'])
-/** What took a version away from customers without anybody asking for it. */
+/** What took a version away from customers. */
 const WARNED: ReadonlySet<JournalKind> = new Set(['rolled-back', 'quarantine'])
 
 /** Logs an entry of the journal, when it is one that is logged. */

@@ -74,6 +74,7 @@ export interface SyntheticReport {
   readonly scenario: string
   /** ISO 8601. */
   readonly startedAt: string
+  /** Until the last answer, without the warm-up. */
   readonly durationMs: number
   /** Whole transactions: begun and failed. One that was due and could not be sent has failed. */
   readonly transactions: number

@@ -17,7 +17,8 @@ const CERTAIN = 8
 const KNOCK_MS = 100
 /**
  * So long after one has knocked nobody does; those that come meanwhile wait. It is also how late
- * the mirror hears that a candidate has begun to listen.
+ * the mirror hears that a candidate has begun to listen. Where copies have less time than twice
+ * that it is half of theirs, or most of them would be given up untried.
  */
 const REST_MS = 250
 /** Connections wait no longer than this: no server closes them sooner, so no reset is a race. */
@@ -30,6 +31,7 @@ interface Waiting {
 
 export class MirrorTarget {
   readonly #pool: Pool
+  readonly #restMs: number
   /** Refusals since the last connection that was ready to carry a request. */
   #refused = 0
   #knocking: Sending | null = null
@@ -39,6 +41,7 @@ export class MirrorTarget {
 
   /** @param url `http://host:port` */
   constructor(url: string, connectMs: number) {
+    this.#restMs = Math.min(REST_MS, connectMs / 2)
     this.#pool = new Pool(url, {
       pipelining: 1,
       keepAliveTimeout: IDLE_MS,
@@ -63,7 +66,7 @@ export class MirrorTarget {
 
   /** Lets the oldest of those that wait knock, unless one does or did a moment ago. */
   #knock(nowMs: number): void {
-    if (this.#knocking !== null || nowMs - this.#knockedMs < REST_MS) return
+    if (this.#knocking !== null || nowMs - this.#knockedMs < this.#restMs) return
     const at = this.#waiting.findIndex(({ sending }) => !sending.isOver)
     const [first] = this.#waiting.splice(0, at < 0 ? this.#waiting.length : at + 1).slice(-1)
     if (first === undefined || first.sending.isOver) return

@@ -54,6 +54,7 @@ export class Lane implements Dispatcher.DispatchHandler {
   #trace = ''
   #dueMs = 0
   #sentMs = 0
+  #begunMs = 0
   #freeSinceMs = 0
   #status = 0
   #headers: Record<string, string | string[] | undefined> = {}
@@ -75,6 +76,11 @@ export class Lane implements Dispatcher.DispatchHandler {
     })
   }
 
+  /** How long it had its last transaction. */
+  get busyMs(): number {
+    return this.#freeSinceMs - this.#begunMs
+  }
+
   /** Whether its connection may be used again. */
   isFresh(nowMs: number): boolean {
     return nowMs - this.#freeSinceMs < RESTED_MS
@@ -85,6 +91,7 @@ export class Lane implements Dispatcher.DispatchHandler {
     const [first] = this.#plan.steps
     if (first === undefined) throw new Error('a transaction without steps')
     this.#tally = tally
+    this.#begunMs = nowMs
     this.#trace = newTrace()
     this.#captured.clear()
     this.#send(first, { dueMs, sentMs: nowMs })

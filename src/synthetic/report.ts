@@ -96,7 +96,7 @@ export function reportOf({ durationMs, order, run, transaction }: RunOrder, meas
   return {
     ...{ run, service, version, scenario },
     startedAt: startedAt.toISOString(),
-    durationMs: Math.round(elapsedMs),
+    durationMs: Math.round(elapsedMs - transaction.warmUpMs),
     ...{ transactions, failed, requests, errors, errorRate, throughput, latency },
     warmUp:
       transaction.warmUpMs === 0

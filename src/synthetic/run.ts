@@ -6,9 +6,7 @@
 // (core/transaction/schedule.ts), so what waits needs no memory: it is the numbers from `next` to
 // the one that is due now. What waits
 // longer than the time limit has failed, without having been sent. Connections are opened as they
-// are needed, up to the scenario's bound, a few at a time: each costs as much as several requests.
-// While this thread comes late itself, only one at a time: what waits then says nothing of the
-// target, and the connections at hand carry it off sooner than new ones would.
+// are needed, up to the scenario's bound, a few at a time (core/transaction/opening.ts).
 
 import type { Checking, RunOrder } from './messages.ts'
 import { Lane, type LanePlan } from './lane.ts'
@@ -16,13 +14,12 @@ import { PreparedStep } from './prepared-step.ts'
 import { reportOf } from './report.ts'
 import { Tally } from './tally.ts'
 import type { SyntheticReport } from '../core/synthetic.ts'
+import { openingMost } from '../core/transaction/opening.ts'
 import { Schedule } from '../core/transaction/schedule.ts'
 
 /** Timers of Node are no finer. What became due since the last turn is sent in one. */
 const TURN_MS = 1
 const LOOK_MS = 20
-/** So many connections to a target are opened at the same time. */
-const OPENING_MOST = 16
 /** This thread was late when a turn came so long after it was due, and for so long after that. */
 const LATE_MS = 5
 const AFTER_LATE_MS = 100
@@ -59,6 +56,9 @@ export class Run {
   #turnDueMs = 0
   /** When this thread last came late. */
   #lateAtMs = Number.NEGATIVE_INFINITY
+  /** Of transactions that ended while it was on time: how many, and how long lanes had them. */
+  #timely = 0
+  #timelyMs = 0
   /** The longest time for which this thread itself did not come to send what counts. */
   #lateMs = 0
   #isEnded = false
@@ -113,7 +113,7 @@ export class Run {
     if (nowMs - this.#lookedMs >= LOOK_MS) this.#lookForLate(nowMs)
     if (this.#isEnded) return
     const restMs = this.#restMs(nowMs)
-    this.#turnDueMs = nowMs + restMs
+    this.#turnDueMs = performance.now() + restMs
     this.#turn = setTimeout(() => this.#takeTurn(), restMs)
   }
 
@@ -153,7 +153,8 @@ export class Run {
       queue.lanes.delete(lane)
       lane.destroy()
     }
-    if (queue.lanes.size >= queue.most || queue.opening >= this.#openingMost(nowMs)) return null
+    if (queue.lanes.size >= queue.most || queue.opening >= this.#openingMost(queue, nowMs))
+      return null
     queue.opening++
     const lane = new Lane(queue.target, this.#plan, () => {
       queue.opening-- // what waits for it is sent with the next turn
@@ -162,8 +163,17 @@ export class Run {
     return lane
   }
 
-  #openingMost(nowMs: number): number {
-    return nowMs - this.#lateAtMs < AFTER_LATE_MS ? 1 : OPENING_MOST
+  #isLate(nowMs: number): boolean {
+    return nowMs - this.#lateAtMs < AFTER_LATE_MS
+  }
+
+  #openingMost({ lanes }: Queue, nowMs: number): number {
+    return openingMost({
+      connections: lanes.size,
+      perMs: this.#order.rate / 1000 / this.#queues.length,
+      busyMs: this.#timely === 0 ? null : this.#timelyMs / this.#timely,
+      isLate: this.#isLate(nowMs),
+    })
   }
 
   #countUnsent(tally: Tally, { lanes, most, opening, target }: Queue, waitedMs: number): void {
@@ -178,7 +188,7 @@ export class Run {
     const limit = `within ${this.#plan.timeoutMs} ms`
     const areAll = opening === 0 || lanes.size >= most
     const why = areAll
-      ? `all ${lanes.size} connections were busy`
+      ? `all ${most} connections were busy`
       : `connections were still being opened, ${opening} at a time`
     tally.fail(`was due and could not be sent to ${target} ${limit}: ${why}`)
   }
@@ -186,6 +196,10 @@ export class Run {
   #onFree(lane: Lane, isBroken: boolean): void {
     const queue = this.#queues.find(({ lanes }) => lanes.has(lane))
     if (queue === undefined || this.#isEnded) return
+    if (!this.#isLate(performance.now())) {
+      this.#timely++
+      this.#timelyMs += lane.busyMs
+    }
     if (isBroken) queue.lanes.delete(lane)
     else {
       queue.free.push(lane)
