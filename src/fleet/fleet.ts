@@ -274,6 +274,8 @@ export class RedisFleet implements FleetPort {
   #onDown(error: unknown): void {
     this.#stopAll()
     const action = `reach Redis at ${redisText(this.#options.redis)}`
+    // A call may have failed a moment before it was known why, and would say so until the end.
+    this.#troubles.forgetCalls()
     this.#troubles.say('redis', failureSentence(error, { ...this.#options, action }))
     this.#awaySinceMs ??= this.#wall()
     this.#tell({ event: 'away', nowMs: this.#monotonic() })

@@ -10,6 +10,9 @@ interface Trouble {
   readonly endsMs: number
 }
 
+/** What calls to Redis say of themselves when they fail. */
+const CALLS = /^(?:heartbeat|inspection|lease|positions|publish|tell|journal (?!losses$).*)$/
+
 /** The sentence without the value it ends with, which changes more often than what is wrong. */
 function ruleOf(sentence: string): string {
   const end = sentence.lastIndexOf(': ')
@@ -40,6 +43,16 @@ export class Troubles {
     if (trouble === undefined) return
     this.#troubles.delete(subject)
     this.#log.info({ subject }, `No longer: ${trouble.sentence}`)
+  }
+
+  /**
+   * Forgets what calls have said: another sentence tells why they fail, and they say no more until
+   * they are made again. Only subjects that are known of calls; the log hears nothing of it.
+   */
+  forgetCalls(): void {
+    for (const subject of this.#troubles.keys()) {
+      if (CALLS.test(subject)) this.#troubles.delete(subject)
+    }
   }
 
   /** The sentence that is null clears. */
