@@ -2,7 +2,7 @@
 // requests that reach every part of what has grown.
 
 import { type Ask, routedGets, smallGets } from './asks.ts'
-import type { MakeConfig } from './server-configs.ts'
+import { type MakeConfig, nginxConfig } from './server-configs.ts'
 import { labConfig } from './vertex.ts'
 
 export interface Size {
@@ -71,32 +71,12 @@ export function sizeConfig(size: Size, originUrl: string): unknown {
 }
 
 /** An nginx of this size: a server and a pool for each service, or a location for each route. */
-export function nginxOfSize({ routes, services = 1 }: Size, originPort: number): MakeConfig {
-  const pools = Array.from({ length: services }, (_, at) => {
-    return `upstream app-${at} { server 127.0.0.1:${originPort}; keepalive 32; keepalive_requests 100000000; }`
+export function nginxOfSize({ routes, services }: Size, originPort: number): MakeConfig {
+  const hosts = Array.from({ length: services ?? 0 }, (_, at) => hostOf(at))
+  return nginxConfig({
+    targets: [originPort],
+    ...(routes === undefined ? { hosts } : { prefixes: prefixesOf(routes) }),
   })
-  const paths = routes === undefined ? ['/'] : prefixesOf(routes).map((prefix) => `${prefix}/`)
-  return (port, folder) => {
-    const serverOf = (at: number): string => {
-      const name = routes === undefined ? `server_name ${hostOf(at)};` : ''
-      const locations = paths.map((path) => `location ${path} { proxy_pass http://app-${at}; }`)
-      return `server { listen 127.0.0.1:${port}; ${name} ${locations.join('\n')} }`
-    }
-    return `
-    daemon off; master_process off; worker_processes 1; worker_rlimit_nofile 60000;
-    pid ${folder}/pid; error_log ${folder}/error.log crit;
-    events { worker_connections 50000; }
-    http {
-      access_log off; keepalive_requests 100000000;
-      client_body_temp_path ${folder}; proxy_temp_path ${folder}; fastcgi_temp_path ${folder};
-      uwsgi_temp_path ${folder}; scgi_temp_path ${folder}; proxy_max_temp_file_size 0;
-      server_names_hash_max_size 65536; server_names_hash_bucket_size 128;
-      proxy_http_version 1.1; proxy_set_header Connection "";
-      proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header Host $host;
-      ${pools.join('\n')}
-      ${Array.from({ length: services }, (_, at) => serverOf(at)).join('\n')}
-    }`
-  }
 }
 
 /** Requests for every service or route in turn; at least the usual number of heads. */

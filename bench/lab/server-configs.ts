@@ -16,48 +16,61 @@ export interface Way {
   readonly cookie?: string
   /** One route for each of these path prefixes, all to the first target, and none else. */
   readonly prefixes?: readonly string[]
+  /** A server with a pool of its own for each of these hosts; all to the first target. */
+  readonly hosts?: readonly string[]
   /** Where a line a request goes. */
   readonly logFile?: string
 }
 
 export type MakeConfig = (port: number, folder: string) => string
 
-function nginxUpstreams({ targets, cookie, split }: Way): string {
+function nginxUpstreams({ hosts, targets, cookie, split }: Way): string {
   const upstream = (name: string, ports: readonly number[]): string => `
       upstream ${name} {
         ${cookie === undefined ? '' : `hash $cookie_${cookie} consistent;`}
         ${ports.map((port) => `server 127.0.0.1:${port};`).join(' ')}
         keepalive 128; keepalive_requests 100000000;
       }`
+  if (hosts !== undefined) return hosts.map((_, at) => upstream(`app${at}`, targets)).join('')
   if (split === undefined) return upstream('app', targets)
   return `${upstream('stable', targets.slice(0, 1))}${upstream('candidate', targets.slice(1))}
       split_clients $request_id $chosen { ${split}% candidate; * stable; }`
 }
 
 export function nginxConfig(way: Way): MakeConfig {
-  const { split, prefixes, logFile } = way
+  const { hosts, split, prefixes, logFile } = way
   const to = split === undefined ? 'app' : '$chosen'
+  // Each pool keeps a connection at least; the names of many do not fit into the usual table.
+  const connections = hosts === undefined ? 2048 : 50_000
+  const many =
+    hosts === undefined
+      ? ''
+      : 'server_names_hash_max_size 65536; server_names_hash_bucket_size 128;'
   // Settings of the server, so that each of many locations inherits them.
   const settings = `proxy_http_version 1.1; proxy_set_header Connection "";
         proxy_set_header X-Forwarded-For $remote_addr;`
   const paths = prefixes?.map((prefix) => `${prefix}/`) ?? ['/']
-  const locations = paths.map((at) => `location ${at} { proxy_pass http://${to}; }`)
+  const serverOf = (port: number, { name, pool }: { name: string; pool: string }): string => `
+      server {
+        listen 127.0.0.1:${port}; ${name}
+        ${settings}
+        ${paths.map((at) => `location ${at} { proxy_pass http://${pool}; }`).join('\n        ')}
+      }`
+  const servers = hosts?.map((host, at) => ({ name: `server_name ${host};`, pool: `app${at}` }))
   return (port, folder) => `
     daemon off; master_process off; worker_processes 1;
     pid ${folder}/pid; error_log ${folder}/error.log crit;
-    events { worker_connections 2048; }
+    ${hosts === undefined ? '' : 'worker_rlimit_nofile 60000;'}
+    events { worker_connections ${connections}; }
     http {
       access_log ${logFile === undefined ? 'off' : `${logFile} combined buffer=64k flush=1s`};
       client_body_temp_path ${folder}; proxy_temp_path ${folder}; fastcgi_temp_path ${folder};
       uwsgi_temp_path ${folder}; scgi_temp_path ${folder};
       proxy_max_temp_file_size 0;
       keepalive_requests 100000000;
+      ${many}
       ${nginxUpstreams(way)}
-      server {
-        listen 127.0.0.1:${port};
-        ${settings}
-        ${locations.join('\n        ')}
-      }
+      ${(servers ?? [{ name: '', pool: to }]).map((one) => serverOf(port, one)).join('')}
     }`
 }
 

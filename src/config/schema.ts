@@ -187,10 +187,12 @@ export function documentSchema(leaf: Leaf): TSchema {
     page: pageSchema(leaf),
     fleet: fleetSchema(leaf),
   }
-  const { routing = Type.Any(), ...rest } = serviceParts(leaf)
+  // Which services need no versions is a matter of their routing (config/service.ts).
+  const { versions = Type.Any(), routing = Type.Any(), ...rest } = serviceParts(leaf)
   const optional = Object.entries(rest).map(([key, part]) => [key, Type.Optional(part)])
-  const one = Type.Object({ routing, ...Object.fromEntries(optional) }, strict)
-  return mapping({ ...nodeParts, routing, ...rest, services: named(one) })
+  const one = { versions: Type.Optional(versions), routing, ...Object.fromEntries(optional) }
+  const services = named(Type.Object(one, strict))
+  return mapping({ ...nodeParts, versions, routing, ...rest, services })
 }
 
 /** A mapping of texts. */

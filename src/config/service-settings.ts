@@ -87,9 +87,8 @@ export const SERVICE = {
   rescue: flag('rescue', {
     default: 'on',
     why:
-      'Whether a request that failed on the candidate, or is slow there when its weight has gone ' +
-      'to 0, and that can be replayed is answered ' +
-      'by stable.',
+      'Whether stable answers a request that can be replayed and has failed on the candidate, or ' +
+      'is slow there when its weight has gone to 0.',
   }),
   versionOverride: orNone(
     headerName('version_override', {

@@ -18,7 +18,7 @@ import { blameOf, isJudged, type Outcome, outcomeIndex } from '../core/outcome.t
 import type { Arm } from '../core/split.ts'
 import type { Edge } from './edge.ts'
 import type { Pick as Drawn, Ticket } from './pick.ts'
-import { isServed, isStillOf, type Service, type Version } from './routes.ts'
+import { isStillOf, type Service, type Version } from './routes.ts'
 
 export class Judgement {
   readonly edge: Edge
@@ -119,7 +119,7 @@ export class Judgement {
   get #isOut(): boolean {
     const { edge, service, slot } = this
     if (this.arm !== 'candidate' || service === null || !this.#isEarlier) return false
-    return isServed(edge.routes, service) && !sendsTo(edge.board, service.index, slot)
+    return !sendsTo(edge.board, service.index, slot)
   }
 
   /** Once stable has no room, the others need not ask before the next tick. */

@@ -48,7 +48,7 @@ export class Target {
 
 export class Version implements Choice {
   readonly #board: Board
-  /** Of its service. */
+  /** Its service's name. */
   readonly service: string
   readonly name: string
   readonly slot: number

@@ -93,7 +93,10 @@ export class Bus {
         // That Redis is away is found and told by the heartbeat.
         if (this.#options.connection.session !== session) return
         const { fleet, troubles } = this.#options
-        troubles.say('publish', failureSentence(error, { ...fleet, action: 'tell the nodes' }))
+        troubles.callFailed(
+          'publish',
+          failureSentence(error, { ...fleet, action: 'tell the nodes' }),
+        )
       },
     )
   }

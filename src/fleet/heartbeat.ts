@@ -91,7 +91,7 @@ export class Heartbeat {
         connection.fail(session, error)
       } else {
         const action = 'tell the fleet that this node is alive'
-        troubles.say('heartbeat', failureSentence(error, { ...fleet, action }))
+        troubles.callFailed('heartbeat', failureSentence(error, { ...fleet, action }))
       }
     }
   }

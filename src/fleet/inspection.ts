@@ -62,7 +62,7 @@ export class Inspection {
     } catch (error) {
       if (connection.session !== session) return
       const action = 'see whether Redis is fit for a fleet'
-      troubles.say('inspection', failureSentence(error, { ...fleet, action }))
+      troubles.callFailed('inspection', failureSentence(error, { ...fleet, action }))
     }
   }
 }

@@ -153,7 +153,7 @@ export class JournalStream {
     } catch (error) {
       if (connection.session !== session) return entry
       const action = `add to the fleet's journal ${key}`
-      troubles.say(subject, failureSentence(error, { ...fleet, action }))
+      troubles.callFailed(subject, failureSentence(error, { ...fleet, action }))
       if (!['WRONGTYPE', 'NOPERM'].includes(codeOf(error))) return entry
       this.#lose(1)
       return null

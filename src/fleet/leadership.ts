@@ -102,7 +102,7 @@ export class Leadership {
       if (error instanceof Overdue || codeOf(error) === 'READONLY') {
         connection.fail(session, error)
       } else {
-        troubles.say('lease', failureSentence(error, { ...fleet, action: 'take the lease' }))
+        troubles.callFailed('lease', failureSentence(error, { ...fleet, action: 'take the lease' }))
       }
       return RENEW_EVERY_MS
     }

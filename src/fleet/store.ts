@@ -153,7 +153,7 @@ export class Store {
       troubles.clear('positions')
     } catch (error) {
       if (connection.session === null) return
-      troubles.say('positions', this.#failure('compare what Redis holds', error))
+      troubles.callFailed('positions', this.#failure('compare what Redis holds', error))
     }
   }
 
@@ -197,8 +197,11 @@ export class Store {
         const [docTerm, epoch, writer, save, term, untold] = rest
         const place = this.#place(service, [term, docTerm, epoch, writer, save])
         this.#wellAgain(service)
-        const error = untold === '' ? null : new Error(String(untold))
-        troubles.set('tell', error && this.#failure('tell the nodes what is new', error))
+        if (untold === '') troubles.clear('tell')
+        else {
+          const error = new Error(String(untold))
+          troubles.callFailed('tell', this.#failure('tell the nodes what is new', error))
+        }
         return { result: 'accepted', ...place }
       }
       case 'fenced':

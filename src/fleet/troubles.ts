@@ -8,10 +8,9 @@ interface Trouble {
   readonly sentence: string
   /** By the clock that never goes back. */
   readonly endsMs: number
+  /** Whether a call to Redis says so of itself. */
+  readonly isOfCall: boolean
 }
-
-/** What calls to Redis say of themselves when they fail. */
-const CALLS = /^(?:heartbeat|inspection|lease|positions|publish|tell|journal (?!losses$).*)$/
 
 /** The sentence without the value it ends with, which changes more often than what is wrong. */
 function ruleOf(sentence: string): string {
@@ -30,12 +29,17 @@ export class Troubles {
   }
 
   say(subject: string, sentence: string): void {
-    this.#put(subject, { sentence, endsMs: Number.POSITIVE_INFINITY })
+    this.#put(subject, { sentence, endsMs: Number.POSITIVE_INFINITY, isOfCall: false })
+  }
+
+  /** A call to Redis has failed: until it succeeds, or it is known why none can. */
+  callFailed(subject: string, sentence: string): void {
+    this.#put(subject, { sentence, endsMs: Number.POSITIVE_INFINITY, isOfCall: true })
   }
 
   /** Of what is over: it is shown for a while after the last time. */
   mention(subject: string, { sentence, forMs }: { sentence: string; forMs: number }): void {
-    this.#put(subject, { sentence, endsMs: this.#monotonic() + forMs })
+    this.#put(subject, { sentence, endsMs: this.#monotonic() + forMs, isOfCall: false })
   }
 
   clear(subject: string): void {
@@ -45,13 +49,10 @@ export class Troubles {
     this.#log.info({ subject }, `No longer: ${trouble.sentence}`)
   }
 
-  /**
-   * Forgets what calls have said: another sentence tells why they fail, and they say no more until
-   * they are made again. Only subjects that are known of calls; the log hears nothing of it.
-   */
+  /** Forgets which calls have failed, as it is known why; the log hears nothing of it. */
   forgetCalls(): void {
-    for (const subject of this.#troubles.keys()) {
-      if (CALLS.test(subject)) this.#troubles.delete(subject)
+    for (const [subject, { isOfCall }] of this.#troubles) {
+      if (isOfCall) this.#troubles.delete(subject)
     }
   }
 

@@ -76,6 +76,11 @@ export class Lane implements Dispatcher.DispatchHandler {
     })
   }
 
+  /** When its last transaction ended. */
+  get freeSinceMs(): number {
+    return this.#freeSinceMs
+  }
+
   /** How long it had its last transaction. */
   get busyMs(): number {
     return this.#freeSinceMs - this.#begunMs

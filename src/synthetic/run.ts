@@ -4,9 +4,9 @@
 //
 // Targets take turns: transaction k goes to target k mod n. When the k-th is due is a function of k
 // (core/transaction/schedule.ts), so what waits needs no memory: it is the numbers from `next` to
-// the one that is due now. What waits
-// longer than the time limit has failed, without having been sent. Connections are opened as they
-// are needed, up to the scenario's bound, a few at a time (core/transaction/opening.ts).
+// the one that is due now. What waits longer than the time limit has failed, without having been
+// sent. Connections are opened as they are needed, up to the scenario's bound, a few at a time
+// (core/transaction/opening.ts).
 
 import type { Checking, RunOrder } from './messages.ts'
 import { Lane, type LanePlan } from './lane.ts'
@@ -153,8 +153,8 @@ export class Run {
       queue.lanes.delete(lane)
       lane.destroy()
     }
-    if (queue.lanes.size >= queue.most || queue.opening >= this.#openingMost(queue, nowMs))
-      return null
+    if (queue.lanes.size >= queue.most) return null
+    if (queue.opening >= this.#openingMost(queue, nowMs)) return null
     queue.opening++
     const lane = new Lane(queue.target, this.#plan, () => {
       queue.opening-- // what waits for it is sent with the next turn
@@ -196,14 +196,15 @@ export class Run {
   #onFree(lane: Lane, isBroken: boolean): void {
     const queue = this.#queues.find(({ lanes }) => lanes.has(lane))
     if (queue === undefined || this.#isEnded) return
-    if (!this.#isLate(performance.now())) {
+    const nowMs = lane.freeSinceMs
+    if (!this.#isLate(nowMs)) {
       this.#timely++
       this.#timelyMs += lane.busyMs
     }
     if (isBroken) queue.lanes.delete(lane)
     else {
       queue.free.push(lane)
-      if (this.#nextDueMs(queue) <= this.#turnedMs) this.#sendDue(queue, performance.now())
+      if (this.#nextDueMs(queue) <= this.#turnedMs) this.#sendDue(queue, nowMs)
     }
     if (this.#hasAllEnded) this.#finish()
   }

@@ -5,9 +5,9 @@
 import type { Socket } from 'node:net'
 import t from 'tap'
 import { publishAssignment } from '../../src/board/assignment.ts'
-import { answering, CANDIDATE, eventually, STABLE } from './harness.ts'
+import { answering, CANDIDATE, eventually, type Origin, STABLE } from './harness.ts'
 import { type Needs, startLab } from './lab.ts'
-import { get, post } from './wire.ts'
+import { get, post, type Wire } from './wire.ts'
 
 const lab = await startLab()
 t.teardown(() => lab.close())
@@ -27,6 +27,27 @@ async function versions() {
   const stable = await lab.origin(answering('fine'))
   const candidate = await lab.origin((socket) => sockets.push(socket))
   return { stable, candidate, sockets }
+}
+
+/** A client whose request hangs at an origin, sent under a latency limit that all know. */
+async function hanging(at: Origin, request = get()): Promise<Wire> {
+  await lab.limitLatency(LIMIT_US)
+  const client = await lab.client()
+  client.send(request)
+  await eventually(() => at.requests.length === 1)
+  return client
+}
+
+/** What the client gets that is still with its version after the thread has looked at it. */
+async function stays(
+  client: Wire,
+  { arm = 'candidate', sockets }: { arm?: 'stable' | 'candidate'; sockets: Socket[] },
+): Promise<string> {
+  // It is known to be slow, and the thread has looked at it since.
+  await eventually(() => lab.counted()[arm].earlierExceeded === 1)
+  await lab.ticked()
+  for (const socket of sockets) socket.write(LATE)
+  return (await client.answer()).body
 }
 
 await t.test('a GET that hangs on a version that is out is answered by stable', async (t) => {
@@ -69,10 +90,7 @@ await t.test('and of paths that are no evidence', async (t) => {
     verdict: { exclude: ['/'], clientErrors: 'ignore', slowIsErrorMs: null },
   } as const
   await serve({ stable: [stable.port], candidate: [candidate.port], service })
-  await lab.limitLatency(LIMIT_US)
-  const client = await lab.client()
-  client.send(get())
-  await eventually(() => candidate.requests.length === 1)
+  const client = await hanging(candidate)
   lab.weight(0)
   t.equal((await client.answer()).body, 'fine')
 })
@@ -83,10 +101,7 @@ await t.test('what stable then answers is not the candidate’s fault', async (t
     socket.write('HTTP/1.1 500 No\r\nContent-Length: 4\r\n\r\nfail')
   })
   await serve({ stable: [stable.port], candidate: [candidate.port] })
-  await lab.limitLatency(LIMIT_US)
-  const client = await lab.client()
-  client.send(get())
-  await eventually(() => candidate.requests.length === 1)
+  const client = await hanging(candidate)
   lab.weight(0)
   t.equal((await client.answer()).status, 500)
   const { userErrors = 0, ...counts } = (await lab.counts()).candidate
@@ -99,10 +114,7 @@ await t.test('nor that of the version that has its slot by then', async (t) => {
   const stable = await lab.origin((socket) => waiting.push(socket))
   const { candidate } = await versions()
   await serve({ stable: [stable.port], candidate: [candidate.port] })
-  await lab.limitLatency(LIMIT_US)
-  const client = await lab.client()
-  client.send(get())
-  await eventually(() => candidate.requests.length === 1)
+  const client = await hanging(candidate)
   lab.weight(0)
   await eventually(() => waiting.length === 1)
   await lab.edge.publish({
@@ -120,17 +132,11 @@ await t.test('nor that of the version that has its slot by then', async (t) => {
 await t.test('another service never gets the requests of one that is gone', async (t) => {
   const { candidate, sockets, stable: other } = await versions()
   await serve({ stable: [other.port], candidate: [candidate.port] })
-  await lab.limitLatency(LIMIT_US)
-  const client = await lab.client()
-  client.send(get())
-  await eventually(() => candidate.requests.length === 1)
+  const client = await hanging(candidate)
   // Its cell on the board is given to another service, and another row is put in force there.
   await lab.edge.publish({ name: 'another' })
   lab.weight(0)
-  await eventually(() => lab.counted().candidate.earlierExceeded === 1)
-  await lab.ticked()
-  for (const socket of sockets) socket.write(LATE)
-  t.equal((await client.answer()).body, 'late')
+  t.equal(await stays(client, { sockets }), 'late')
   t.equal(other.requests.length, 0)
 })
 
@@ -150,16 +156,9 @@ await t.test('nor when they fail', async (t) => {
 await t.test('while a version has any traffic its requests stay there', async (t) => {
   const { candidate, sockets, stable } = await versions()
   await serve({ stable: [stable.port], candidate: [candidate.port] })
-  await lab.limitLatency(LIMIT_US)
-  const client = await lab.client()
-  client.send(get())
-  await eventually(() => candidate.requests.length === 1)
+  const client = await hanging(candidate)
   lab.weight(1)
-  // It is known to be slow, and the thread has looked at it since.
-  await eventually(() => lab.counted().candidate.earlierExceeded === 1)
-  await lab.ticked()
-  for (const socket of sockets) socket.write(LATE)
-  t.equal((await client.answer()).body, 'late')
+  t.equal(await stays(client, { sockets }), 'late')
   t.equal(stable.requests.length, 0)
   t.match((await lab.counts()).candidate, { ok: 1 })
 })
@@ -167,30 +166,18 @@ await t.test('while a version has any traffic its requests stay there', async (t
 await t.test('so they do when it was promoted', async (t) => {
   const { candidate, sockets, stable } = await versions()
   await serve({ stable: [stable.port], candidate: [candidate.port] })
-  await lab.limitLatency(LIMIT_US)
-  const client = await lab.client()
-  client.send(get())
-  await eventually(() => candidate.requests.length === 1)
+  const client = await hanging(candidate)
   publishAssignment(lab.edge.board, 0, { stableSlot: CANDIDATE, candidateSlot: -1, weight: 0 })
-  await eventually(() => lab.counted().candidate.earlierExceeded === 1)
-  await lab.ticked()
-  for (const socket of sockets) socket.write(LATE)
-  t.equal((await client.answer()).body, 'late')
+  t.equal(await stays(client, { sockets }), 'late')
   t.equal(candidate.requests.length, 1)
 })
 
 await t.test('what must not be sent twice waits on, and may still be answered', async (t) => {
   const { candidate, sockets, stable } = await versions()
   await serve({ stable: [stable.port], candidate: [candidate.port] })
-  await lab.limitLatency(LIMIT_US)
-  const client = await lab.client()
-  client.send(post('order'))
-  await eventually(() => candidate.requests.length === 1)
+  const client = await hanging(candidate, post('order'))
   lab.weight(0)
-  await eventually(() => lab.counted().candidate.earlierExceeded === 1)
-  await lab.ticked()
-  for (const socket of sockets) socket.write(LATE)
-  t.equal((await client.answer()).body, 'late')
+  t.equal(await stays(client, { sockets }), 'late')
   t.equal(stable.requests.length, 0)
   t.match((await lab.counts()).candidate, { ok: 1 })
 })
@@ -199,15 +186,9 @@ await t.test('nor does anything move where rescues are off', async (t) => {
   const { candidate, sockets, stable } = await versions()
   const service = { rescue: false }
   await serve({ stable: [stable.port], candidate: [candidate.port], service })
-  await lab.limitLatency(LIMIT_US)
-  const client = await lab.client()
-  client.send(get())
-  await eventually(() => candidate.requests.length === 1)
+  const client = await hanging(candidate)
   lab.weight(0)
-  await eventually(() => lab.counted().candidate.earlierExceeded === 1)
-  await lab.ticked()
-  for (const socket of sockets) socket.write(LATE)
-  t.equal((await client.answer()).body, 'late')
+  t.equal(await stays(client, { sockets }), 'late')
 })
 
 await t.test('stable is asked by few at a time, and by all in the end', async (t) => {
@@ -235,13 +216,8 @@ await t.test('stable is asked by few at a time, and by all in the end', async (t
 await t.test('stable’s own requests stay with it', async (t) => {
   const { candidate: fine, sockets, stable: other } = await versions()
   await serve({ stable: [fine.port], candidate: [other.port], weight: 0 })
-  await lab.limitLatency(LIMIT_US)
-  const client = await lab.client()
-  client.send(get())
-  await eventually(() => fine.requests.length === 1)
+  const client = await hanging(fine)
   lab.weight(FULL)
-  await eventually(() => lab.counted().stable.earlierExceeded === 1)
-  await lab.ticked()
-  for (const socket of sockets) socket.write(LATE)
-  t.equal((await client.answer()).body, 'late', 'who is drained is not thought to be broken')
+  const body = await stays(client, { arm: 'stable', sockets })
+  t.equal(body, 'late', 'who is drained is not thought to be broken')
 })

@@ -133,3 +133,17 @@ await t.test('a command that the user may not give is told', async (t) => {
     await node.fleet.close()
   }
 })
+
+await t.test('a call that has failed is not told beside a Redis that is away', async (t) => {
+  const server = await RedisServer.start(t)
+  const node = await fleetNode(t, { node: 'a', redis: single(server.port) })
+  await leads(node)
+  await server.cli('ACL', 'SETUSER', 'default', '-hset')
+  await until('a heartbeat has failed', {
+    is: () => /script: beat, on/.test(node.fleet.knowledge().degraded.join()),
+  })
+  await server.kill()
+  await isCutOff(node)
+  t.match(node.fleet.knowledge().degraded, [/^Cannot reach Redis at /])
+  t.equal(node.fleet.knowledge().degraded.length, 1)
+})

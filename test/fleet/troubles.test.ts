@@ -8,11 +8,10 @@ const log = { info: () => {}, warn: () => {}, error: () => {} }
 
 await t.test('what calls said is forgotten when it is known why they fail', (t) => {
   const troubles = new Troubles({ log, monotonic: () => 0 })
-  const calls = ['heartbeat', 'inspection', 'lease', 'positions', 'publish', 'tell', 'journal shop']
-  for (const subject of calls) troubles.say(subject, `Cannot do ${subject}`)
+  for (const call of ['heartbeat', 'lease']) troubles.callFailed(call, `Cannot do ${call}`)
   troubles.say('document shop', 'Cannot use what Redis holds of service shop')
   troubles.mention('journal losses', { sentence: 'Entries were lost', forMs: 1000 })
-  t.equal(troubles.sentences.length, 9)
+  t.equal(troubles.sentences.length, 4)
   troubles.forgetCalls()
   t.same(troubles.sentences, ['Cannot use what Redis holds of service shop', 'Entries were lost'])
   t.end()
