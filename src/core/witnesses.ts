@@ -3,8 +3,10 @@
 // buckets have testified; the one that judges takes what is new at one node and known of another
 // for what it is, a repetition. Else ten nodes would make ten witnesses of one customer.
 //
-// A node's first message to a new judge says what it has seen so far, of which only what it adds
-// can be a repetition. In doubt too much is taken for one: that costs power, never a wrong verdict.
+// Bits are set before counts and read behind them, so a bit may come a message earlier than its
+// count; what is owed waits for it. Only to a new judge a node's first message says what it has
+// seen so far, of which nothing but what it adds can be a repetition, and nothing is owed behind
+// it. In doubt too much is taken for one: that costs power, never a wrong verdict.
 
 import { BUCKET_WORDS, mergeBuckets } from './bucket-errors.ts'
 import type { Added } from './counters.ts'
@@ -76,16 +78,25 @@ function settle(counts: ArmCounts, owed: Owed): ArmCounts {
 
 /** Who has testified in the present window of one service, over all nodes. */
 export class Witnesses {
-  readonly #all = noMaps()
-  readonly #speakers = new Map<string, Speaker>()
+  /** Of all nodes; null while all are silent. */
+  #all: BucketMaps | null = null
+  /** Null: it has told that nothing has testified there. */
+  readonly #speakers = new Map<string, Speaker | null>()
+
+  /** A node has told counts, and that nothing has testified there: what comes later is all new. */
+  silent(node: string): void {
+    if (!this.#speakers.has(node)) this.#speakers.set(node, null)
+  }
 
   /** What a message adds, with the repetitions in it told apart. */
   take({ added, maps, node, weight }: Testified): Added {
     const known = this.#speakers.get(node)
     const speaker = known ?? newSpeaker()
     this.#speakers.set(node, speaker)
+    this.#all ??= noMaps()
+    const everywhere = this.#all
     for (const event of ['errors', 'exceedances'] as const) {
-      const [before, all, now] = [speaker[event], this.#all[event], maps[event]]
+      const [before, all, now] = [speaker[event], everywhere[event], maps[event]]
       const again = now.map((bits, word) => bits & ~(before[word] ?? 0) & (all[word] ?? 0))
       eachBucket(again, (bucket) => {
         speaker.owed[armFor(bucket, weight)][event]++

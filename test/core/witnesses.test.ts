@@ -92,6 +92,21 @@ await t.test('a bit may come before its count', (t) => {
   t.end()
 })
 
+await t.test('a bit may come before its count also in the first word of a node', (t) => {
+  const witnesses = new Witnesses()
+  const [a, b] = [new Node('a'), new Node('b')]
+  witnesses.silent('b')
+  a.fails(7)
+  a.tells(witnesses)
+  b.fails(7)
+  const { added } = b
+  b.added = { candidate: NO_COUNTS, stable: NO_COUNTS }
+  t.match(b.tells(witnesses), { candidate: { bad: 0, witnesses: 0 } })
+  b.added = added
+  t.match(b.tells(witnesses), { candidate: { bad: 1, witnesses: 0 } })
+  t.end()
+})
+
 await t.test('a new judge takes nothing for repeated that it was not told', (t) => {
   const before = new Witnesses()
   const [a, b] = [new Node('a'), new Node('b')]

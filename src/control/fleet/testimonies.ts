@@ -73,13 +73,23 @@ export class Testimonies {
     const { added, message, now } = at
     const { node, testimony } = message
     const window = windowOf(state, now)
-    if (testimony === undefined || testimony.window !== window) return added
+    if (testimony === undefined) {
+      this.#witnessesIn(window, state.service).silent(node)
+      return added
+    }
+    if (testimony.window !== window) return added
     const maps = mapsOf(testimony)
     if (maps === null) return added
-    const known = this.#known.get(state.service)
-    const present = known?.window === window ? known : { window, witnesses: new Witnesses() }
-    this.#known.set(state.service, present)
-    return present.witnesses.take({ node, maps, added, weight: state.weight })
+    const witnesses = this.#witnessesIn(window, state.service)
+    return witnesses.take({ node, maps, added, weight: state.weight })
+  }
+
+  #witnessesIn(window: string, service: string): Witnesses {
+    const known = this.#known.get(service)
+    if (known?.window === window) return known.witnesses
+    const witnesses = new Witnesses()
+    this.#known.set(service, { window, witnesses })
+    return witnesses
   }
 
   forget(service: string): void {
