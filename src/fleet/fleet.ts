@@ -18,7 +18,7 @@ import {
   type StandingNow,
   standingAt,
 } from '../core/fleet/lease.ts'
-import { membersAt } from '../core/fleet/members.ts'
+import { liveAt, membersAt } from '../core/fleet/members.ts'
 import type { Broadcast, Letter } from '../core/fleet/message.ts'
 import type { Position } from '../core/fleet/position.ts'
 import type { FleetKnowledge, FleetStanding } from '../core/fleet/standing.ts'
@@ -209,9 +209,15 @@ export class RedisFleet implements FleetPort {
   }
 
   others(): readonly string[] {
-    return membersAt(this.#heartbeat.book, this.#monotonic())
-      .filter(({ node, isLive }) => isLive && node !== this.node)
-      .map(({ node }) => node)
+    return this.#live().filter((node) => node !== this.node)
+  }
+
+  isLive(node: string): boolean {
+    return this.#live().includes(node)
+  }
+
+  #live(): readonly string[] {
+    return liveAt(this.#heartbeat.book, this.#monotonic())
   }
 
   forget(service: string): void {

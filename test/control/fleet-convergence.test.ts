@@ -91,6 +91,23 @@ await t.test('who does not have the service, or is gone, is not waited for', asy
   t.strictSame(play.waiting(), [])
 })
 
+await t.test('what who has decided says of the others counts as if they had said it', async (t) => {
+  const play = new Play()
+  play.says('c', nothingOf('c'))
+  play.now += 5
+  play.convergence.changed('shop', at(3))
+  const others = { a: 1007, c: 1008 }
+  const message = { message: 'applied', node: 'b', service: 'shop', position: at(3) } as const
+  play.convergence.applied({ ...message, atMs: 1006, others })
+  t.ok(play.convergence.lacks('c', 'shop'), 'that it has the service it says itself')
+  t.strictSame(play.completed, [3])
+  const applied = [
+    { node: 'b', afterMs: 1 },
+    { node: 'a', afterMs: 2 },
+  ]
+  t.strictSame(play.convergence.view('shop'), { service: 'shop', revision: 3, applied, waiting: [] })
+})
+
 await t.test('a node that says nothing is waited for in vain for a while only', async (t) => {
   const play = new Play()
   play.convergence.changed('shop', at(1))
@@ -120,13 +137,16 @@ await t.test('names that have come and gone leave room for others', (t) => {
   t.end()
 })
 
-/** Notes who is told what: `to b: shop 2`, or `to all: shop 2`. */
+/** Notes who is told what: `to b: shop 2`, or `to all: shop 2 with b since 5`. */
 function speaker() {
   const said: string[] = []
   const noted: string[] = []
-  const text = ({ position, service }: Applied): string => `${service} ${position.epoch}`
+  const text = ({ others = {}, position, service }: Applied): string => {
+    const since = Object.entries(others).map(([node, atMs]) => ` with ${node} since ${atMs}`)
+    return `${service} ${position.epoch}${since.join('')}`
+  }
   const sayings = new Sayings({
-    ...{ node: 'a', wall: () => 7 },
+    ...{ node: 'a', wall: () => 7, isLive: (one) => one !== 'gone' },
     note: (one) => noted.push(text(one)),
     tell: (node, one) => said.push(`to ${node}: ${text(one)}`),
     say: (one) => said.push(`to all: ${text(one)}`),
@@ -137,20 +157,56 @@ function speaker() {
     await until(probe, { what: 'all are told', withinMs: 10_000, everyMs: 1 })
     return next()
   }
-  return { all, next, noted, sayings }
+  const hears = (node: string, position: Position): void =>
+    sayings.heard({ message: 'applied', node, service: 'shop', position, atMs: 5 })
+  return { all, hears, next, noted, sayings }
 }
 
-await t.test('who has decided hears at once, all a moment later and the last only', async (t) => {
+await t.test('who has decided hears at once, and nobody else of it from here', async (t) => {
   const { all, next, noted, sayings } = speaker()
   sayings.serves('shop', at(1, { writer: 'b' }))
   t.strictSame(next(), [], 'what it found here was not decided just now')
   t.strictSame(await all(), ['to all: shop 1'])
   sayings.serves('shop', at(2, { writer: 'b' }))
   sayings.serves('shop', at(3, { writer: 'c' }))
-  sayings.serves('shop', at(4, { writer: 'a' }))
-  t.strictSame(next(), ['to b: shop 2', 'to c: shop 3'], 'what it has decided itself it knows')
-  t.strictSame(await all(), ['to all: shop 4'])
-  t.strictSame(noted, ['shop 1', 'shop 2', 'shop 3', 'shop 4'])
+  t.strictSame(next(), ['to b: shop 2', 'to c: shop 3'])
+  sayings.serves('shop', at(4, { writer: 'gone' }))
+  t.strictSame(await all(), ['to all: shop 4'], 'who has decided cannot tell the others')
+  sayings.serves('shop', at(5, { writer: 'b' }))
+  sayings.serves('shop', at(6, { writer: 'a' }))
+  t.strictSame(next(), ['to b: shop 5'], 'what it has decided itself it knows')
+  t.strictSame(await all(), ['to all: shop 6'])
+  t.strictSame(noted, ['shop 1', 'shop 2', 'shop 3', 'shop 4', 'shop 5', 'shop 6'])
+  sayings.close()
+})
+
+await t.test('who has decided tells all for everybody', async (t) => {
+  const { all, hears, next, sayings } = speaker()
+  const mine = (epoch: number): Position => at(epoch, { writer: 'a' })
+  sayings.serves('shop', mine(1))
+  hears('b', mine(1))
+  hears('c', mine(1))
+  t.strictSame(next(), [])
+  sayings.complete('shop', mine(1))
+  t.strictSame(next(), ['to all: shop 1 with b since 5 with c since 5'], 'at once when all have it')
+  sayings.complete('shop', mine(1))
+  t.strictSame(next(), [])
+  hears('d', mine(1))
+  t.strictSame(await all(), ['to all: shop 1 with d since 5'], 'what is new since then')
+
+  hears('b', mine(2))
+  sayings.complete('shop', mine(2))
+  t.strictSame(next(), [], 'nobody says for it that it serves by it itself')
+  sayings.serves('shop', mine(2))
+  hears('c', mine(1))
+  t.strictSame(await all(), ['to all: shop 2 with b since 5'], 'some a moment later')
+  hears('c', mine(2))
+  sayings.serves('shop', mine(3))
+  t.strictSame(await all(), ['to all: shop 3'], 'of what is over nothing')
+  hears('b', at(3, { writer: 'b' }))
+  hears('b', mine(3))
+  sayings.lacks('shop')
+  t.strictSame(next(), ['to all: shop 0'])
   sayings.close()
 })
 
@@ -162,14 +218,16 @@ await t.test('each thing is said once, and again to who asks', async (t) => {
   sayings.lacks('cart')
   t.strictSame(next(), ['to all: cart 0'])
   t.strictSame(await all(), ['to all: shop 1'])
-  sayings.repeat(['cart', 'shop', 'mail'])
-  t.strictSame(next(), ['to all: cart 0', 'to all: shop 1'])
+  for (const services of [['cart', 'shop', 'mail'], ['shop']]) sayings.repeat(services)
+  t.strictSame(await all(), ['to all: cart 0', 'to all: shop 1'], 'to all that ask together')
   sayings.serves('cart', at(2))
   sayings.lacks('cart')
   t.strictSame(next(), ['to all: cart 2', 'to all: cart 0'])
   sayings.serves('cart', at(2))
   t.strictSame(next(), ['to all: cart 2'], 'nobody goes on believing that it lacks it')
+  sayings.repeat(['cart'])
   sayings.again()
+  sayings.repeat(['cart'])
   sayings.serves('cart', at(2))
   t.strictSame(await all(), ['to all: cart 2'])
   sayings.close()

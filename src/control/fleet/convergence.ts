@@ -74,8 +74,18 @@ export class Convergence {
     this.#look(service)
   }
 
-  /** A node, perhaps this one, serves by a position. */
+  /** A node, perhaps this one, serves by a position, and so do those that it has heard of. */
   applied(message: Applied): void {
+    const { others = {}, ...own } = message
+    this.#take(own)
+    for (const [node, atMs] of Object.entries(others)) {
+      // Whether a node has the service it says itself.
+      if (!this.lacks(node, message.service)) this.#take({ ...own, node, atMs })
+    }
+    this.#look(message.service)
+  }
+
+  #take(message: Applied): void {
     const { node, position, service } = message
     const said = this.#said.get(service) ?? new Map<string, Applied>()
     if (!said.has(node) && said.size >= SPEAKERS_MAX && !this.#makeRoom(said)) return
@@ -87,7 +97,6 @@ export class Convergence {
     if (samePosition(change.position, position) && !change.applied.has(node)) {
       change.applied.set(node, message.atMs)
     }
-    this.#look(service)
   }
 
   /** Forgets who is no member any more; whether there is room then. */

@@ -1,11 +1,12 @@
 // What this node tells the others about what it serves by: which position of each service is in
 // force in all its threads, and which services it does not have at all, so that nobody waits for
-// it. Whoever has decided waits for it and hears it at once; everybody else a moment later, with
-// all that has come meanwhile, or a change would cost a fleet of n nodes n² messages. Each thing is
-// said once, and again when somebody may not have heard it.
+// it. Whoever has decided waits for it, so it hears it at once, and tells all the others for
+// everybody: when all have said so, or a moment later of those that have. If each told each, a
+// change would cost a fleet of n nodes n² messages. Each thing is said once, and again when
+// somebody may not have heard it.
 
 import type { Applied } from '../../core/fleet/message.ts'
-import { type Position, samePosition } from '../../core/fleet/position.ts'
+import { comparePositions, type Position, samePosition } from '../../core/fleet/position.ts'
 import { nothingOf } from './convergence.ts'
 
 /** Services that others have; anybody can name some. */
@@ -17,19 +18,33 @@ const TOGETHER_MAX = 500
 export interface SayingsParts {
   readonly node: string
   readonly wall: () => number
+  /** Whether a node is alive, so that it can tell what it hears. */
+  readonly isLive: (node: string) => boolean
   /** This node knows it itself. */
   readonly note: (message: Applied) => void
   readonly tell: (node: string, message: Applied) => void
   readonly say: (message: Applied) => void
 }
 
+interface Served {
+  readonly position: Position
+  readonly atMs: number
+}
+
+/** The nodes that serve by what was decided here, and of which the others do not know it yet. */
+interface Collected {
+  readonly position: Position
+  readonly since: Map<string, number>
+}
+
 export class Sayings {
   readonly #parts: SayingsParts
   /** The last position of each service that was said, or is due. */
-  readonly #served = new Map<string, Position>()
+  readonly #served = new Map<string, Served>()
   readonly #lacking = new Set<string>()
-  /** What all are told next, by service. */
-  readonly #due = new Map<string, Applied>()
+  readonly #collected = new Map<string, Collected>()
+  /** The services of which all are told next. */
+  readonly #due = new Set<string>()
   #timer: NodeJS.Timeout | null = null
 
   constructor(parts: SayingsParts) {
@@ -38,35 +53,56 @@ export class Sayings {
 
   /** The service is served by this position here. */
   serves(service: string, position: Position): void {
-    const before = this.#served.get(service) ?? null
+    const before = this.#served.get(service)?.position ?? null
     if (samePosition(before, position)) return
-    this.#served.set(service, position)
+    const { isLive, node, note, tell, wall } = this.#parts
+    this.#served.set(service, { position, atMs: wall() })
+    const message = this.#message(service)
+    const { writer } = position
     // Until it is heard the others refuse what this node would have to do.
-    if (this.#lacking.delete(service)) return this.#say(service, position)
-    const message = this.#message(service, position)
-    const { node, note, tell } = this.#parts
+    if (this.#lacking.delete(service)) this.#say(service)
+    // What is said for the first time was not decided just now: its writer waits for nobody.
+    else if (before !== null && writer !== node && isLive(writer)) tell(writer, message)
+    else this.#sayingSoon(service)
     note(message)
-    // What is said for the first time was not decided just now.
-    if (before !== null && position.writer !== node) tell(position.writer, message)
-    this.#due.set(service, message)
-    this.#timer ??= setTimeout(() => this.#sayDue(), TOGETHER_MS)
+  }
+
+  /** Another node has told this one that it serves by a position. */
+  heard({ atMs, node, position, service }: Applied): void {
+    if (position.writer !== this.#parts.node) return
+    const served = this.#served.get(service)
+    if (served !== undefined && comparePositions(position, served.position) < 0) return
+    let collected = this.#collected.get(service)
+    if (collected === undefined || !samePosition(collected.position, position)) {
+      collected = { position, since: new Map() }
+      this.#collected.set(service, collected)
+    }
+    collected.since.set(node, atMs)
+    if (served !== undefined && samePosition(served.position, position)) this.#sayingSoon(service)
+  }
+
+  /** Every live node serves by a position: nobody has to wait for more to come. */
+  complete(service: string, position: Position): void {
+    const served = this.#served.get(service)?.position ?? null
+    if (position.writer !== this.#parts.node || !samePosition(served, position)) return
+    if (this.#due.has(service)) this.#say(service)
   }
 
   /** The service is not in the file of this node. */
   lacks(service: string): void {
     this.#served.delete(service)
+    this.#collected.delete(service)
     this.#due.delete(service)
     if (this.#lacking.has(service) || this.#lacking.size >= LACKING_MAX) return
     this.#lacking.add(service)
-    this.#say(service, nothingOf(this.#parts.node))
+    this.#say(service)
+    this.#parts.note(this.#message(service))
   }
 
-  /** Somebody has not heard what is said of these services. */
+  /** Somebody has not heard what is said of these services; it may not be the only one. */
   repeat(services: readonly string[]): void {
     for (const service of services) {
-      const position = this.#served.get(service)
-      if (position !== undefined) this.#say(service, position)
-      else if (this.#lacking.has(service)) this.#say(service, nothingOf(this.#parts.node))
+      if (this.#served.has(service) || this.#lacking.has(service)) this.#sayingSoon(service)
     }
   }
 
@@ -82,23 +118,32 @@ export class Sayings {
     this.#due.clear()
   }
 
+  #sayingSoon(service: string): void {
+    this.#due.add(service)
+    this.#timer ??= setTimeout(() => this.#sayDue(), TOGETHER_MS)
+  }
+
   #sayDue(): void {
-    const due = [...this.#due.values()].slice(0, TOGETHER_MAX)
-    for (const message of due) {
-      this.#due.delete(message.service)
-      this.#parts.say(message)
-    }
+    for (const service of [...this.#due].slice(0, TOGETHER_MAX)) this.#say(service)
     this.#timer = this.#due.size === 0 ? null : setTimeout(() => this.#sayDue(), TOGETHER_MS)
   }
 
-  #say(service: string, position: Position): void {
-    const message = this.#message(service, position)
-    this.#parts.note(message)
-    this.#parts.say(message)
+  #say(service: string): void {
+    this.#due.delete(service)
+    if (!this.#served.has(service) && !this.#lacking.has(service)) return // to be said anew
+    const { say } = this.#parts
+    const message = this.#message(service)
+    const collected = this.#collected.get(service)
+    if (collected === undefined || !samePosition(collected.position, message.position)) {
+      return say(message)
+    }
+    this.#collected.delete(service)
+    say({ ...message, others: Object.fromEntries(collected.since) })
   }
 
-  #message(service: string, position: Position): Applied {
+  #message(service: string): Applied {
     const { node, wall } = this.#parts
-    return { message: 'applied', node, service, position, atMs: wall() }
+    const served = this.#served.get(service) ?? { position: nothingOf(node), atMs: wall() }
+    return { message: 'applied', node, service, ...served }
   }
 }

@@ -93,6 +93,7 @@ export class Shared implements FleetListener {
     })
     this.#sayings = new Sayings({
       ...{ node, wall },
+      isLive: (one) => port.isLive(one),
       note: (message) => this.#convergence.applied(message),
       tell: (one, message) => port.send(one, message),
       say: (message) => port.broadcast(message),
@@ -332,7 +333,10 @@ export class Shared implements FleetListener {
   }
 
   onLetter(letter: Letter): void {
-    if (letter.message === 'applied') this.#convergence.applied(letter)
+    if (letter.message === 'applied') {
+      this.#sayings.heard(letter)
+      this.#convergence.applied(letter)
+    }
     if (letter.message === 'answered') this.#errands.answered(letter)
     if (letter.message === 'asked') void this.#errands.answer(letter)
     if (letter.message === 'unheard') this.#repeat(letter.services)
@@ -351,6 +355,7 @@ export class Shared implements FleetListener {
   }
 
   #onComplete(service: string, position: Position): void {
+    this.#sayings.complete(service, position)
     const keeper = this.#parts.keepers.get(service)
     if (keeper === undefined || keeper.document.state.epoch !== position.epoch) return
     this.#settlement.complete(keeper.document)

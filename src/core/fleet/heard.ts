@@ -52,10 +52,12 @@ function readChanged({ format, position, save, service, stored }: Fields): Chang
   return { message: 'changed', service, position, save, stored: known }
 }
 
-function readApplied({ atMs, node, position, service }: Fields): Applied | null {
+function readApplied({ atMs, node, others, position, service }: Fields): Applied | null {
   if (typeof node !== 'string' || typeof service !== 'string') return null
   if (!isPosition(position) || typeof atMs !== 'number') return null
-  return { message: 'applied', node, service, position, atMs }
+  const applied = { message: 'applied', node, service, position, atMs } as const
+  if (others === undefined) return applied
+  return isNumbers(others) ? { ...applied, others } : null
 }
 
 export function readBroadcast(text: string): Broadcast | null {
@@ -66,6 +68,11 @@ export function readBroadcast(text: string): Broadcast | null {
   if (message === 'applied') return readApplied(fields)
   if (message !== 'leads' || typeof node !== 'string') return null
   return typeof lease === 'number' && Number.isSafeInteger(lease) ? { message, node, lease } : null
+}
+
+function isNumbers(value: unknown): value is Readonly<Record<string, number>> {
+  const fields = fieldsOf(value)
+  return fields !== null && Object.values(fields).every(Number.isFinite)
 }
 
 function isCounts(value: unknown): boolean {
@@ -96,8 +103,7 @@ function isInterval(value: unknown): value is VersionInterval {
   if (typeof version !== 'string' || typeof latency !== 'string') return false
   if (!Array.isArray(outcomes) || !outcomes.every(Number.isFinite)) return false
   if (![rescued, evidenceGood, evidenceBad, fields.inFlight].every(Number.isFinite)) return false
-  const sums = fieldsOf(given)
-  return sums !== null && Object.values(sums).every(Number.isFinite)
+  return isNumbers(given)
 }
 
 export function readLetter(text: string): Letter | null {

@@ -32,6 +32,7 @@ export interface Seen {
 }
 
 export interface MemberBook {
+  /** By name. */
   readonly seen: readonly Seen[]
   /** Names of nodes whose entries cannot be read. */
   readonly unreadable: readonly string[]
@@ -77,19 +78,32 @@ export function readBook(
     if (found === null) unreadable.push(node)
     else seen.push(found)
   }
+  seen.sort((one, other) => (one.node < other.node ? -1 : 1))
   return { seen, unreadable, madeMs }
 }
 
+function silenceOf({ ageMs }: Seen, { madeMs }: MemberBook, nowMs: number): number {
+  return Math.max(0, ageMs + Math.floor(nowMs - madeMs))
+}
+
+/** An entry from the future was written before the clock of Redis was set back. */
+function isLive(seen: Seen, book: MemberBook, nowMs: number): boolean {
+  return silenceOf(seen, book, nowMs) < LIVE_MS && seen.ageMs > -LIVE_MS
+}
+
+/** The names of the nodes that are live now, in their order. */
+export function liveAt(book: MemberBook, nowMs: number): readonly string[] {
+  return book.seen.filter((seen) => isLive(seen, book, nowMs)).map(({ node }) => node)
+}
+
 /** The members as they are known now, by name; nothing is heard of anyone while Redis is away. */
-export function membersAt({ seen, madeMs }: MemberBook, nowMs: number): readonly Member[] {
-  const members = seen.map(({ node, entry, ageMs }) => {
-    const silentMs = Math.max(0, ageMs + Math.floor(nowMs - madeMs))
-    // An entry from the future was written before the clock of Redis was set back.
-    const isLive = silentMs < LIVE_MS && ageMs > -LIVE_MS
+export function membersAt(book: MemberBook, nowMs: number): readonly Member[] {
+  return book.seen.map((seen) => {
+    const { node, entry } = seen
     const { version, format, startedAt, listen, clock } = entry
-    return { node, version, format, startedAt, listen, silentMs, isLive, clockAheadMs: clock }
+    const life = { silentMs: silenceOf(seen, book, nowMs), isLive: isLive(seen, book, nowMs) }
+    return { node, version, format, startedAt, listen, ...life, clockAheadMs: clock }
   })
-  return members.sort((one, other) => (one.node < other.node ? -1 : 1))
 }
 
 /** Another live node with this node's id: the state directory was copied. Null: there is none. */

@@ -16,8 +16,8 @@ export interface Changed {
 }
 
 /**
- * A node serves by this position: its row is in force in all its threads. To its writer at once, to
- * all a moment later.
+ * A node serves by this position: its row is in force in all its threads. The others tell the
+ * writer, and the writer tells all.
  */
 export interface Applied {
   readonly message: 'applied'
@@ -26,6 +26,8 @@ export interface Applied {
   readonly position: Position
   /** Milliseconds since 1970, by the node's wall clock. */
   readonly atMs: number
+  /** Other nodes that serve by it, as they have told this one, and since when each. */
+  readonly others?: Readonly<Record<string, number>>
 }
 
 /** Where traffic of one version went since the node's last message of this kind; no sums. */

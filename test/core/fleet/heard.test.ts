@@ -19,6 +19,15 @@ await t.test('a message is read as it was written, without what is unknown', asy
   t.strictSame(readLetter(JSON.stringify(asked)), asked)
   t.equal(readLetter(JSON.stringify(leads)), null, 'a broadcast is no letter')
   t.equal(readBroadcast(JSON.stringify(asked)), null)
+  const applied = { message: 'applied', node: 'a', service: 'shop', position, atMs: 5 }
+  const both = { ...applied, others: { b: 4 } }
+  for (const one of [applied, both]) {
+    t.strictSame(readBroadcast(JSON.stringify(one)), one)
+    t.strictSame(readLetter(JSON.stringify(one)), one)
+  }
+  for (const others of [null, [4], { b: '4' }, 'b']) {
+    t.equal(readBroadcast(JSON.stringify({ ...applied, others })), null)
+  }
 })
 
 await t.test('a document that cannot be used is left out of the news', async (t) => {
