@@ -2,10 +2,12 @@
 // on where the last run stopped. A last line that a crash has cut off is removed and noted. At 64
 // MiB the file becomes journal.1.jsonl, in the place of an older one, and a new one begins.
 //
-// Listeners hear of an entry at once; the promise of `append` resolves when it is on the disk.
+// What was decided goes out before it is told: listeners hear of an entry at the end of the turn,
+// and it is written then; the promise of `append` resolves when it is on the disk.
 
 import { type FileHandle, open, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setImmediate as endOfTurn } from 'node:timers/promises'
 import { type JournalEntry, readJournal } from '../core/journal.ts'
 
 const ROTATE_BYTES = 64 * 1024 * 1024
@@ -17,7 +19,7 @@ const WAITING_LINES = 10_000
 export type NewEntry = Omit<JournalEntry, 'seq' | 'at'>
 
 interface Waiting {
-  readonly text: string
+  readonly entry: JournalEntry
   readonly flush: boolean
   readonly done: () => void
 }
@@ -66,6 +68,7 @@ export class JournalFile {
   readonly #rotateBytes: number
   readonly #listeners = new Set<(entry: JournalEntry) => void>()
   readonly #waiting: Waiting[] = []
+  #untold: JournalEntry[] = []
   #file: FileHandle
   #size: number
   #seq: number
@@ -113,11 +116,23 @@ export class JournalFile {
       return Promise.resolve()
     }
     const whole = { seq: ++this.#seq, at: new Date(this.#wall()).toISOString(), ...entry }
-    for (const listener of this.#listeners) listener(whole)
+    if (this.#untold.push(whole) === 1) setImmediate(() => this.#tell())
     const { promise, resolve } = Promise.withResolvers<void>()
-    this.#waiting.push({ text: `${JSON.stringify(whole)}\n`, flush: !evidence, done: resolve })
+    this.#waiting.push({ entry: whole, flush: !evidence, done: resolve })
     this.#writing ??= this.#write()
     return promise
+  }
+
+  #tell(): void {
+    const entries = this.#untold
+    this.#untold = []
+    for (const entry of entries) {
+      try {
+        for (const listener of this.#listeners) listener(entry)
+      } catch (error) {
+        this.failure = `Cannot tell of entry ${entry.seq} as it fails: ${(error as Error).message}`
+      }
+    }
   }
 
   /** Entries left out as the disk was too slow. */
@@ -126,12 +141,13 @@ export class JournalFile {
   }
 
   async close(): Promise<void> {
+    this.#tell()
     while (this.#writing !== null) await this.#writing
     await this.#file.close()
   }
 
   async #write(): Promise<void> {
-    await Promise.resolve() // lines of the same turn are written together
+    await endOfTurn() // lines of the same turn are written together
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0)
       try {
@@ -147,7 +163,7 @@ export class JournalFile {
   }
 
   async #writeBatch(batch: readonly Waiting[]): Promise<void> {
-    const bytes = Buffer.from(batch.map((line) => line.text).join(''))
+    const bytes = Buffer.from(batch.map(({ entry }) => `${JSON.stringify(entry)}\n`).join(''))
     if (this.#size > 0 && this.#size + bytes.length > this.#rotateBytes) await this.#rotate()
     // Else the next decision would be glued to half a line, and lost with it.
     if (this.#isTorn) await this.#file.truncate(this.#size)

@@ -223,7 +223,9 @@ export class Keeper {
   saveEvidence(): void {
     if (this.#isSaving || this.#waiting > 0) return
     this.#isSaving = true
-    const save = (): Promise<unknown> => this.#save(this.unsaved !== null)
+    // A decision that has come meanwhile takes the evidence along, and must not wait for it.
+    const save = async (): Promise<unknown> =>
+      this.#waiting > 0 ? undefined : this.#save(this.unsaved !== null)
     const saved = this.#queue.then(save).finally(() => {
       this.#isSaving = false
     })

@@ -4,6 +4,7 @@
 import { readBroadcast, readLetter } from '../core/fleet/heard.ts'
 import type { Broadcast, Letter } from '../core/fleet/message.ts'
 import { failureSentence } from './advice.ts'
+import { together } from './client.ts'
 import type { Connection } from './connection.ts'
 import type { Keys } from './keys.ts'
 import type { FleetOptions } from './options.ts'
@@ -83,6 +84,7 @@ export class Bus {
       return this.#options.troubles.mention('unsent', { sentence, forMs: MENTION_MS })
     }
     this.#underWay++
+    together(session.client)
     within(PUBLISH_MS, session.client.publish(channel, text)).then(
       () => {
         this.#underWay--

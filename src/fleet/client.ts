@@ -68,8 +68,7 @@ function openCluster(options: FleetOptions, attempt: number): Cluster {
 
 function openServer(options: FleetOptions, attempt: number): Redis {
   const { redis } = options
-  // What is said within one turn of the loop goes out in one piece.
-  const shared = { ...common(options), enableAutoPipelining: true }
+  const shared = common(options)
   if (redis.kind === 'sentinel') {
     const { name, sentinels, sentinelUsername, sentinelPassword, db, tls } = redis
     const sentinelTLS = tlsOf(tls)
@@ -108,6 +107,18 @@ export function openSubscriber(client: Client, { options, attempt }: SubscriberO
 export interface SubscriberOptions {
   readonly options: FleetOptions
   readonly attempt: number
+}
+
+/**
+ * What is sent from here to the end of this turn goes out in one piece. ioredis' own pipelining of
+ * a turn waits until the one before has been answered, so a decision would wait for chatter.
+ */
+export function together(client: Client): void {
+  if (!(client instanceof Redis)) return
+  const { stream } = client
+  if (stream.writableCorked > 0) return
+  stream.cork()
+  process.nextTick(() => stream.uncork())
 }
 
 /** The servers that hold keys. */

@@ -4,6 +4,7 @@
 
 import type { JournalEntry } from '../core/journal.ts'
 import { codeOf, failureSentence } from './advice.ts'
+import { together } from './client.ts'
 import type { Connection, Session } from './connection.ts'
 import type { Keys } from './keys.ts'
 import type { FleetOptions } from './options.ts'
@@ -127,6 +128,7 @@ export class JournalStream {
     let goesOn = true
     while (goesOn && this.#waiting.length > 0 && connection.session === session) {
       const batch = this.#waiting.splice(0, ADDED_AT_ONCE)
+      together(session.client)
       const left = (await Promise.all(batch.map((entry) => this.#add(session, entry)))).flatMap(
         (entry) => entry ?? [],
       )

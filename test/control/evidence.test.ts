@@ -1,10 +1,12 @@
 // What the control side does for the evidence: it hands the threads a service's rules, begins the
-// windows of affinity buckets, and remembers which requests failed last.
+// windows of affinity buckets, saves it once a second, and remembers which requests failed last.
 
 import t from 'tap'
 import { markBucket } from '../../src/board/buckets.ts'
 import { BUCKET_WINDOW_MS } from '../../src/core/bucket-errors.ts'
 import { Gauge } from '../../src/control/gauge.ts'
+import type { SavedDocument } from '../../src/control/ledger.ts'
+import { StateDirectory } from '../../src/control/state-directory.ts'
 import { configOf, removeDirectory, temporaryDirectory, TestNode, until } from './node.ts'
 
 await t.test('the threads get the rules of a service, also after a reload', async (t) => {
@@ -51,6 +53,26 @@ await t.test('the last five failures of a version are remembered', async (t) => 
   const node = await TestNode.start(configOf({ stateDir }))
   // One that comes late, when its version has left.
   node.control.noteFailure({ slot: 11, requestId: 'late', outcome: 'timeout', status: 0 })
+  await node.stop()
+  await removeDirectory(stateDir)
+})
+
+await t.test('a decision takes the evidence of its second along, and is saved once', async (t) => {
+  const stateDir = await temporaryDirectory()
+  const node = await TestNode.start(configOf({ stateDir }))
+  t.ok((await node.deploy()).ok)
+  await until('the first step', () => node.row().weight === 500)
+  const saves: number[] = []
+  const saving = t.capture(StateDirectory.prototype, 'propose', async (saved: SavedDocument) => {
+    saves.push(saved.document.state.epoch)
+    return { result: 'accepted' } as const
+  })
+  node.advance(1500) // the evidence is due in the very turn of the command
+  t.ok((await node.ask({ do: 'pause' })).ok)
+  t.strictSame(saves, [(await node.view()).revision])
+  node.advance(1500)
+  await until('evidence alone is saved, too', () => saves.length > 1)
+  saving.restore()
   await node.stop()
   await removeDirectory(stateDir)
 })

@@ -105,7 +105,12 @@ await t.test('what who has decided says of the others counts as if they had said
     { node: 'b', afterMs: 1 },
     { node: 'a', afterMs: 2 },
   ]
-  t.strictSame(play.convergence.view('shop'), { service: 'shop', revision: 3, applied, waiting: [] })
+  t.strictSame(play.convergence.view('shop'), {
+    service: 'shop',
+    revision: 3,
+    applied,
+    waiting: [],
+  })
 })
 
 await t.test('a node that says nothing is waited for in vain for a while only', async (t) => {

@@ -2,10 +2,12 @@
 // answer of Redis that comes too late, or never, leaves the nodes with what is true.
 
 import t from 'tap'
+import type { StoreAnswer } from '../../src/control/fleet-port.ts'
 import type { Broadcast, Letter } from '../../src/core/fleet/message.ts'
 import type { Position } from '../../src/core/fleet/position.ts'
 import { bodyOf, fleetNode, isCutOff, leads, single } from './fleet-node.ts'
 import { RedisServer, until } from './redis-server.ts'
+import { Relay } from './relay.ts'
 
 const counts = { good: 7, bad: 1, exceeded: 0, userErrors: 0 }
 const counters = {
@@ -52,6 +54,32 @@ await t.test('broadcasts reach all nodes and letters one', async (t) => {
   await until('the letters are there', { is: () => b.heard.letters.length === letters.length })
   t.strictSame(b.heard.letters, letters, 'in their order')
   t.strictSame(a.heard.letters, [])
+})
+
+await t.test('what is decided does not wait for the answer to what was said', async (t) => {
+  const server = await RedisServer.start(t)
+  const relay = await Relay.start(t, server.port)
+  const a = await fleetNode(t, { node: 'a', redis: single(relay.port) })
+  const b = await fleetNode(t, { node: 'b', redis: single(server.port) })
+  await leads(a)
+  const propose = (service: string): Promise<StoreAnswer> =>
+    a.fleet.propose(service, {
+      ...{ expected: null, body: bodyOf(service, { epoch: 3 }) },
+      ...{ lease: null, knownTerm: 0 },
+    })
+  t.equal((await propose('cart')).result, 'accepted', 'Redis knows the script from now on')
+  relay.mute()
+  const position = { term: 1, epoch: 2, writer: 'a' }
+  a.fleet.broadcast({ message: 'applied', node: 'a', service: 'shop', position, atMs: 5 })
+  const heard = (name: string): boolean =>
+    b.heard.broadcasts.some(
+      (one) => one.message === name && 'service' in one && one.service === 'shop',
+    )
+  await until('b hears it', { is: () => heard('applied') })
+  const decided = propose('shop')
+  await until('b hears of the decision', { is: () => heard('changed') })
+  relay.speak()
+  t.equal((await decided).result, 'accepted')
 })
 
 await t.test('what is no message is ignored and told', async (t) => {

@@ -63,6 +63,18 @@ export class Relay {
     }
   }
 
+  /** Holds what Redis answers from now on; what others say the node goes on hearing. */
+  mute(): void {
+    for (const [from, onward] of this.#asking) {
+      onward.unpipe(from)
+      onward.pause()
+    }
+  }
+
+  speak(): void {
+    for (const [from, onward] of this.#asking) onward.pipe(from)
+  }
+
   release(): void {
     for (const [from, onward] of this.#asking) from.pipe(onward)
   }

@@ -297,8 +297,10 @@ export class Replication {
     // What was decided here must outlive a kill even when Redis never answers. A raise must not: it
     // is nobody's before the ledger has it.
     const isOwn = replica.isDirty && !replica.isRaised
+    // The ledger is asked first: all the other nodes wait for it.
+    const proposed = this.#propose(keeper, held)
     const kept = isOwn ? this.#copies.now(replica, options.durable) : null
-    const saving = await this.#propose(keeper, held)
+    const saving = await proposed
     this.#copies.soon(replica, false)
     // What the ledger has accepted is safe there: the others serve by it while this disk writes.
     if (saving.result === 'accepted') return saving
