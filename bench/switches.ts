@@ -3,17 +3,22 @@
 // waits for the rollback. The time after each is compared with the quiet times in between: p99.9
 // must not be more than a quarter longer. A p99.9 is as good as the machine's worst moments, so it
 // is told with and without the requests that the machine's own slowness has hit (lab/pulse.ts).
+//
+// Whoever looks how far it is takes a core, too: nothing is asked while an event is looked at, the
+// moments when something is asked are not quiet either, and when Vertex has decided by itself
+// stands in its journal, which is read at the end.
 
-import { monotonicMs, sleep, until } from './lab/clock.ts'
+import type { ServiceView } from '../src/core/command.ts'
+import type { JournalEntry, JournalKind } from '../src/core/journal.ts'
+import { monotonicMs, monotonicOfWall, sleep } from './lab/clock.ts'
 import { type LoadResult, startLoad, summarise } from './lab/load.ts'
-import { deployAt, type Pair, startPair } from './lab/pair.ts'
+import { type Pair, startPair } from './lab/pair.ts'
 import { type Beats, Pulse } from './lab/pulse.ts'
 import { bench, progress } from './lab/report.ts'
 import { add } from './lab/statistics.ts'
 import { BUSY_MS, besideEvents, quantile } from './lab/windows.ts'
 
 const LOAD = { rate: 1500, connections: 64 }
-const WEIGHT = 5
 /** Time for an event to pass, and for a quiet time behind it. */
 const REST_MS = 700
 const LONGER_MAX = 1.25
@@ -21,33 +26,43 @@ const KINDS = ['table', 'weight', 'rollback'] as const
 type Kind = (typeof KINDS)[number]
 type Events = Record<Kind, number[]>
 
-async function cycle(pair: Pair, { events, run }: { events: Events; run: number }): Promise<void> {
+/** When something was asked for, and when it was looked how far it is. */
+type Asked = Events & { readonly looks: number[] }
+
+/** One rollout that ends badly; nothing is asked in the moments that are looked at. */
+async function cycle(pair: Pair, { asked, run }: { asked: Asked; run: number }) {
   const { candidate, vertex } = pair
   const version = `v2-${run}`
-  events.table.push(monotonicMs())
-  await deployAt(pair, version, WEIGHT)
-  events.weight.push(monotonicMs()) // its first weight
+  asked.table.push(monotonicMs())
+  await vertex.deploy(version, [candidate.url])
   await sleep(REST_MS)
+  asked.looks.push(monotonicMs())
+  let { revision } = await vertex.service()
   for (const weight of [20, 10]) {
-    events.weight.push(monotonicMs())
-    const { status } = await vertex.setWeight(weight)
-    if (status >= 300) throw new Error(`Cannot measure as the weight was refused with ${status}`)
     await sleep(REST_MS)
+    asked.weight.push(monotonicMs())
+    const asking = { body: { candidate: weight }, ifMatch: revision }
+    const { body, status } = await vertex.ask('PUT', '/v1/services/default/weight', asking)
+    if (status >= 300) throw new Error(`Cannot measure as the weight was refused with ${status}`)
+    revision = (body as ServiceView).revision
   }
+  await sleep(REST_MS)
   await candidate.behave({ errorRate: 1 })
+  await sleep(REST_MS)
+  asked.looks.push(monotonicMs())
   const view = await vertex.ended(version, 20_000)
   if (view.ended?.ending !== 'rolled-back') throw new Error(`${version} was not rolled back`)
-  // The entry is written after the weight was stored, and after the ledger.
-  const told = await until(
-    () =>
-      vertex.journal().findLast(({ kind, text }) => {
-        return kind === 'rolled-back' && text.startsWith(`${version} `)
-      }) ?? null,
-    { what: `the journal tells of the rollback of ${version}`, withinMs: 5000 },
-  )
-  events.rollback.push(monotonicMs() - (Date.now() - Date.parse(told.at)))
   await candidate.behave({})
   await sleep(REST_MS)
+}
+
+/** When something happened by Vertex's own decision, by its journal. */
+function decided(journal: readonly JournalEntry[], kind: JournalKind, runs: number): number[] {
+  const at = journal.flatMap((entry) => {
+    return entry.kind === kind ? [monotonicOfWall(Date.parse(entry.at))] : []
+  })
+  if (at.length === runs) return at
+  throw new Error(`Cannot measure as the journal has ${at.length} entries "${kind}" of ${runs}`)
 }
 
 /** The same load without what the machine's own slowness has hit. */
@@ -68,16 +83,22 @@ await bench(
     const pulse = Pulse.start()
     await sleep(2000) // compile, open connections
     const sinceMs = monotonicMs()
-    const events: Events = { table: [], weight: [], rollback: [] }
+    const asked: Asked = { table: [], weight: [], rollback: [], looks: [] }
     for (let run = 1; run <= runs; run++) {
-      await cycle(pair, { events, run })
+      await cycle(pair, { asked, run })
       if (run % 10 === 0) progress(`${run} rollouts`)
     }
     const result = await load.stop()
     const beats = await pulse.stop()
+    const journal = pair.vertex.journal()
+    const events: Events = {
+      table: asked.table,
+      weight: [...asked.weight, ...decided(journal, 'raise', runs)],
+      rollback: decided(journal, 'rolled-back', runs),
+    }
     await pair.end()
     const series: Record<string, number[]> = {}
-    const all = Object.values(events).flat()
+    const all = [...Object.values(events).flat(), ...asked.looks]
     const checks = KINDS.flatMap((kind) => {
       return [
         { of: kind, load: result },
