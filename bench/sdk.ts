@@ -2,8 +2,8 @@
 // running node: 10,000 requests a second against a version with one trivial app server, p99 at
 // most 50 ms. What is shown is the whole way, from the program to the report and back; what the
 // generator can do by itself is another measurement. The app server has one core, Vertex another.
-// It has just been started, so the scenario warms it up, as PROVING.md says. Each run starts another
-// node: its first call finds code that was never run, its second does not.
+// It has just been started, so the scenario warms it up, as PROVING.md says. Each run starts
+// another node: its first call finds code that was never run, its second does not.
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

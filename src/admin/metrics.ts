@@ -6,6 +6,7 @@
 import type { NodeView, ServiceView, VersionView } from '../core/command.ts'
 import type { MirrorTally } from '../core/gate.ts'
 import type { JournalKind } from '../core/journal.ts'
+import { LATENCY_BOUNDS_MS } from '../core/latency-totals.ts'
 import { OUTCOMES } from '../core/outcome.ts'
 import { FLEET_METRICS } from './fleet-metrics.ts'
 
@@ -24,11 +25,12 @@ export interface Measured {
 }
 
 type Labels = Readonly<Record<string, string>>
-export type Sample = readonly [Labels, number]
+/** What follows the metric's name is only there in a histogram. */
+export type Sample = readonly [Labels, number, ending?: '_bucket' | '_sum' | '_count']
 
 export interface Metric {
   readonly name: string
-  readonly type: 'counter' | 'gauge'
+  readonly type: 'counter' | 'gauge' | 'histogram'
   readonly help: string
   readonly samples: (from: Measured) => Iterable<Sample>
 }
@@ -78,6 +80,22 @@ function* latency(from: Measured): Generator<Sample> {
     for (const [quantile, ms] of quantiles) {
       if (ms !== null) yield [{ ...labels, quantile }, ms / 1000]
     }
+  }
+}
+
+/** Without the role, as a version's history goes on when it is promoted. */
+function* durations(from: Measured): Generator<Sample> {
+  for (const [{ role: _, ...labels }, { totals }] of versions(from)) {
+    const { counts, sumMs } = totals.latency
+    let sum = 0
+    for (const [at, count] of counts.entries()) {
+      sum += count
+      const bound = LATENCY_BOUNDS_MS[at]
+      const le = bound === undefined ? '+Inf' : String(bound / 1000)
+      yield [{ ...labels, le }, sum, '_bucket']
+    }
+    yield [labels, sumMs / 1000, '_sum']
+    yield [labels, sum, '_count']
   }
 }
 
@@ -148,6 +166,12 @@ const METRICS: readonly Metric[] = [
     type: 'gauge',
     help: 'Latency quantiles over the window.',
     samples: latency,
+  },
+  {
+    name: 'vertex_request_duration_seconds',
+    type: 'histogram',
+    help: 'Time to the head of answers that count for the verdict.',
+    samples: durations,
   },
   {
     name: 'vertex_targets',
@@ -303,7 +327,9 @@ export function metricsText(from: Measured): string {
     const values = [...samples(from)]
     if (values.length === 0) continue
     lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`)
-    for (const [labels, value] of values) lines.push(`${name}${labelText(labels)} ${value}`)
+    for (const [labels, value, ending = ''] of values) {
+      lines.push(`${name}${ending}${labelText(labels)} ${value}`)
+    }
   }
   return `${lines.join('\n')}\n`
 }

@@ -6,6 +6,7 @@ import type { Static } from 'typebox'
 import { Type } from '../core/json-schema.ts'
 import type { RolloutView } from '../core/command.ts'
 import type { JournalKind } from '../core/journal.ts'
+import { LATENCY_BOUNDS_MS } from '../core/latency-totals.ts'
 import { OUTCOMES } from '../core/outcome.ts'
 import { EvidenceSchema, ExplanationSchema, ProofSchema, RiskSchema } from './explanation-schema.ts'
 import { ConvergenceSchema, FleetSchema } from './fleet-schemas.ts'
@@ -134,6 +135,19 @@ const TotalsSchema = Type.Object(
   {
     outcomes: Type.Object(Object.fromEntries(OUTCOMES.map((outcome) => [outcome, Count]))),
     rescued: Count,
+    latency: Type.Object(
+      {
+        counts: Type.Array(Count, {
+          minItems: LATENCY_BOUNDS_MS.length + 1,
+          maxItems: LATENCY_BOUNDS_MS.length + 1,
+          description:
+            `Answers of at most ${LATENCY_BOUNDS_MS.join(', ')} ms, each above the bound before it; ` +
+            'the last: slower than all',
+        }),
+        sumMs: Type.Number({ minimum: 0 }),
+      },
+      { description: 'Of answers that count for the verdict, until the head came' },
+    ),
   },
   { description: 'Since the node started' },
 )

@@ -23,6 +23,7 @@ import {
   type TargetReading,
 } from '../core/health.ts'
 import { type FailedRequest, OUTCOMES, type Outcome } from '../core/outcome.ts'
+import { LatencyTotals } from '../core/latency-totals.ts'
 import { Window } from '../core/window.ts'
 
 export interface HealthChange {
@@ -75,6 +76,7 @@ export class Gauge {
   #interval: Interval | null = null
   readonly #outcomes: number[] = OUTCOMES.map(() => 0)
   #rescued = 0
+  readonly #latency = new LatencyTotals()
   #failures: readonly RecentFailure[] = []
   #health: HealthByTarget = {}
   #isSteady = false
@@ -136,6 +138,7 @@ export class Gauge {
   takeLatency(board: Board, at: { slot: number; nowMs: number }): void {
     const { slot, nowMs } = at
     takeLatency(board, slot, (us, times) => {
+      this.#latency.add(us, times)
       this.window.addLatency({ us, times }, nowMs)
       this.#whole?.addLatency({ us, times }, nowMs)
       const latency = this.#interval?.latency
@@ -201,7 +204,7 @@ export class Gauge {
     const outcomes = Object.fromEntries(
       OUTCOMES.map((outcome, i) => [outcome, this.#outcomes[i] ?? 0]),
     ) as Record<Outcome, number>
-    return { outcomes, rescued: this.#rescued }
+    return { outcomes, rescued: this.#rescued, latency: this.#latency.view() }
   }
 }
 

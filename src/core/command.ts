@@ -8,6 +8,7 @@ import type { GateKind, GateResult } from './gate.ts'
 import type { MirrorTally } from './gate.ts'
 import type { TargetStanding } from './health.ts'
 import type { JournalEntry } from './journal.ts'
+import type { LatencyTotalsView } from './latency-totals.ts'
 import type { Outcome } from './outcome.ts'
 import type { Problem } from './problem.ts'
 import type { Ending, Phase, Quarantined } from './service.ts'
@@ -109,6 +110,8 @@ export interface VersionStats {
 export interface VersionTotals {
   readonly outcomes: Readonly<Record<Outcome, number>>
   readonly rescued: number
+  /** Of its answers that count for the verdict; nothing is added while it cannot be measured. */
+  readonly latency: LatencyTotalsView
 }
 
 export interface TargetView {

@@ -21,6 +21,7 @@ import type {
 import type { EvidenceView, ProofView, RiskView } from '../../src/core/explanation.ts'
 import { worksAlone } from '../../src/core/fleet/alone.ts'
 import type { JournalEntry } from '../../src/core/journal.ts'
+import { LatencyTotals } from '../../src/core/latency-totals.ts'
 import type { SyntheticReport } from '../../src/core/synthetic.ts'
 
 const OUTCOMES = {
@@ -35,6 +36,11 @@ const OUTCOMES = {
   aborted: 0,
   unjudged: 0,
 }
+
+const latency = new LatencyTotals()
+latency.add(1500, 900)
+latency.add(12_250, 99)
+latency.add(31_000_000, 1)
 
 export function versionView(version: string, weight: number): VersionView {
   return {
@@ -62,7 +68,7 @@ export function versionView(version: string, weight: number): VersionView {
       rate: 16.7,
       rescued: 2,
     },
-    totals: { outcomes: OUTCOMES, rescued: 2 },
+    totals: { outcomes: OUTCOMES, rescued: 2, latency: latency.view() },
     tries: 1,
   }
 }

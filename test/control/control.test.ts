@@ -129,6 +129,11 @@ await t.test('a slow candidate goes by its exceedances', async (t) => {
     t.equal(codeOf(await node.ask({ do: 'weight', weight: 2500 })), 'ok')
     const limitUs = latencyLimitUs(node.board, stable)
     t.ok(limitUs > 11_800 && limitUs < 12_100, `stable is measured against its p99: ${limitUs} µs`)
+    const { counts } = (await node.view()).stable?.totals.latency ?? { counts: [] }
+    t.equal(
+      counts.reduce((sum, count) => sum + count, 0),
+      2000,
+    )
     const candidate = node.slot('v2')
     const ratio = latencyLimitUs(node.board, candidate) / limitUs
     t.ok(ratio >= 1.19 && ratio < 1.22, `the candidate against 1.2 times that: ${ratio}`)
