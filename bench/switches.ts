@@ -51,6 +51,7 @@ async function cycle(pair: Pair, { asked, run }: { asked: Asked; run: number }) 
   await sleep(REST_MS)
   asked.looks.push(monotonicMs())
   const view = await vertex.ended(version, 20_000)
+  asked.looks.push(monotonicMs())
   if (view.ended?.ending !== 'rolled-back') throw new Error(`${version} was not rolled back`)
   await candidate.behave({})
   await sleep(REST_MS)
@@ -96,6 +97,10 @@ await bench(
       weight: [...asked.weight, ...decided(journal, 'raise', runs)],
       rollback: decided(journal, 'rolled-back', runs),
     }
+    const isLookedAt = Object.values(events)
+      .flat()
+      .some((atMs) => asked.looks.some((look) => look >= atMs && look < atMs + BUSY_MS))
+    if (isLookedAt) throw new Error('Cannot judge as it was looked at an event while it passed')
     await pair.end()
     const series: Record<string, number[]> = {}
     const all = [...Object.values(events).flat(), ...asked.looks]

@@ -149,7 +149,7 @@ const TotalsSchema = Type.Object(
       { description: 'Of answers that count for the verdict, until the head came' },
     ),
   },
-  { description: 'Since the node started' },
+  { description: 'Since the version became resident on this node; they only grow' },
 )
 
 const TargetSchema = Type.Object({

@@ -1,7 +1,6 @@
 // The control side of a node: it carries out what core/ decides. `Control` opens the ledger and
 // the journal, makes the versions resident, runs the loop that judges, answers commands, and
-// applies what an operator has changed in the file. The decisions are in core/rollout.ts, the
-// waiting in keeper.ts.
+// applies what an operator has changed in the file. core/rollout.ts decides, keeper.ts waits.
 
 import { dirname } from 'node:path'
 import type { Board } from '../board/board.ts'
@@ -257,6 +256,7 @@ export class Control {
     await this.#loop.stop()
     this.#targets.close()
     for (const keeper of this.#keepers.values()) await keeper.settle()
+    this.#journal.tell() // what the fleet's journal lacks still
     await this.#shared?.close()
     await this.#pager.close()
     await this.#journal.close()

@@ -30,7 +30,7 @@ export function degradedSentences(parts: DegradedParts): readonly string[] {
       sentences.push(`The state of service ${name} cannot be saved: ${keeper.unsaved}`)
     }
   }
-  if (journal.failure !== null) sentences.push(journal.failure)
+  for (const text of [journal.failure, journal.fault]) if (text !== null) sentences.push(text)
   if (journal.dropped > 0) {
     sentences.push(`The journal lacks ${journal.dropped} lines of evidence: slow disk`)
   }

@@ -68,7 +68,7 @@ export class JournalFile {
   readonly #rotateBytes: number
   readonly #listeners = new Set<(entry: JournalEntry) => void>()
   readonly #waiting: Waiting[] = []
-  #untold: JournalEntry[] = []
+  readonly #untold: JournalEntry[] = []
   #file: FileHandle
   #size: number
   #seq: number
@@ -78,6 +78,8 @@ export class JournalFile {
   #writing: Promise<void> | null = null
   /** Why the last write failed; null when it did not. */
   failure: string | null = null
+  /** Why a listener failed last, which is a fault of ours; null: none ever has. */
+  fault: string | null = null
 
   private constructor(
     options: JournalOptions,
@@ -116,22 +118,28 @@ export class JournalFile {
       return Promise.resolve()
     }
     const whole = { seq: ++this.#seq, at: new Date(this.#wall()).toISOString(), ...entry }
-    if (this.#untold.push(whole) === 1) setImmediate(() => this.#tell())
+    if (this.#untold.push(whole) === 1) setImmediate(() => this.tell())
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#waiting.push({ entry: whole, flush: !evidence, done: resolve })
     this.#writing ??= this.#write()
     return promise
   }
 
-  #tell(): void {
-    const entries = this.#untold
-    this.#untold = []
-    for (const entry of entries) {
-      try {
-        for (const listener of this.#listeners) listener(entry)
-      } catch (error) {
-        this.failure = `Cannot tell of entry ${entry.seq} as it fails: ${(error as Error).message}`
+  /** Tells the listeners of all entries now. */
+  tell(): void {
+    while (this.#untold.length > 0) {
+      for (const entry of this.#untold.splice(0)) {
+        for (const listener of this.#listeners) this.#tellOne(listener, entry)
       }
+    }
+  }
+
+  #tellOne(listener: (entry: JournalEntry) => void, entry: JournalEntry): void {
+    try {
+      listener(entry)
+    } catch (error) {
+      const why = (error as Error).message
+      this.fault = `Cannot tell of entry ${entry.seq} of the journal as Vertex itself fails: ${why}`
     }
   }
 
@@ -141,7 +149,7 @@ export class JournalFile {
   }
 
   async close(): Promise<void> {
-    this.#tell()
+    this.tell()
     while (this.#writing !== null) await this.#writing
     await this.#file.close()
   }

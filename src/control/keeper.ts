@@ -4,7 +4,7 @@
 // queue up behind the service's earlier ones. When a weight is reached that a later decision has
 // replaced, it is left out: that is how an abort overtakes a raise.
 
-import type { Effect, RolloutEvent, ServiceDocument } from '../core/events.ts'
+import { countOf, type Effect, type RolloutEvent, type ServiceDocument } from '../core/events.ts'
 import type { Facts } from '../core/facts.ts'
 import type { Replica } from '../core/fleet/replica.ts'
 import type { Refusal, ServiceState } from '../core/service.ts'
@@ -66,8 +66,9 @@ export class Keeper {
   readonly #saving: Saving
   #queue: Promise<unknown> = Promise.resolve()
   #waiting = 0
-  /** Tables that decisions have asked for and that are not in force everywhere yet. */
+  /** Tables and saves that decisions have asked for and that are not done yet. */
   #tables = 0
+  #saves = 0
   /** The epoch of the last decision that was about the weight. */
   #weightEpoch = 0
   #inForce: Row = { stable: null, candidate: null, weight: 0 }
@@ -223,9 +224,9 @@ export class Keeper {
   saveEvidence(): void {
     if (this.#isSaving || this.#waiting > 0) return
     this.#isSaving = true
-    // A decision that has come meanwhile takes the evidence along, and must not wait for it.
+    // A decision that is to be saved takes the evidence along, and must not wait for it.
     const save = async (): Promise<unknown> =>
-      this.#waiting > 0 ? undefined : this.#save(this.unsaved !== null)
+      this.#saves > 0 ? undefined : this.#save(this.unsaved !== null)
     const saved = this.#queue.then(save).finally(() => {
       this.#isSaving = false
     })
@@ -292,12 +293,14 @@ export class Keeper {
   #enqueue(effects: readonly Effect[], epoch: number): Promise<Fate> {
     if (effects.length === 0) return Promise.resolve('done')
     this.#waiting++
-    this.#tables += tablesIn(effects)
+    this.#tables += countOf(effects, 'residency')
+    this.#saves += countOf(effects, 'persist')
     const decision = { epoch, generation: this.#generation, adoptions: this.#adoptions }
     const run = this.#queue.then(() => this.#run(effects, decision))
     const done = run
       .finally(() => {
         this.#waiting--
+        this.#saves -= countOf(effects, 'persist')
       })
       .catch((error: unknown): Fate => {
         this.freeze(error) // which is saved, too: nothing of this is waiting any more
@@ -312,7 +315,7 @@ export class Keeper {
     try {
       fate = await this.#carryOut(effects, of)
     } finally {
-      this.#tables -= tablesIn(effects)
+      this.#tables -= countOf(effects, 'residency')
     }
     const { shared } = this.#parts
     // Other nodes wait to hear that this one serves by it, be it only that it knows the candidate.
@@ -391,8 +394,4 @@ export class Keeper {
   #save(durable: boolean): Promise<SaveResult> {
     return this.#saving.save(this, durable)
   }
-}
-
-function tablesIn(effects: readonly Effect[]): number {
-  return effects.filter(({ effect }) => effect === 'residency').length
 }

@@ -106,7 +106,7 @@ export interface VersionStats {
   readonly rescued: number
 }
 
-/** Counts of a version since the node started; they only grow. For the metrics of the admin API. */
+/** Counts since the version became resident; they only grow. For the metrics of the admin API. */
 export interface VersionTotals {
   readonly outcomes: Readonly<Record<Outcome, number>>
   readonly rescued: number

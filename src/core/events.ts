@@ -150,3 +150,8 @@ export type Effect =
   | { readonly effect: 'limits'; readonly stableUs: number; readonly candidateUs: number }
   /** Close the tunnels of a version after the tunnel drain time. */
   | { readonly effect: 'evacuate'; readonly version: string }
+
+/** How many of these effects are of a kind. */
+export function countOf(effects: readonly Effect[], kind: Effect['effect']): number {
+  return effects.filter(({ effect }) => effect === kind).length
+}

@@ -113,6 +113,15 @@ await t.test('what who has decided says of the others counts as if they had said
   })
 })
 
+await t.test('what one node says of another does not undo what is known of it', async (t) => {
+  const play = new Play()
+  play.says('b', at(3, { writer: 'c' }))
+  const late = { message: 'applied', node: 'a', service: 'shop', position: at(2) } as const
+  play.convergence.applied({ ...late, atMs: 1000, others: { b: 1000, c: 1000 } })
+  play.convergence.changed('shop', at(3, { writer: 'c' }))
+  t.strictSame(play.waiting(), ['a', 'c'])
+})
+
 await t.test('a node that says nothing is waited for in vain for a while only', async (t) => {
   const play = new Play()
   play.convergence.changed('shop', at(1))
@@ -151,7 +160,8 @@ function speaker() {
     return `${service} ${position.epoch}${since.join('')}`
   }
   const sayings = new Sayings({
-    ...{ node: 'a', wall: () => 7, isLive: (one) => one !== 'gone' },
+    ...{ node: 'a', wall: () => 7, has: (service) => service !== 'mail' },
+    canTell: (node, service) => node !== 'gone' && service === 'shop',
     note: (one) => noted.push(text(one)),
     tell: (node, one) => said.push(`to ${node}: ${text(one)}`),
     say: (one) => said.push(`to all: ${text(one)}`),
@@ -162,8 +172,8 @@ function speaker() {
     await until(probe, { what: 'all are told', withinMs: 10_000, everyMs: 1 })
     return next()
   }
-  const hears = (node: string, position: Position): void =>
-    sayings.heard({ message: 'applied', node, service: 'shop', position, atMs: 5 })
+  const hears = (node: string, position: Position, service = 'shop'): void =>
+    sayings.heard({ message: 'applied', node, service, position, atMs: 5 })
   return { all, hears, next, noted, sayings }
 }
 
@@ -208,6 +218,13 @@ await t.test('who has decided tells all for everybody', async (t) => {
   hears('c', mine(2))
   sayings.serves('shop', mine(3))
   t.strictSame(await all(), ['to all: shop 3'], 'of what is over nothing')
+  hears('b', mine(5))
+  hears('c', mine(4)) // late, as its way was longer
+  sayings.serves('shop', mine(5))
+  t.strictSame(await all(), ['to all: shop 5 with b since 5'], 'nor does it cost what is new')
+  hears('b', mine(1), 'mail')
+  sayings.serves('mail', mine(1))
+  t.strictSame(await all(), ['to all: mail 1'], 'of a service that is not here nothing is kept')
   hears('b', at(3, { writer: 'b' }))
   hears('b', mine(3))
   sayings.lacks('shop')

@@ -37,6 +37,28 @@ await t.test('entries stand in their order and numbers go on after a restart', a
   await removeDirectory(directory)
 })
 
+await t.test('a listener that fails hides nothing from the others, and is told of', async (t) => {
+  const directory = await temporaryDirectory()
+  const { journal } = await JournalFile.open({ directory, wall: () => 0 })
+  const heard: number[] = []
+  journal.onEntry(({ seq }) => {
+    if (seq === 1) throw new Error('no room')
+  })
+  journal.onEntry(({ seq, text }) => {
+    heard.push(seq)
+    if (text === 'b') void journal.append(entry('from a listener'))
+  })
+  await Promise.all(['a', 'b'].map((text) => journal.append(entry(text))))
+  await journal.append(entry('c'))
+  t.match(journal.fault, /entry 1 of the journal .* no room/)
+  t.equal(journal.failure, null)
+  void journal.append(entry('b'))
+  journal.tell()
+  t.same(heard, [1, 2, 3, 4, 5, 6], 'at once where somebody waits for it')
+  await journal.close()
+  await removeDirectory(directory)
+})
+
 await t.test('a full file is kept once and a new one goes on', async (t) => {
   const directory = await temporaryDirectory()
   const options = { directory, wall: () => 0, rotateBytes: 2000 }

@@ -79,8 +79,10 @@ export class Convergence {
     const { others = {}, ...own } = message
     this.#take(own)
     for (const [node, atMs] of Object.entries(others)) {
-      // Whether a node has the service it says itself.
-      if (!this.lacks(node, message.service)) this.#take({ ...own, node, atMs })
+      // Whether a node has the service it says itself; and two that speak for it are in no order.
+      const known = this.#said.get(message.service)?.get(node)?.position
+      const isOld = known !== undefined && comparePositions(message.position, known) < 0
+      if (!isOld && known?.epoch !== 0) this.#take({ ...own, node, atMs })
     }
     this.#look(message.service)
   }

@@ -14,12 +14,16 @@ const LACKING_MAX = 10_000
 const TOGETHER_MS = 50
 /** Said to all at once; the rest follows in the next moments. */
 const TOGETHER_MAX = 500
+/** Nodes that are told of at a time; more than any fleet has. */
+const COLLECTED_MAX = 1024
 
 export interface SayingsParts {
   readonly node: string
   readonly wall: () => number
-  /** Whether a node is alive, so that it can tell what it hears. */
-  readonly isLive: (node: string) => boolean
+  /** Whether a node can tell the others what it hears of a service: it is alive and has it. */
+  readonly canTell: (node: string, service: string) => boolean
+  /** Whether the service is in the file of this node. */
+  readonly has: (service: string) => boolean
   /** This node knows it itself. */
   readonly note: (message: Applied) => void
   readonly tell: (node: string, message: Applied) => void
@@ -55,29 +59,36 @@ export class Sayings {
   serves(service: string, position: Position): void {
     const before = this.#served.get(service)?.position ?? null
     if (samePosition(before, position)) return
-    const { isLive, node, note, tell, wall } = this.#parts
+    const { canTell, node, note, tell, wall } = this.#parts
     this.#served.set(service, { position, atMs: wall() })
     const message = this.#message(service)
     const { writer } = position
     // Until it is heard the others refuse what this node would have to do.
-    if (this.#lacking.delete(service)) this.#say(service)
-    // What is said for the first time was not decided just now: its writer waits for nobody.
-    else if (before !== null && writer !== node && isLive(writer)) tell(writer, message)
-    else this.#sayingSoon(service)
+    if (this.#lacking.delete(service)) {
+      this.#say(service)
+      // What is said for the first time was not decided just now: its writer waits for nobody.
+    } else if (before !== null && writer !== node && canTell(writer, service)) {
+      tell(writer, message)
+    } else {
+      this.#sayingSoon(service)
+    }
     note(message)
   }
 
   /** Another node has told this one that it serves by a position. */
   heard({ atMs, node, position, service }: Applied): void {
-    if (position.writer !== this.#parts.node) return
+    if (position.writer !== this.#parts.node || !this.#parts.has(service)) return
     const served = this.#served.get(service)
-    if (served !== undefined && comparePositions(position, served.position) < 0) return
     let collected = this.#collected.get(service)
+    // Letters of different nodes come in any order, also before this one serves by it itself.
+    const isOld = (known: { position: Position } | undefined): boolean =>
+      known !== undefined && comparePositions(position, known.position) < 0
+    if (isOld(served) || isOld(collected)) return
     if (collected === undefined || !samePosition(collected.position, position)) {
       collected = { position, since: new Map() }
       this.#collected.set(service, collected)
     }
-    collected.since.set(node, atMs)
+    if (collected.since.size < COLLECTED_MAX) collected.since.set(node, atMs)
     if (served !== undefined && samePosition(served.position, position)) this.#sayingSoon(service)
   }
 

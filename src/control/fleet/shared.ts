@@ -93,7 +93,9 @@ export class Shared implements FleetListener {
     })
     this.#sayings = new Sayings({
       ...{ node, wall },
-      isLive: (one) => port.isLive(one),
+      // Who does not have the service any more passes nothing on.
+      canTell: (one, service) => port.isLive(one) && !this.#convergence.lacks(one, service),
+      has: parts.isConfigured,
       note: (message) => this.#convergence.applied(message),
       tell: (one, message) => port.send(one, message),
       say: (message) => port.broadcast(message),
