@@ -49,7 +49,6 @@ export interface FleetPort {
   forget(service: string): void
   /** The nodes that can be waited for, without this one. */
   others(): readonly string[]
-  isLive(node: string): boolean
   /** Gives the lease back and takes it no more: this node is about to stop. */
   resign(): void
   /** Gives the lease back, leaves the members and disconnects; bounded. */

@@ -22,8 +22,8 @@ import {
   type TargetHealth,
   type TargetReading,
 } from '../core/health.ts'
-import { type FailedRequest, OUTCOMES, type Outcome } from '../core/outcome.ts'
 import { LatencyTotals } from '../core/latency-totals.ts'
+import { type FailedRequest, OUTCOMES, type Outcome } from '../core/outcome.ts'
 import { Window } from '../core/window.ts'
 
 export interface HealthChange {

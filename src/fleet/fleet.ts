@@ -209,15 +209,8 @@ export class RedisFleet implements FleetPort {
   }
 
   others(): readonly string[] {
-    return this.#live().filter((node) => node !== this.node)
-  }
-
-  isLive(node: string): boolean {
-    return this.#live().includes(node)
-  }
-
-  #live(): readonly string[] {
-    return liveAt(this.#heartbeat.book, this.#monotonic())
+    const live = liveAt(this.#heartbeat.book, this.#monotonic())
+    return live.filter((node) => node !== this.node)
   }
 
   forget(service: string): void {

@@ -54,7 +54,7 @@ export interface SyntheticHostOptions {
   readonly graceMs?: number
   /** How long the thread may take to stop a run before it is ended; default 5 s. */
   readonly stopMs?: number
-  /** Whether a thread rehearses before its first run, which takes a second; default true. */
+  /** Whether a thread rehearses before its first run, which takes 1.2 s; default true. */
   readonly rehearses?: boolean
 }
 

@@ -27,7 +27,7 @@ const TRANSACTION: Transaction = {
 }
 
 /**
- * Runs requests through this thread until its code is compiled; takes a little over a second.
+ * Runs requests through this thread until its code is compiled; takes 1.2 s.
  *
  * @returns how many were answered; 0 where no address of this machine can be listened on
  */

@@ -1,4 +1,4 @@
-// What an operator, a late failure and a slow disk can do at the same moment.
+// What an operator, a late failure, a fault of ours and a slow disk can do at the same moment.
 
 import t from 'tap'
 import { raiseClaim, releaseClaim } from '../../src/board/tallies.ts'
@@ -30,6 +30,17 @@ await t.test('an abort is taken, however much waits for the disk', async (t) => 
     )
     t.ok((await abort).ok)
     t.equal(node.row().weight, 0)
+  })
+})
+
+await t.test('a listener of the journal that fails costs no decision, and is told', async (t) => {
+  await withNode(async (node) => {
+    node.control.onJournal(() => {
+      throw new Error('no room')
+    })
+    t.ok((await node.ask({ do: 'weight', weight: 300 })).ok)
+    t.equal(node.row().weight, 300)
+    t.match(node.control.degraded(), [/^Cannot tell of entry \d+ of the journal .* no room$/])
   })
 })
 

@@ -1,6 +1,6 @@
 // A TCP relay between a node and its Redis: the wire that a test cuts. A cut connection is reset,
-// and nobody gets through until it is mended. Or it holds what a node asks, while the node goes on
-// hearing what others say.
+// and nobody gets through until it is mended. Or it holds what a node asks, or what it is answered,
+// while the node goes on hearing what others say.
 
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import type { TestScope } from './redis-server.ts'
@@ -63,6 +63,10 @@ export class Relay {
     }
   }
 
+  release(): void {
+    for (const [from, onward] of this.#asking) from.pipe(onward)
+  }
+
   /** Holds what Redis answers from now on; what others say the node goes on hearing. */
   mute(): void {
     for (const [from, onward] of this.#asking) {
@@ -73,10 +77,6 @@ export class Relay {
 
   speak(): void {
     for (const [from, onward] of this.#asking) onward.pipe(from)
-  }
-
-  release(): void {
-    for (const [from, onward] of this.#asking) from.pipe(onward)
   }
 
   mend(): void {

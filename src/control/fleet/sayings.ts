@@ -5,6 +5,7 @@
 // change would cost a fleet of n nodes n² messages. Each thing is said once, and again when
 // somebody may not have heard it.
 
+import { MEMBERS_MAX } from '../../core/fleet/members.ts'
 import type { Applied } from '../../core/fleet/message.ts'
 import { comparePositions, type Position, samePosition } from '../../core/fleet/position.ts'
 import { nothingOf } from './convergence.ts'
@@ -14,8 +15,6 @@ const LACKING_MAX = 10_000
 const TOGETHER_MS = 50
 /** Said to all at once; the rest follows in the next moments. */
 const TOGETHER_MAX = 500
-/** Nodes that are told of at a time; more than any fleet has. */
-const COLLECTED_MAX = 1024
 
 export interface SayingsParts {
   readonly node: string
@@ -63,15 +62,12 @@ export class Sayings {
     this.#served.set(service, { position, atMs: wall() })
     const message = this.#message(service)
     const { writer } = position
+    // What is said for the first time was not decided just now: its writer waits for nobody.
+    const isAwaited = before !== null && writer !== node && canTell(writer, service)
     // Until it is heard the others refuse what this node would have to do.
-    if (this.#lacking.delete(service)) {
-      this.#say(service)
-      // What is said for the first time was not decided just now: its writer waits for nobody.
-    } else if (before !== null && writer !== node && canTell(writer, service)) {
-      tell(writer, message)
-    } else {
-      this.#sayingSoon(service)
-    }
+    if (this.#lacking.delete(service)) this.#say(service)
+    else if (isAwaited) tell(writer, message)
+    else this.#sayingSoon(service)
     note(message)
   }
 
@@ -88,7 +84,7 @@ export class Sayings {
       collected = { position, since: new Map() }
       this.#collected.set(service, collected)
     }
-    if (collected.since.size < COLLECTED_MAX) collected.since.set(node, atMs)
+    if (collected.since.size < MEMBERS_MAX) collected.since.set(node, atMs)
     if (served !== undefined && samePosition(served.position, position)) this.#sayingSoon(service)
   }
 

@@ -91,10 +91,10 @@ export class Shared implements FleetListener {
       ...{ node, wall, monotonic, others: () => port.others() },
       onComplete: (service, position) => this.#onComplete(service, position),
     })
+    const lacks = (one: string, service: string): boolean => this.#convergence.lacks(one, service)
     this.#sayings = new Sayings({
       ...{ node, wall },
-      // Who does not have the service any more passes nothing on.
-      canTell: (one, service) => port.isLive(one) && !this.#convergence.lacks(one, service),
+      canTell: (one, service) => port.others().includes(one) && !lacks(one, service),
       has: parts.isConfigured,
       note: (message) => this.#convergence.applied(message),
       tell: (one, message) => port.send(one, message),
@@ -111,7 +111,6 @@ export class Shared implements FleetListener {
         onNote(text)
       },
     })
-    const lacks = (one: string, service: string): boolean => this.#convergence.lacks(one, service)
     this.#charges = new Charges({
       ...{ port, keepers, lacks, onFault },
       isBlocked: (service) => this.#replication.isBlocked(service),

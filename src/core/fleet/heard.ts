@@ -21,6 +21,11 @@ function fieldsOf(value: unknown): Fields | null {
   return value as Fields
 }
 
+function isNumbers(value: unknown): value is Readonly<Record<string, number>> {
+  const fields = fieldsOf(value)
+  return fields !== null && Object.values(fields).every(Number.isFinite)
+}
+
 function parse(text: string): Fields | null {
   try {
     return fieldsOf(JSON.parse(text))
@@ -70,15 +75,9 @@ export function readBroadcast(text: string): Broadcast | null {
   return typeof lease === 'number' && Number.isSafeInteger(lease) ? { message, node, lease } : null
 }
 
-function isNumbers(value: unknown): value is Readonly<Record<string, number>> {
-  const fields = fieldsOf(value)
-  return fields !== null && Object.values(fields).every(Number.isFinite)
-}
-
 function isCounts(value: unknown): boolean {
-  const fields = fieldsOf(value)
-  if (fields === null || !Object.values(fields).every(Number.isFinite)) return false
-  return ['good', 'bad', 'exceeded', 'userErrors'].every((name) => Object.hasOwn(fields, name))
+  if (!isNumbers(value)) return false
+  return ['good', 'bad', 'exceeded', 'userErrors'].every((name) => Object.hasOwn(value, name))
 }
 
 function isTestimony(value: unknown): boolean {
