@@ -74,18 +74,17 @@ export class Sayings {
   /** Another node has told this one that it serves by a position. */
   heard({ atMs, node, position, service }: Applied): void {
     if (position.writer !== this.#parts.node || !this.#parts.has(service)) return
-    const served = this.#served.get(service)
     let collected = this.#collected.get(service)
+    const order = collected === undefined ? 1 : comparePositions(position, collected.position)
     // Letters of different nodes come in any order, also before this one serves by it itself.
-    const isOld = (known: { position: Position } | undefined): boolean =>
-      known !== undefined && comparePositions(position, known.position) < 0
-    if (isOld(served) || isOld(collected)) return
-    if (collected === undefined || !samePosition(collected.position, position)) {
+    if (order < 0) return
+    if (collected === undefined || order > 0) {
       collected = { position, since: new Map() }
       this.#collected.set(service, collected)
     }
     if (collected.since.size < MEMBERS_MAX) collected.since.set(node, atMs)
-    if (served !== undefined && samePosition(served.position, position)) this.#sayingSoon(service)
+    const served = this.#served.get(service)?.position ?? null
+    if (samePosition(served, position)) this.#sayingSoon(service)
   }
 
   /** Every live node serves by a position: nobody has to wait for more to come. */
