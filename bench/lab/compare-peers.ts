@@ -10,6 +10,7 @@ import { until } from './clock.ts'
 import type { NodeRivalStart } from './compare-node-process.ts'
 import { hasCandidate, type Scenario } from './compare-scenarios.ts'
 import { LOAD_CORE, PROXY_CORE } from './cpu-round.ts'
+import type { LoadOptions, LoadResult } from './load.ts'
 import { startOrigin } from './origin.ts'
 import { isInstalled, type Rival, startServer } from './rivals.ts'
 import { askChild } from './rpc.ts'
@@ -20,6 +21,8 @@ export interface Cast {
   readonly peers: readonly Rival[]
   /** The app server itself, for the least that the instruments can measure. */
   readonly originPort: number
+  /** Runs a load in the process of the app server. */
+  load(options: LoadOptions): Promise<LoadResult>
   /** Throws when Vertex has ended its rollout, or a log has no lines. Then empties the logs. */
   check(): Promise<void>
   end(): Promise<void>
@@ -98,7 +101,8 @@ export async function startCast(scenario: Scenario): Promise<Cast> {
   const folder = mkdtempSync(path.join(tmpdir(), 'vertex-compare-'))
   onExit(() => rmSync(folder, { recursive: true, force: true }))
   const origin = { record: false, core: LOAD_CORE, ...scenario.origin }
-  const origins = [await startOrigin({ version: 'v1', ...origin })]
+  const stable = await startOrigin({ version: 'v1', ...origin })
+  const origins = [stable]
   if (hasCandidate(scenario)) origins.push(await startOrigin({ version: 'v2', ...origin }))
   const targets = origins.map(({ port }) => port)
   const logFileOf = (name: string): string => path.join(folder, `${name.replace('/', '-')}.log`)
@@ -126,5 +130,5 @@ export async function startCast(scenario: Scenario): Promise<Cast> {
     await endAll()
     rmSync(folder, { recursive: true, force: true })
   }
-  return { peers, originPort: targets[0] ?? 0, check, end }
+  return { peers, originPort: stable.port, load: (options) => stable.load(options), check, end }
 }

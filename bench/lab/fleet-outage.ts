@@ -132,8 +132,8 @@ export interface OutagePlay {
   readonly outage: Outage
   /** How long Redis was away. */
   readonly awayMs: number
-  /** The largest share of the candidate meanwhile, in percent, of `SHARE_OF` requests in a row. */
-  readonly mostPercent: number
+  /** The largest share of the candidate meanwhile. */
+  readonly most: Most
   /** Weights that a node said were higher than before, meanwhile; they may not be in force. */
   readonly rises: readonly Rise[]
   /** From the turn to each node's own rollback; only of nodes that did it while Redis was away. */
@@ -149,22 +149,27 @@ export interface OutagePlay {
   readonly messages: readonly string[]
 }
 
+export interface Most {
+  /** Of `SHARE_OF` requests in a row. */
+  readonly percent: number
+  /** From the first moment that is looked at until the last of these requests was sent. */
+  readonly atMs: number
+}
+
 /** The largest share of a version among so many requests in a row, sent between two moments. */
-export function mostOf(
-  result: LoadResult,
-  at: { version: string; fromMs: number; toMs: number },
-): number {
+function mostOf(result: LoadResult, at: { version: string; fromMs: number; toMs: number }): Most {
   const wanted = result.versions.indexOf(at.version)
-  const hits: boolean[] = []
+  const row: { isHit: boolean; sentMs: number }[] = []
   for (const [i, sentMs] of result.sentMs.entries()) {
-    if (sentMs >= at.fromMs && sentMs <= at.toMs) hits.push(result.version[i] === wanted)
+    if (sentMs < at.fromMs || sentMs > at.toMs) continue
+    row.push({ isHit: result.version[i] === wanted, sentMs })
   }
-  let [sum, most] = [0, 0]
-  for (const [i, hit] of hits.entries()) {
-    sum += Number(hit) - Number(hits[i - SHARE_OF] ?? false)
-    most = Math.max(most, sum)
+  let [hits, most] = [0, { hits: 0, sentMs: at.fromMs }]
+  for (const [i, { isHit, sentMs }] of row.entries()) {
+    hits += Number(isHit) - Number(row[i - SHARE_OF]?.isHit ?? false)
+    if (hits > most.hits) most = { hits, sentMs }
   }
-  return (most / SHARE_OF) * 100
+  return { percent: (most.hits / SHARE_OF) * 100, atMs: most.sentMs - at.fromMs }
 }
 
 /** The node's own decision to take a version out. */
@@ -212,7 +217,7 @@ export async function playOutage(outage: Outage): Promise<OutagePlay> {
   const { failed, requests, unsent } = summarise(result)
   return {
     ...{ outage, awayMs: backMs - goneMs, rises: watch.between(goneMs, backMs) },
-    mostPercent: mostOf(result, { version: 'v2', fromMs: goneMs, toMs: backMs }),
+    most: mostOf(result, { version: 'v2', fromMs: goneMs, toMs: backMs }),
     ...{ ownMs: ownMs.filter((ms) => ms <= backMs - turnedMs), one, goesOnMs },
     ...{ failed: failed - unsent, unsent, requests, messages: result.messages },
   }

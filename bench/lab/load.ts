@@ -21,6 +21,11 @@ export interface LoadSpec {
   readonly durationMs?: number
   readonly requests?: number
   readonly timeoutMs: number
+  /**
+   * Never rests, so that each request is sent when it is due and not at the next millisecond with
+   * all others of it. Only for a process that has its core for itself.
+   */
+  readonly sleepless?: boolean
 }
 
 /** One element a request, in the order of sending. */
@@ -48,20 +53,27 @@ export interface Load {
   done(): Promise<LoadResult>
 }
 
-type Options = { port: number } & Partial<Omit<LoadSpec, 'port'>> & Pin
+/** The rest has defaults. */
+export type LoadOptions = { port: number } & Partial<Omit<LoadSpec, 'port'>>
+type Options = LoadOptions & Pin
 
-/** Starts a load against a port on loopback. */
-export async function startLoad(options: Options): Promise<Load> {
-  const { core, ...given } = options
-  const spec: LoadSpec = {
+/** A load against a port on loopback. */
+export function loadSpec(options: LoadOptions): LoadSpec {
+  return {
     host: '127.0.0.1',
     rate: 1000,
     connections: 32,
     paths: ['/'],
     headers: {},
     timeoutMs: 10_000,
-    ...given,
+    ...options,
   }
+}
+
+/** Starts a load against a port on loopback. */
+export async function startLoad(options: Options): Promise<Load> {
+  const { core, ...given } = options
+  const spec = loadSpec(given)
   const child = startModule(new URL('./load-process.ts', import.meta.url), { core })
   await askChild(child, 'start', { with: spec })
   const end = async (ask: string): Promise<LoadResult> => {

@@ -1,6 +1,8 @@
 // One measuring origin (origin-server.ts) as a process of its own.
 
 import { monotonicMs } from './clock.ts'
+import type { LoadSpec } from './load.ts'
+import { LoadGenerator } from './load-generator.ts'
 import type { Behaviour, OriginStart } from './origin.ts'
 import { OriginServer } from './origin-server.ts'
 import { answerParent } from './rpc.ts'
@@ -27,4 +29,9 @@ answerParent({
   counts: () => server.counts(),
   report: () => server.report(),
   reset: () => server.reset(),
+  load: (argument) => {
+    const load = new LoadGenerator(argument as LoadSpec)
+    load.start()
+    return load.done()
+  },
 })

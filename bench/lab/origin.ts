@@ -3,7 +3,10 @@
 
 import type { ChildProcess } from 'node:child_process'
 import { endChild, type Pin, startModule } from './children.ts'
+import { type LoadOptions, type LoadResult, loadSpec } from './load.ts'
 import { askChild } from './rpc.ts'
+
+const LOAD_MS = 600_000
 
 export type Latency =
   | { readonly kind: 'fixed'; readonly floorMs: number }
@@ -70,6 +73,11 @@ export interface Origin {
   counts(): Promise<OriginCounts>
   report(): Promise<OriginReport>
   reset(): Promise<void>
+  /**
+   * Runs a load in the process of the origin itself: on one core two processes would wait for each
+   * other's slice of it, some milliseconds each time, and that would be measured.
+   */
+  load(options: LoadOptions): Promise<LoadResult>
   end(): Promise<void>
 }
 
@@ -92,6 +100,10 @@ export async function startOrigin(
     counts: async () => (await ask('counts')) as OriginCounts,
     report: async () => (await ask('report')) as OriginReport,
     reset: async () => void (await ask('reset')),
+    load: async (options) => {
+      const spec = loadSpec(options)
+      return (await askChild(child, 'load', { with: spec, withinMs: LOAD_MS })) as LoadResult
+    },
     end: async () => void (await endChild(child)),
   }
 }
