@@ -35,6 +35,8 @@ export interface Plan {
 export interface Figures {
   /** CPU, user and system of all processes, in microseconds a request. */
   readonly us: Spread
+  /** So much of it is the kernel's. */
+  readonly kernelUs: Spread
   readonly perSecond: Spread
   readonly bytesPerSecond: Spread
   readonly rssMiB: Spread
@@ -62,6 +64,7 @@ export interface Measured {
 type Series = Record<string, number[]>
 const KINDS = [
   'us',
+  'kernelUs',
   'perSecond',
   'bytesPerSecond',
   'rssMiB',
@@ -101,6 +104,7 @@ async function saturate(
         throw new Error(`${peer.name} cannot be measured in round ${n + 1}`, { cause: error })
       })
       add(slices.us, peer.name, one.us)
+      add(slices.kernelUs, peer.name, one.kernelUs)
       add(slices.perSecond, peer.name, one.perSecond)
       add(slices.bytesPerSecond, peer.name, one.bytesPerSecond)
       add(slices.busy, peer.name, one.busy)
@@ -148,6 +152,7 @@ function figuresOf(name: string, slices: Slices): Figures {
   const of = (series: Series): Spread => spread(series[name] ?? [])
   return {
     us: of(slices.us),
+    kernelUs: of(slices.kernelUs),
     perSecond: of(slices.perSecond),
     bytesPerSecond: of(slices.bytesPerSecond),
     rssMiB: of(slices.rssMiB),
@@ -174,6 +179,17 @@ function ratiosOf(us: Series): Series {
   return ratios
 }
 
+/** The name of the ratio of what the kernel alone takes of the least, nginx, to another's whole. */
+export const floorOf = (name: string): string => `nginx in the kernel / ${name}`
+
+function floorsOf({ kernelUs, us }: Slices): Series {
+  const least = kernelUs.nginx
+  if (least === undefined) return {}
+  return Object.fromEntries(
+    Object.entries(us).map(([name, values]) => [floorOf(name), paired(least, values)]),
+  )
+}
+
 /** Measures a scenario with fresh processes, which have ended when it returns. */
 export async function measureScenario(scenario: Scenario, plan: Plan): Promise<Measured> {
   const slices = emptySlices()
@@ -186,7 +202,7 @@ export async function measureScenario(scenario: Scenario, plan: Plan): Promise<M
     await cast.end()
   }
   const names = cast.peers.map(({ name }) => name)
-  const perRound = ratiosOf(slices.us)
+  const perRound = { ...ratiosOf(slices.us), ...floorsOf(slices) }
   return {
     load: load.by,
     connections: CONNECTIONS,

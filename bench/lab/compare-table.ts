@@ -39,12 +39,15 @@ function overview(results: readonly ScenarioResult[]): string {
 }
 
 function figureRow(name: string, figures: Figures): string[] {
-  const { us, perSecond, bytesPerSecond, busy, rssMiB, halfRate, p50Ms, p99Ms, p999Ms } = figures
+  const { us, kernelUs, perSecond, bytesPerSecond, busy, rssMiB, halfRate, p50Ms, p99Ms, p999Ms } =
+    figures
   const direct = name === DIRECT
-  const median = (spread: Spread): string => (direct ? '-' : digits(spread.median))
+  const median = (spread: Spread | undefined): string =>
+    direct || spread === undefined ? '-' : digits(spread.median)
   return [
     name,
     direct ? '-' : range(us),
+    median(kernelUs),
     median(perSecond),
     direct ? '-' : digits(bytesPerSecond.median / MIB),
     direct ? '-' : `${Math.round(busy.median * 100)} %`,
@@ -61,6 +64,7 @@ function details(result: ScenarioResult): string {
   const head = [
     'proxy',
     'µs CPU a request',
+    'of it in the kernel',
     'requests/s',
     'MiB/s',
     'core used',

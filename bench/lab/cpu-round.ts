@@ -5,7 +5,7 @@
 
 import { execFileSync } from 'node:child_process'
 import { smallGets } from './asks.ts'
-import { treeCpuSeconds } from './proc.ts'
+import { treeCpuTime } from './proc.ts'
 import type { Rival } from './rivals.ts'
 import { type Closed, type ClosedRun, closedLoad } from './wrk.ts'
 
@@ -16,6 +16,8 @@ export const CONNECTIONS = 32
 export interface Round {
   /** Microseconds of CPU per request. */
   readonly us: number
+  /** So much of it is the kernel's. */
+  readonly kernelUs: number
   readonly perSecond: number
   readonly requests: number
   readonly bytesPerSecond: number
@@ -43,13 +45,16 @@ export async function round(
   options: { load?: Closed } & Partial<ClosedRun> & Pick<ClosedRun, 'seconds'>,
 ): Promise<Round> {
   const { load = usualLoad(), ...how } = options
-  const before = treeCpuSeconds(rival.pid)
+  const before = treeCpuTime(rival.pid)
   const beganMs = performance.now()
   const done = await load.run(rival.port, { connections: CONNECTIONS, ...how })
   const tookSeconds = (performance.now() - beganMs) / 1000
-  const used = treeCpuSeconds(rival.pid) - before
+  const after = treeCpuTime(rival.pid)
+  const inKernel = after.system - before.system
+  const used = after.user - before.user + inKernel
   return {
     us: (used * 1e6) / done.requests,
+    kernelUs: (inKernel * 1e6) / done.requests,
     perSecond: done.requests / done.seconds,
     requests: done.requests,
     bytesPerSecond: done.bytes / done.seconds,

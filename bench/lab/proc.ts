@@ -5,12 +5,26 @@ import { readdirSync, readFileSync } from 'node:fs'
 
 const TICKS_PER_SECOND = 100 // USER_HZ, fixed on Linux
 
-/** CPU time of a process with all its threads (and ended children) so far, in seconds. */
-export function cpuSeconds(pid: number): number {
+/** CPU time in seconds. */
+export interface CpuTime {
+  readonly user: number
+  /** In the kernel. */
+  readonly system: number
+}
+
+/** CPU time of a process with all its threads (and ended children) so far. */
+function cpuTime(pid: number): CpuTime {
   const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
   // The second field is the name in parentheses and may hold blanks, so counting starts behind it.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
+  const [user, system] = [Number(fields[11]), Number(fields[12])]
+  return { user: user / TICKS_PER_SECOND, system: system / TICKS_PER_SECOND }
+}
+
+/** The same in seconds, user and system. */
+export function cpuSeconds(pid: number): number {
+  const { system, user } = cpuTime(pid)
+  return user + system
 }
 
 /**
@@ -50,9 +64,19 @@ export function processTree(pid: number): number[] {
   return pids
 }
 
-/** CPU time (user and system) of a process and all below it so far, in seconds. */
+/** CPU time of a process and all below it so far. */
+export function treeCpuTime(pid: number): CpuTime {
+  const all = processTree(pid).map(cpuTime)
+  return {
+    user: all.reduce((sum, { user }) => sum + user, 0),
+    system: all.reduce((sum, { system }) => sum + system, 0),
+  }
+}
+
+/** The same in seconds, user and system. */
 export function treeCpuSeconds(pid: number): number {
-  return processTree(pid).reduce((sum, one) => sum + cpuSeconds(one), 0)
+  const { system, user } = treeCpuTime(pid)
+  return user + system
 }
 
 /** Resident memory of a process and all below it, in bytes; shared pages count in each. */
