@@ -96,6 +96,8 @@ export class Server {
   #listen: Address
   #draining = false
   #faults: readonly string[]
+  /** Why the config file as it stands is not in force; null: it is, or nobody asked. */
+  #refused: string | null = null
 
   private constructor(config: Config, parts: Parts) {
     this.#config = config
@@ -198,7 +200,12 @@ export class Server {
       pid: process.pid,
       ready: !this.#draining,
       draining: this.#draining,
-      degraded: [...this.#control.degraded(), ...this.#faults, ...this.#supervisor.faults()],
+      degraded: [
+        ...this.#control.degraded(),
+        ...(this.#refused === null ? [] : [this.#refused]),
+        ...this.#faults,
+        ...this.#supervisor.faults(),
+      ],
       startedAt: this.#startedAt.toISOString(),
       listen: `${this.#listen.host}:${this.#listen.port}`,
       threads: this.#supervisor.views(),
@@ -215,13 +222,22 @@ export class Server {
       }
     }
     this.#config = config
+    this.#refused = null
     this.#supervisor.useSettings(edgeSettings(config))
     this.#synthetic.useScenarios(config.scenarios)
     await this.#control.reload(config)
   }
 
-  /** Opens the access log anew after a rotation, whatever the config says. */
-  reopenLogs(): void {
+  /**
+   * The config file was to be read again and has mistakes: what was in force stays, and shows as
+   * degraded, as the next start would fail. Logs are opened anew, as after each rotation.
+   */
+  refuseReload(mistakes: readonly string[]): void {
+    const [first = 'it cannot be read'] = mistakes
+    const more = mistakes.length > 1 ? ` (and ${mistakes.length - 1} more)` : ''
+    this.#refused =
+      'Cannot take the config file over as it has mistakes, so the old one stays and a start ' +
+      `would fail: ${first}${more}`
     this.#supervisor.useSettings(edgeSettings(this.#config))
   }
 

@@ -20,6 +20,10 @@ import { type Closed, closedLoad } from './wrk.ts'
 const SLICE_SECONDS = 1
 /** Each open-loop slice opens its connections anew. */
 const LOAD_WARM_UP_MS = 1000
+/**
+ * One stall of 10 ms is a hundredth of a second, and would be the p99 of a slice of that length.
+ */
+const HALF_LOAD_MS = 2000
 const MIB = 2 ** 20
 /** The app server without a proxy: what the instruments themselves cost in latency. */
 export const DIRECT = 'no proxy'
@@ -129,7 +133,7 @@ async function halfLoad(
   for (let n = 0; n < plan.latencyRounds; n++) {
     const said: string[] = []
     for (const { name, port, rate } of turned(all, n)) {
-      const durationMs = LOAD_WARM_UP_MS + SLICE_SECONDS * 1000
+      const durationMs = LOAD_WARM_UP_MS + HALF_LOAD_MS
       const { asks } = scenario
       const options = { port, rate, asks, durationMs, connections: 64, sleepless: true }
       const summary = summarise(await cast.load(options), { afterMs: LOAD_WARM_UP_MS })

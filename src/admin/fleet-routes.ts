@@ -33,7 +33,7 @@ export function fleetRoutes(app: FastifyInstance, link: ControlLink): void {
     '/v1/fleet/journal',
     {
       schema: {
-        summary: 'The newest decisions about a service, of all nodes, oldest first',
+        summary: 'The newest decisions about a service, of all nodes, as the fleet learned of them',
         tags: ['fleet', 'journal'],
         querystring: FleetJournalQuery,
         response: { 200: FleetJournalSchema, ...REFUSALS },

@@ -21,6 +21,8 @@ export interface AdminAddress {
   /** `http://host:port`. */
   readonly url: string
   readonly token: string | null
+  /** How to name another one, for who meant another. */
+  readonly hint?: string
 }
 
 /** A service after a change, with a sentence about what was done. */
@@ -70,10 +72,16 @@ function parse(text: string): unknown {
   }
 }
 
-/** One line for a refusal: its detail, and what would have been accepted. */
+/** The words of the command line that answer a refusal, by the code of the problem. */
+const HINTS: Readonly<Record<string, string>> = {
+  'token-needed': 'Give it with --token-file or VERTEX_ADMIN_TOKEN',
+  'rollout-running': 'In one step: --replace',
+}
+
+/** One line for a refusal: its detail, what would have been accepted, and how to say it here. */
 export function problemLine({ status, text }: Wire): string {
   const body = parse(text)
-  const { detail, title, allowed } = (
+  const { detail, title, allowed, type } = (
     typeof body === 'object' && body !== null ? body : {}
   ) as Record<string, unknown>
   const main =
@@ -81,7 +89,9 @@ export function problemLine({ status, text }: Wire): string {
       ? detail
       : `Cannot do it as the admin API answered ${status}${typeof title === 'string' ? ` ${title}` : ''}`
   const list = Array.isArray(allowed) ? allowed.map(String).join(', ') : ''
-  return list === '' ? main : `${main} (allowed: ${list})`
+  const hint = HINTS[String(type).replace(/^.*:/, '')]
+  const said = list === '' ? main : `${main} (allowed: ${list})`
+  return hint === undefined ? said : `${said}. ${hint}`
 }
 
 export class AdminClient {
@@ -98,7 +108,7 @@ export class AdminClient {
   }
 
   async #send(path: string, change?: ChangeRequest): Promise<Result<Wire>> {
-    const { url, token } = this.#address
+    const { hint, token, url } = this.#address
     const headers: Record<string, string> = { 'user-agent': 'vertex-cli' }
     if (token !== null) headers.authorization = `Bearer ${token}`
     if (change !== undefined) headers['content-type'] = 'application/json'
@@ -114,7 +124,7 @@ export class AdminClient {
       return success({ status: statusCode, text: await body.text() })
     } catch (error) {
       const line = `Cannot reach the admin API as nothing answers at ${url} (${reasonOf(error)})`
-      return failure(EXIT.unreachable, line)
+      return failure(EXIT.unreachable, hint === undefined ? line : `${line}. ${hint}`)
     }
   }
 
@@ -146,7 +156,7 @@ export class AdminClient {
     return this.#json('/v1/fleet')
   }
 
-  /** The newest decisions about a service of all nodes, oldest first. */
+  /** The newest decisions about a service of all nodes, as the fleet learned of them. */
   async fleetJournal(service: string, limit: number): Promise<Result<readonly FleetEntry[]>> {
     const query = new URLSearchParams({ service, limit: String(limit) }).toString()
     const got = await this.#json<{ entries: readonly FleetEntry[] }>(`/v1/fleet/journal?${query}`)

@@ -87,7 +87,11 @@ export async function makeContext(
   }
   const token = findToken(flags, env)
   if (!token.ok) return token
-  const client = new AdminClient({ url, token: token.value ?? inFile.value?.token ?? null })
+  const isNamed = named !== '' || inFile.value !== null
+  const client = new AdminClient({
+    ...{ url, token: token.value ?? inFile.value?.token ?? null },
+    ...(isNamed ? {} : { hint: 'Name another address with --admin, or a config file with -c' }),
+  })
   return success({ client, output: flags.output ?? 'table', colour: wantsColour(flags, env) })
 }
 

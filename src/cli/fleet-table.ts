@@ -21,7 +21,11 @@ const CLOCK_MS = 1000
 
 const NODE_HEAD = ['NODE', 'STATE', 'RELEASE', 'CLOCK', 'LISTEN']
 const NODE_LEFT = [true, true, true, false, true]
-const SERVICE_HEAD = ['SERVICE', 'REVISION', 'IN FORCE', 'AFTER', 'NOT CONFIRMED BY']
+/** Without Redis the others may have gone on. */
+const serviceHead = ({ awaySince }: FleetView): readonly string[] => {
+  const inForce = awaySince === null ? 'IN FORCE' : 'LAST KNOWN IN FORCE'
+  return ['SERVICE', 'REVISION', inForce, 'AFTER', 'NOT CONFIRMED BY']
+}
 const SERVICE_LEFT = [true, false, false, true, true]
 
 function headOf(texts: readonly string[]): Cell[] {
@@ -76,6 +80,7 @@ function clockText(aheadMs: number): string {
 
 function stateCell({ isLive, isSelf, node, silentMs }: MemberView, fleet: FleetView): Cell {
   if (fleet.awaySince !== null && !isSelf) return { text: 'not heard of', paint: 'yellow' }
+  if (isSelf && fleet.standing === 'cut-off') return { text: 'cut off', paint: 'red' }
   if (!isLive) return { text: `silent for ${duration(silentMs)}`, paint: 'red' }
   return node === fleet.leader ? { text: 'leads', paint: 'green' } : { text: 'live' }
 }
@@ -142,7 +147,7 @@ export function fleetText(fleet: FleetView, paper: FleetPaper): string {
     ...releaseNotes(members).flatMap((cell) => noteLines(cell, paper)),
     ...(services.length === 0
       ? []
-      : align([headOf(SERVICE_HEAD), ...services], { colour, left: SERVICE_LEFT })),
+      : align([headOf(serviceHead(fleet)), ...services], { colour, left: SERVICE_LEFT })),
   ].join('\n')
 }
 

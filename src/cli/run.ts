@@ -114,7 +114,7 @@ async function reload(file: string, server: Server, log: pino.Logger): Promise<v
   if ('mistakes' in loaded) {
     const mistakes = loaded.mistakes.map(formatMistake)
     log.error({ mistakes }, 'The config was not reloaded as it has mistakes: the old one stays')
-    server.reopenLogs()
+    server.refuseReload(mistakes)
     return
   }
   await server.reload(loaded.config)

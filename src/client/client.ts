@@ -264,7 +264,10 @@ export class VertexClient {
     return this.#transport.json({ method: 'GET', path: '/v1/fleet' }, options)
   }
 
-  /** The newest decisions about a service of all nodes, oldest first; `seq` counts in a node. */
+  /**
+   * The newest decisions about a service of all nodes, as the fleet learned of them; `seq` is a
+   * node's.
+   */
   async fleetJournal(options: FleetJournalOptions = {}): Promise<readonly FleetEntry[]> {
     const { service = this.#service, limit } = options
     const path = `/v1/fleet/journal${queryOf({ service, limit })}`

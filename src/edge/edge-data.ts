@@ -49,6 +49,7 @@ export type ToEdge =
 
 export type FromEdge =
   | { readonly say: 'listening'; readonly port: number }
+  /** The reason is a clause. */
   | { readonly say: 'refused'; readonly reason: string }
   | { readonly say: 'drained' }
   /** Something does not work while traffic goes on … and it works again. */

@@ -142,9 +142,11 @@ export class Supervisor {
     return port
   }
 
-  #listenOn(thread: Thread, message: ToEdge): Promise<number> {
+  #listenOn(thread: Thread, message: ToEdge & { do: 'listen' }): Promise<number> {
     return new Promise((resolve, reject) => {
       const { worker } = thread
+      const { host, port } = message.address
+      const cannot = `Cannot listen on ${host}:${port} as`
       const end = (settle: () => void): void => {
         worker.off('message', hear)
         worker.off('exit', die)
@@ -153,10 +155,10 @@ export class Supervisor {
       const hear = (word: FromEdge): void => {
         if (word.say === 'listening') end(() => resolve(word.port))
         else if (word.say === 'refused') {
-          end(() => reject(new Error(`Cannot listen: ${word.reason}`)))
+          end(() => reject(new Error(`${cannot} ${word.reason}`)))
         }
       }
-      const die = (): void => end(() => reject(new Error('Cannot listen: the thread ended')))
+      const die = (): void => end(() => reject(new Error(`${cannot} the thread ended`)))
       worker.on('message', hear)
       worker.on('exit', die)
       worker.postMessage(message)

@@ -38,11 +38,19 @@ function accept(socket: Socket): void {
   else new ClientConnection(edge, socket)
 }
 
+/** What the system's words mean for whoever has written the config. */
+const LISTEN_REASONS: Readonly<Record<string, string>> = {
+  EACCES: 'this user may not use that port (EACCES)',
+  EADDRINUSE: 'another process has it for itself (EADDRINUSE)',
+  EADDRNOTAVAIL: 'this machine has no such address (EADDRNOTAVAIL)',
+}
+
 async function listen(where: Listen): Promise<void> {
   try {
     say({ say: 'listening', port: await listeners.listen(where) })
   } catch (error) {
-    say({ say: 'refused', reason: (error as Error).message })
+    const { code = '', message } = error as NodeJS.ErrnoException
+    say({ say: 'refused', reason: LISTEN_REASONS[code] ?? message })
   }
 }
 

@@ -70,12 +70,13 @@ await t.test(
       `  Redis at redis://127.0.0.1:6379/0 has been away for 12 s, since ${SINCE}`,
       `  ${MEANING}`,
       '  NODE           STATE         RELEASE   CLOCK  LISTEN',
-      '  edge-1 (this)  live          1.2.3     +3 ms  10.0.0.1:8080',
+      '  edge-1 (this)  cut off       1.2.3     +3 ms  10.0.0.1:8080',
       '  edge-2         not heard of  1.2.3    −12 ms  10.0.0.2:8080',
       '  edge-3         not heard of  1.2.3      0 ms  10.0.0.3:8080',
-      '  SERVICE  REVISION  IN FORCE  AFTER  NOT CONFIRMED BY',
-      '  shop            7       3/3  8 ms',
+      '  SERVICE  REVISION  LAST KNOWN IN FORCE  AFTER  NOT CONFIRMED BY',
+      '  shop            7                  3/3  8 ms',
     ])
+    t.notMatch(lines({ ...CUT_OFF, leader: 'edge-1' })[4], /leads/, 'not even who led last')
     const later = { ...CUT_OFF, meaning: `${MEANING}: it has been away for 99 s` }
     t.equal(
       fleetLine(later, null),

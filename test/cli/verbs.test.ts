@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
+import { AdminClient, problemLine } from '../../src/cli/admin-client.ts'
 import type { Answer, Command } from '../../src/core/command.ts'
 import {
   entry,
@@ -141,6 +142,10 @@ await t.test('a node that is not there is exit 6', async (t) => {
     t.equal(ran.code, 6, String(lines[i]))
     t.match(ran.stderr, /^Cannot reach the admin API [^\n]*ECONNREFUSED\)\n$/)
   }
+  const unnamed = new AdminClient({ url: gone.url, token: null, hint: 'Name it with --admin' })
+  const got = await unnamed.node()
+  await unnamed.close()
+  t.match(got, { ok: false, exit: 6, line: /ECONNREFUSED\)\. Name it with --admin$/ })
 })
 
 await t.test('the token comes from a file or the environment', async (t) => {
@@ -159,7 +164,21 @@ await t.test('the token comes from a file or the environment', async (t) => {
     ask(`status --token-file ${file}`, { VERTEX_ADMIN_TOKEN: 'wrong' }),
   ])
   t.same([none.code, wrong.code, value.code, fromFile.code, flag.code], [1, 1, 0, 0, 0])
-  t.match(none.stderr, /^Cannot [^\n]*token[^\n]*\n$/)
+  t.match(
+    none.stderr,
+    /^Cannot [^\n]*token[^\n]*\. Give it with --token-file or VERTEX_ADMIN_TOKEN\n$/,
+  )
+})
+
+await t.test('a refusal says how to go on by the command line, where that is known', (t) => {
+  const line = (code: string, more: object = {}): string => {
+    const body = { type: `urn:vertex:problem:${code}`, detail: 'Cannot deploy v3', ...more }
+    return problemLine({ status: 409, text: JSON.stringify(body) })
+  }
+  t.equal(line('rollout-running'), 'Cannot deploy v3. In one step: --replace')
+  const allowed = { allowed: ['v1', 'v2'] }
+  t.equal(line('unknown-version', allowed), 'Cannot deploy v3 (allowed: v1, v2)')
+  t.end()
 })
 
 await t.test('healthcheck tells ready from not ready', async (t) => {

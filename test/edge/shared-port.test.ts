@@ -23,7 +23,8 @@ await t.test('where the other process does not share its port, that is not said'
   const { port } = other.address() as AddressInfo
   const edge = await startEdge({ stable: [] })
   const address = { host: '127.0.0.1', port }
-  await t.rejects(edge.supervisor.listen(address), { message: /^Cannot listen: .*EADDRINUSE/ })
+  const message = `Cannot listen on 127.0.0.1:${port} as another process has it for itself (EADDRINUSE)`
+  await t.rejects(edge.supervisor.listen(address), { message })
   t.same(edge.shared, [])
   await edge.close()
   await new Promise((resolve) => other.close(resolve))

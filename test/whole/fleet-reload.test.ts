@@ -1,11 +1,12 @@
 // A fleet is joined at the start. A config that is read again with another one changes nothing but
-// the log, in which no secret stands.
+// the log, in which no secret stands. One with mistakes shows until a good one is read.
 
 import { writeFileSync } from 'node:fs'
 import t from 'tap'
 import { endAll } from '../../bench/lab/children.ts'
 import { until } from '../../bench/lab/clock.ts'
 import { labConfig, startVertex } from '../../bench/lab/vertex.ts'
+import type { NodeView } from '../../src/core/command.ts'
 
 await t.test('a fleet cannot be joined while running', async (t) => {
   t.teardown(endAll)
@@ -30,5 +31,17 @@ await t.test('a fleet cannot be joined while running', async (t) => {
   const wrong = await reload({ redis: 'redis://me:hunter2@h:0' }, 'The config was not reloaded')
   t.match(wrong, 'Cannot set fleet.redis as its port must be from 1 to 65535')
   t.notMatch(wrong, 'hunter2')
+  const degraded = async (): Promise<readonly string[]> => {
+    const { body } = await vertex.ask('GET', '/v1/node')
+    return (body as NodeView).degraded
+  }
+  const [why = '', ...others] = await degraded()
+  t.match(why, /^Cannot take the config file over as it has mistakes, so the old one stays and a/)
+  t.match(why, /:\d+:\d+: Cannot set fleet.redis as its port must be from 1 to 65535/)
+  t.notMatch(why, 'hunter2')
+  t.strictSame(others, [])
+
+  await reload(good, 'The config was reloaded')
+  t.strictSame(await degraded(), [])
   t.equal(await vertex.end('SIGTERM'), 0)
 })
