@@ -6,6 +6,7 @@
 //   npm run bench                                    all scenarios; about 35 minutes
 //   npm run bench -- --scenario small-get            one; may be given several times
 //   npm run bench -- --rounds 40                     more slices of a second; 20 by default
+//   npm run bench -- --latency-rounds 15             more slices at half load; 7 by default
 //   npm run bench -- --quick                         3 rounds: shows that it runs
 //
 // The figures go to results/compare.json, a scenario at a time, so that one can be repeated alone;
@@ -21,8 +22,7 @@ import { joinLoadCore } from './lab/cpu-round.ts'
 import { machine, printSeries, progress } from './lab/report.ts'
 
 const QUICK: Plan = { rounds: 3, latencyRounds: 1, warmUpSeconds: 2 }
-const LATENCY_ROUNDS = 7
-const WARM_UP_SECONDS = 3
+const USUAL: Plan = { rounds: 20, latencyRounds: 7, warmUpSeconds: 3 }
 
 interface Wanted {
   readonly scenarios: readonly Scenario[]
@@ -34,6 +34,7 @@ function readArguments(): Wanted {
     options: {
       scenario: { type: 'string', multiple: true },
       rounds: { type: 'string' },
+      'latency-rounds': { type: 'string' },
       quick: { type: 'boolean', default: false },
     },
   })
@@ -47,16 +48,18 @@ function readArguments(): Wanted {
     process.exit(2)
   }
   const scenarios = SCENARIOS.filter(({ name }) => names.includes(name))
-  const rounds = Number(values.rounds ?? (values.quick ? QUICK.rounds : 20))
-  if (!Number.isInteger(rounds) || rounds < 1) {
-    console.error(`Cannot compare as --rounds must be a whole number from 1: ${values.rounds}`)
-    process.exit(2)
-  }
-  if (values.quick) return { scenarios, plan: { ...QUICK, rounds } }
-  return {
-    scenarios,
-    plan: { rounds, latencyRounds: LATENCY_ROUNDS, warmUpSeconds: WARM_UP_SECONDS },
-  }
+  const usual = values.quick ? QUICK : USUAL
+  const rounds = readCount('rounds', values.rounds ?? String(usual.rounds))
+  const given = values['latency-rounds'] ?? String(usual.latencyRounds)
+  const latencyRounds = readCount('latency-rounds', given)
+  return { scenarios, plan: { ...usual, rounds, latencyRounds } }
+}
+
+function readCount(name: string, text: string): number {
+  const count = Number(text)
+  if (Number.isInteger(count) && count > 0) return count
+  console.error(`Cannot compare as --${name} must be a whole number from 1: ${text}`)
+  process.exit(2)
 }
 
 function print(measured: Measured): void {
@@ -76,9 +79,12 @@ function print(measured: Measured): void {
 }
 
 /** What repeats these figures. */
-function commandOf({ name }: Scenario, { rounds, latencyRounds }: Plan): string {
-  const quick = latencyRounds === QUICK.latencyRounds ? ' --quick' : ''
-  return `npm run bench -- --scenario ${name} --rounds ${rounds}${quick}`
+function commandOf({ name }: Scenario, { rounds, latencyRounds, warmUpSeconds }: Plan): string {
+  const isQuick = warmUpSeconds === QUICK.warmUpSeconds
+  const usual = isQuick ? QUICK : USUAL
+  const latency = latencyRounds === usual.latencyRounds ? '' : ` --latency-rounds ${latencyRounds}`
+  const quick = isQuick ? ' --quick' : ''
+  return `npm run bench -- --scenario ${name} --rounds ${rounds}${latency}${quick}`
 }
 
 async function compare(scenario: Scenario, plan: Plan): Promise<boolean> {
