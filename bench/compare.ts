@@ -3,7 +3,7 @@
 // has one thread on one core, load and app servers have the other. See lab/compare-scenarios.ts for
 // what is compared and lab/compare-measure.ts for how.
 //
-//   npm run bench                                    all scenarios; about 35 minutes
+//   npm run bench                                    all scenarios; about an hour
 //   npm run bench -- --scenario small-get            one; may be given several times
 //   npm run bench -- --rounds 40                     more slices of a second; 20 by default
 //   npm run bench -- --latency-rounds 15             more slices at half load; 7 by default

@@ -236,8 +236,8 @@ export class Server {
     const [first = 'it cannot be read'] = mistakes
     const more = mistakes.length > 1 ? ` (and ${mistakes.length - 1} more)` : ''
     this.#refused =
-      'Cannot take the config file over as it has mistakes, so the old one stays and a start ' +
-      `would fail: ${first}${more}`
+      'Cannot take the config file over as it had mistakes when it was last read, and a start ' +
+      `would fail: mend it and send SIGHUP. ${first}${more}`
     this.#supervisor.useSettings(edgeSettings(this.#config))
   }
 

@@ -38,7 +38,7 @@ function overview(results: readonly ScenarioResult[]): string {
   return table([...head, 'HAProxy / nginx', 'rounds'], rows)
 }
 
-function figureRow(name: string, figures: Figures): string[] {
+function figureRow(name: string, figures: Figures, isOld: boolean): string[] {
   const { us, kernelUs, perSecond, bytesPerSecond, busy, rssMiB, halfRate, p50Ms, p99Ms, p999Ms } =
     figures
   const direct = name === DIRECT
@@ -53,9 +53,7 @@ function figureRow(name: string, figures: Figures): string[] {
     direct ? '-' : `${Math.round(busy.median * 100)} %`,
     median(rssMiB),
     digits(halfRate),
-    digits(p50Ms.median),
-    range(p99Ms),
-    digits(p999Ms.median),
+    ...(isOld ? ['-', '-', '-'] : [digits(p50Ms.median), range(p99Ms), digits(p999Ms.median)]),
   ]
 }
 
@@ -74,7 +72,9 @@ function details(result: ScenarioResult): string {
     'p99, ms',
     'p99.9, ms',
   ]
-  const rows = Object.entries(peers).map(([name, figures]) => figureRow(name, figures))
+  // Before the kernel's part was measured, the latencies were mostly those of the instruments.
+  const isOld = Object.values(peers).every(({ kernelUs }) => kernelUs === undefined)
+  const rows = Object.entries(peers).map(([name, figures]) => figureRow(name, figures, isOld))
   const how =
     `\`${command}\` · ${at.slice(0, 10)} · Node ${machine.node.slice(1)}, ${machine.cpu} · ` +
     `${load}, ${rounds} rounds, ${latencyRounds} at half load`

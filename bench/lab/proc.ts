@@ -73,12 +73,6 @@ export function treeCpuTime(pid: number): CpuTime {
   }
 }
 
-/** The same in seconds, user and system. */
-export function treeCpuSeconds(pid: number): number {
-  const { system, user } = treeCpuTime(pid)
-  return user + system
-}
-
 /** Resident memory of a process and all below it, in bytes; shared pages count in each. */
 export function treeRssBytes(pid: number): number {
   return processTree(pid).reduce((sum, one) => sum + memoryBytes(one).rss, 0)

@@ -73,10 +73,10 @@ function parse(text: string): unknown {
 }
 
 /** The words of the command line that answer a refusal, by the code of the problem. */
-const HINTS: Readonly<Record<string, string>> = {
-  'token-needed': 'Give it with --token-file or VERTEX_ADMIN_TOKEN',
-  'rollout-running': 'In one step: --replace',
-}
+const HINTS: ReadonlyMap<string, string> = new Map([
+  ['token-needed', 'Give it with --token-file or VERTEX_ADMIN_TOKEN'],
+  ['rollout-running', 'In one step: --replace'],
+])
 
 /** One line for a refusal: its detail, what would have been accepted, and how to say it here. */
 export function problemLine({ status, text }: Wire): string {
@@ -89,7 +89,7 @@ export function problemLine({ status, text }: Wire): string {
       ? detail
       : `Cannot do it as the admin API answered ${status}${typeof title === 'string' ? ` ${title}` : ''}`
   const list = Array.isArray(allowed) ? allowed.map(String).join(', ') : ''
-  const hint = HINTS[String(type).replace(/^.*:/, '')]
+  const hint = HINTS.get(String(type).replace(/^.*:/, ''))
   const said = list === '' ? main : `${main} (allowed: ${list})`
   return hint === undefined ? said : `${said}. ${hint}`
 }
@@ -105,6 +105,11 @@ export class AdminClient {
 
   constructor(address: AdminAddress) {
     this.#address = address
+  }
+
+  /** What is said behind an address that does not answer. */
+  get hint(): string | undefined {
+    return this.#address.hint
   }
 
   async #send(path: string, change?: ChangeRequest): Promise<Result<Wire>> {

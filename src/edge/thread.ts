@@ -41,7 +41,7 @@ function accept(socket: Socket): void {
 /** What the system's words mean for whoever has written the config. */
 const LISTEN_REASONS: Readonly<Record<string, string>> = {
   EACCES: 'this user may not use that port (EACCES)',
-  EADDRINUSE: 'another process has it for itself (EADDRINUSE)',
+  EADDRINUSE: 'another process has it for itself, or is of another user (EADDRINUSE)',
   EADDRNOTAVAIL: 'this machine has no such address (EADDRNOTAVAIL)',
 }
 

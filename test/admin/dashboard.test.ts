@@ -137,7 +137,7 @@ await t.test('it shows the nodes of the fleet, and says when the node is degrade
   )
   t.match(away, 'edge-1 is cut off, Redis at redis://127.0.0.1:6379/0 is away since 2026')
   t.match(away, 'Degraded: This node serves on and raises no weight')
-  t.match(away, /\(this\) live .*edge-2 not heard of /)
+  t.match(away, /\(this\) cut off .*edge-2 not heard of /)
   t.match(part('state').textContent, /^ready but degraded, /)
   t.equal(part('state').className, 'bad')
 })

@@ -23,8 +23,11 @@ await t.test('where the other process does not share its port, that is not said'
   const { port } = other.address() as AddressInfo
   const edge = await startEdge({ stable: [] })
   const address = { host: '127.0.0.1', port }
-  const message = `Cannot listen on 127.0.0.1:${port} as another process has it for itself (EADDRINUSE)`
+  const why = 'another process has it for itself, or is of another user (EADDRINUSE)'
+  const message = `Cannot listen on 127.0.0.1:${port} as ${why}`
   await t.rejects(edge.supervisor.listen(address), { message })
+  const nowhere = edge.supervisor.listen({ host: '192.0.2.1', port: 0 })
+  await t.rejects(nowhere, { message: /^Cannot listen on 192\.0\.2\.1:0 as this machine has no/ })
   t.same(edge.shared, [])
   await edge.close()
   await new Promise((resolve) => other.close(resolve))

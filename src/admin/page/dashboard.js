@@ -160,8 +160,9 @@ function standingText({ leader, node, standing }) {
 }
 
 /** What each state of a node is called; without Redis nobody else is heard of. */
-function nodeState({ isLive, isSelf, node, silentMs }, { awaySince, leader }) {
+function nodeState({ isLive, isSelf, node, silentMs }, { awaySince, leader, standing }) {
   if (awaySince !== null && !isSelf) return { text: 'not heard of', tone: 'bad' }
+  if (isSelf && standing === 'cut-off') return { text: 'cut off', tone: 'bad' }
   if (!isLive) return { text: `silent for ${elapsed(silentMs)}`, tone: 'bad' }
   return { text: node === leader ? 'leads' : 'live', tone: 'good' }
 }

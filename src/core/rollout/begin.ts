@@ -71,7 +71,7 @@ function deployRefusal(state: ServiceState, event: EventOf<'deploy'>): Refusal |
       status: 404,
       code: 'unknown-version',
       title: 'Unknown version',
-      detail: `Cannot deploy ${version} without targets as it is not known here: name its app servers`,
+      detail: `Cannot deploy ${version} as no targets were given and it is not known here`,
       allowed: Object.keys(state.versions),
     })
   }
