@@ -10,6 +10,7 @@ import { parseStrategy } from './config/strategy.ts'
 import type { Control } from './control/control.ts'
 import type { FleetPort } from './control/fleet-port.ts'
 import type { Log } from './control/options.ts'
+import { addressText } from './core/address.ts'
 import type { Answer, Command, NodeView } from './core/command.ts'
 import type { EdgeSettings } from './edge/edge-data.ts'
 import { isTaken, Supervisor } from './edge/supervisor.ts'
@@ -64,7 +65,7 @@ async function fleetOf(
   const own = {
     // Asked for at each heartbeat: the port may be the system's choice, and is known late.
     get listen(): string {
-      return `${place.listen.host}:${place.listen.port}`
+      return addressText(place.listen)
     },
   }
   return (id) => new RedisFleet(Object.assign(own, { ...fleet, id, log, version: VERSION }))
@@ -207,7 +208,7 @@ export class Server {
         ...this.#supervisor.faults(),
       ],
       startedAt: this.#startedAt.toISOString(),
-      listen: `${this.#listen.host}:${this.#listen.port}`,
+      listen: addressText(this.#listen),
       threads: this.#supervisor.views(),
       fleet: this.#control.fleet(),
     }
@@ -264,7 +265,7 @@ export class Server {
 /** No customer is to come to a node that will have to end for want of its admin API. */
 async function refuseTaken(admin: Address): Promise<void> {
   if (!(await isTaken(admin))) return
-  const address = `${admin.host}:${admin.port}`
+  const address = addressText(admin)
   throw new Error(`Cannot serve the admin API: another process listens on ${address}`)
 }
 

@@ -21,7 +21,7 @@ export interface AdminAddress {
   /** `http://host:port`. */
   readonly url: string
   readonly token: string | null
-  /** How to name another one, for who meant another. */
+  /** Said when nothing answers there. */
   readonly hint?: string
 }
 
@@ -105,11 +105,6 @@ export class AdminClient {
 
   constructor(address: AdminAddress) {
     this.#address = address
-  }
-
-  /** What is said behind an address that does not answer. */
-  get hint(): string | undefined {
-    return this.#address.hint
   }
 
   async #send(path: string, change?: ChangeRequest): Promise<Result<Wire>> {

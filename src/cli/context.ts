@@ -3,8 +3,9 @@
 // (when one was named), the file over defaults.
 
 import { readFileSync } from 'node:fs'
+import { addressText } from '../core/address.ts'
 import type { ServiceView } from '../core/command.ts'
-import { AdminClient, type Changed } from './admin-client.ts'
+import { type AdminAddress, AdminClient, type Changed } from './admin-client.ts'
 import { convergenceText } from './fleet-text.ts'
 import { EXIT, failure, type Result, success } from './exit.ts'
 import { summaryLine } from './status-table.ts'
@@ -65,17 +66,17 @@ async function adminOfFile(
   }
   const { admin, adminToken } = loaded.config
   const host = ANY_ADDRESS[admin.host] ?? admin.host
-  const authority = host.includes(':') ? `[${host}]` : host
-  return success({ url: `http://${authority}:${admin.port}`, token: adminToken })
+  return success({ url: `http://${addressText({ ...admin, host })}`, token: adminToken })
 }
 
 /** A node that listens on every address is asked on loopback. */
 const ANY_ADDRESS: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
 
-export async function makeContext(
+/** Where the node is, and the token it asks for. */
+export async function findAdmin(
   flags: GlobalFlags,
   env: NodeJS.ProcessEnv,
-): Promise<Result<Context>> {
+): Promise<Result<AdminAddress>> {
   const named = flags.admin ?? env.VERTEX_ADMIN ?? ''
   const inFile = named === '' ? await adminOfFile(flags, env) : success(null)
   if (!inFile.ok) return inFile
@@ -88,10 +89,19 @@ export async function makeContext(
   const token = findToken(flags, env)
   if (!token.ok) return token
   const isNamed = named !== '' || inFile.value !== null
-  const client = new AdminClient({
+  return success({
     ...{ url, token: token.value ?? inFile.value?.token ?? null },
     ...(isNamed ? {} : { hint: 'Name another address with --admin, or a config file with -c' }),
   })
+}
+
+export async function makeContext(
+  flags: GlobalFlags,
+  env: NodeJS.ProcessEnv,
+): Promise<Result<Context>> {
+  const admin = await findAdmin(flags, env)
+  if (!admin.ok) return admin
+  const client = new AdminClient(admin.value)
   return success({ client, output: flags.output ?? 'table', colour: wantsColour(flags, env) })
 }
 

@@ -4,6 +4,7 @@
 
 import pino from 'pino'
 import type { Config } from '../config/config.ts'
+import { addressText } from '../core/address.ts'
 import { LineSink } from '../edge/line-sink.ts'
 import { loadConfig } from '../config/load.ts'
 import { formatMistake } from '../config/mistake.ts'
@@ -94,9 +95,7 @@ async function start(config: Config, log: pino.Logger): Promise<Server | null> {
 }
 
 function announce(server: Server, log: pino.Logger): void {
-  const text = ({ host, port }: { host: string; port: number }): string =>
-    `${host.includes(':') ? `[${host}]` : host}:${port}`
-  log.info({ listen: text(server.listen), admin: text(server.admin) }, 'ready')
+  log.info({ listen: addressText(server.listen), admin: addressText(server.admin) }, 'ready')
 }
 
 /** Nothing on the control side may end the serving of traffic: a bug is told, not died of. */

@@ -3,6 +3,7 @@
 import { formatMistake } from '../config/mistake.ts'
 import type { Address, Config, FleetConfig, ServiceConfig } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
+import { addressText } from '../core/address.ts'
 import { percentFromWeight } from '../core/weight.ts'
 import { EXIT } from './exit.ts'
 
@@ -36,7 +37,7 @@ function summaryOf(config: Config, file: string): string {
   const names = scenarios.map(({ name }) => name).join(', ')
   return [
     `${file} is valid`,
-    `  listen ${listen.host}:${listen.port}, admin ${admin.host}:${admin.port}, threads ${threads}`,
+    `  listen ${addressText(listen)}, admin ${addressText(admin)}, threads ${threads}`,
     ...(fleet === null ? [] : [`  fleet: node ${fleet.node}, ${redisOf(fleet)}`]),
     ...services.map(lineOf),
     ...(names === '' ? [] : [`  scenarios ${names}`]),
@@ -45,8 +46,7 @@ function summaryOf(config: Config, file: string): string {
 
 /** Where a fleet's Redis is; who logs in there, and how, is nobody's business. */
 function redisOf({ redis }: FleetConfig): string {
-  const each = (places: readonly Address[]): string =>
-    places.map(({ host, port }) => `${host}:${port}`).join(', ')
+  const each = (places: readonly Address[]): string => places.map(addressText).join(', ')
   const secured = redis.tls === null ? '' : ' with TLS'
   switch (redis.kind) {
     case 'single':

@@ -3,6 +3,7 @@
 // are no wider than what Vertex can serve: what is accepted here works later.
 
 import { isIP } from 'node:net'
+import { addressText } from '../core/address.ts'
 import type { Address } from './config.ts'
 import { type Row, type Setting, setting } from './setting.ts'
 
@@ -124,8 +125,7 @@ export function readTarget(value: string): Target {
   if (scheme.toLowerCase() !== 'http') return { is: 'wrong' }
   const place = readAddress(/:\d+$/.test(authority) ? authority : `${authority}:80`)
   if (place === undefined || place.port === 0 || authority.startsWith(':')) return { is: 'wrong' }
-  const host = place.host.includes(':') ? `[${place.host}]` : place.host
-  return { is: 'target', url: `http://${host.toLowerCase()}:${place.port}` }
+  return { is: 'target', url: `http://${addressText(place).toLowerCase()}` }
 }
 
 /** An http or https URL that a page is sent to. */

@@ -10,6 +10,7 @@ import { type Board, shareBoard } from '../board/board.ts'
 import { clearConnections, connections, heartbeat, waitForTable } from '../board/liveness.ts'
 import { releaseThread } from '../board/tallies.ts'
 import type { Address } from '../config/config.ts'
+import { addressText } from '../core/address.ts'
 import type { ThreadView } from '../core/command.ts'
 import type { FailedRequest } from '../core/outcome.ts'
 import type { Table } from '../core/table.ts'
@@ -134,7 +135,7 @@ export class Supervisor {
     // Only now is it known that the other one shares the port, and does not just have it.
     if (isShared) {
       this.#onShared(
-        `Another process listens on ${address.host}:${port} too: the system shares connections ` +
+        `Another process listens on ${addressText({ ...address, port })} too: the system shares connections ` +
           'between them. Stop one, unless this is a handover',
       )
     }
@@ -145,8 +146,7 @@ export class Supervisor {
   #listenOn(thread: Thread, message: ToEdge & { do: 'listen' }): Promise<number> {
     return new Promise((resolve, reject) => {
       const { worker } = thread
-      const { host, port } = message.address
-      const cannot = `Cannot listen on ${host}:${port} as`
+      const cannot = `Cannot listen on ${addressText(message.address)} as`
       const end = (settle: () => void): void => {
         worker.off('message', hear)
         worker.off('exit', die)

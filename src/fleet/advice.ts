@@ -2,13 +2,14 @@
 // Nothing is decided here. What a server or the system says is passed on, as it names the cause
 // best; passwords are struck out of it.
 
+import { addressText } from '../core/address.ts'
 import type { FleetOptions, RedisAddress } from './options.ts'
 
 /** What Redis is, without secrets. */
 export function redisText(redis: RedisAddress): string {
   const secure = redis.tls === null ? '' : 's'
   const list = (endpoints: readonly { host: string; port: number }[]): string =>
-    endpoints.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`).join()
+    endpoints.map(addressText).join()
   switch (redis.kind) {
     case 'single':
       return `redis${secure}://${list([redis])}/${redis.db}`

@@ -28,6 +28,8 @@ await t.test('where the other process does not share its port, that is not said'
   await t.rejects(edge.supervisor.listen(address), { message })
   const nowhere = edge.supervisor.listen({ host: '192.0.2.1', port: 0 })
   await t.rejects(nowhere, { message: /^Cannot listen on 192\.0\.2\.1:0 as this machine has no/ })
+  const six = edge.supervisor.listen({ host: '2001:db8::1', port: 80 })
+  await t.rejects(six, { message: /^Cannot listen on \[2001:db8::1\]:80 as / })
   t.same(edge.shared, [])
   await edge.close()
   await new Promise((resolve) => other.close(resolve))
